@@ -1,0 +1,95 @@
+"""Bayesian scaling laws for continual pre-training.
+
+Fit pilot runs, forecast recipes nobody has run, with bands, and ask for the probability that they
+meet a general and a domain loss goal.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bayescpt.data import (
+        Run,
+        Schedule,
+        Study,
+        example_studies,
+        load_example,
+        published_fits,
+        read_study,
+        schedules,
+        write_study,
+    )
+    from bayescpt.decide import Decision, Goal, compare, goal_probability
+    from bayescpt.forecast import Forecast, Plan
+    from bayescpt.inference import Check, Fit, fit, load_fit
+    from bayescpt.model.build import build_model
+    from bayescpt.model.card import Card, load_card, shipped_cards
+
+# Where each public name lives. They are imported when first used: the command line's --help must
+# not wait for xarray, nor a forecast for PyMC.
+_HOMES = {
+    "Card": "model.card",
+    "Check": "inference",
+    "Decision": "decide",
+    "Fit": "inference",
+    "Forecast": "forecast",
+    "Goal": "decide",
+    "Plan": "forecast",
+    "Run": "data",
+    "Schedule": "data",
+    "Study": "data",
+    "build_model": "model.build",
+    "compare": "decide",
+    "example_studies": "data",
+    "fit": "inference",
+    "goal_probability": "decide",
+    "load_card": "model.card",
+    "load_example": "data",
+    "load_fit": "inference",
+    "published_fits": "data",
+    "read_study": "data",
+    "schedules": "data",
+    "shipped_cards": "model.card",
+    "write_study": "data",
+}
+
+__all__ = [
+    "Card",
+    "Check",
+    "Decision",
+    "Fit",
+    "Forecast",
+    "Goal",
+    "Plan",
+    "Run",
+    "Schedule",
+    "Study",
+    "build_model",
+    "compare",
+    "example_studies",
+    "fit",
+    "goal_probability",
+    "load_card",
+    "load_example",
+    "load_fit",
+    "published_fits",
+    "read_study",
+    "schedules",
+    "shipped_cards",
+    "write_study",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'bayescpt' has no attribute {name!r}")
+    home = import_module(f"bayescpt.{_HOMES[name]}")
+    value = getattr(home, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,19 @@
+"""Schedules, areas, runs and curves: what a scaling law is fitted to."""
+
+from bayescpt.data import schedules
+from bayescpt.data.examples import example_studies, load_example, published_fits
+from bayescpt.data.io import read_study, write_study
+from bayescpt.data.schedule import Schedule
+from bayescpt.data.study import Run, Study
+
+__all__ = [
+    "Run",
+    "Schedule",
+    "Study",
+    "example_studies",
+    "load_example",
+    "published_fits",
+    "read_study",
+    "schedules",
+    "write_study",
+]

@@ -1,0 +1,190 @@
+"""A study on disk: a folder of study.toml, runs, curves and lrs, each a CSV or Parquet table."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bayescpt.data import schedules
+from bayescpt.data.study import Study
+from bayescpt.data.tables import TEXT_COLUMNS
+from bayescpt.errors import ScheduleError, StudyError
+
+
+def read_study(folder: str | os.PathLike[str]) -> Study:
+    """Read a study from its folder.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``study.toml`` (table [study]: name, general, loss_unit, notes), ``runs.csv``,
+        ``curves.csv`` and ``lrs.parquet``; each table may be CSV or Parquet. A run that is not in
+        lrs takes the schedule that its columns ``schedule`` (a constructor of
+        `bayescpt.schedules`) and ``schedule_params`` (``key=value;key=value``) name.
+
+    Returns
+    -------
+    Study
+        The study, checked.
+
+    Raises
+    ------
+    StudyError
+        If a file is missing or cannot be read, or the study has a defect; the message names the
+        file or folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise StudyError(f"{folder}: no such folder; a study is a folder with a study.toml")
+    about = _read_toml(folder / "study.toml")
+    runs, curves = _need(folder, "runs"), _need(folder, "curves")
+    lrs = _read_table(folder, "lrs")
+    try:
+        return Study.from_frames(
+            curves,
+            runs,
+            _lrs_and_named(lrs, runs),
+            name=str(about.get("name", folder.name)),
+            general=about.get("general"),
+            loss_unit=str(about.get("loss_unit", "nat/token")),
+            notes=str(about.get("notes", "")),
+        )
+    except StudyError as error:
+        raise StudyError(f"study {folder}: {error}") from error
+
+
+def write_study(study: Study, folder: str | os.PathLike[str]) -> Path:
+    """Write a study to a new folder, whole or not at all.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    folder : path
+        Where to; it must not exist, or be empty.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    StudyError
+        If the folder holds something already.
+    """
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise StudyError(f"{folder}: exists and is not empty; write the study somewhere else")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        draft.chmod(0o755)
+        fields = {
+            "name": study.name,
+            "general": study.general or "",
+            "loss_unit": study.loss_unit,
+            "notes": study.notes,
+        }
+        # A JSON string is a TOML basic string, but for a raw DEL.
+        lines = [f"{key} = {json.dumps(value)}" for key, value in fields.items()]
+        (draft / "study.toml").write_text(
+            "\n".join(["[study]", *lines, ""]).replace("\x7f", "\\u007f"), encoding="utf-8"
+        )
+        study.runs.to_csv(draft / "runs.csv", index=False)
+        study.curves.to_csv(draft / "curves.csv", index=False)
+        if study.lrs:
+            _lrs_frame(study).to_parquet(draft / "lrs.parquet", index=False, **_COMPACT)
+        draft.replace(folder)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    return folder
+
+
+# Splitting the bytes of floats makes smooth schedules compress eight times better.
+_COMPACT: dict[str, Any] = {
+    "compression": "zstd",
+    "use_dictionary": ["run"],
+    "column_encoding": {"step": "DELTA_BINARY_PACKED", "lr": "BYTE_STREAM_SPLIT"},
+}
+
+
+def _lrs_frame(study: Study) -> pd.DataFrame:
+    parts = []
+    for run, lr in study.lrs.items():
+        part = pd.DataFrame({"run": run, "step": range(1, lr.size + 1), "lr": lr})
+        if study.replays:
+            part["replay"] = study.replays.get(run, float("nan"))
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StudyError(f"{path}: no such file; a study is a folder with a study.toml") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise StudyError(f"{path}: cannot be read: {error}") from error
+    about = content.get("study", content)
+    general = about.get("general") if isinstance(about, dict) else None
+    if not isinstance(about, dict) or not isinstance(general, str | None):
+        raise StudyError(f"{path}: expected a table [study] with name, general, loss_unit, notes")
+    return about
+
+
+def _need(folder: Path, table: str) -> pd.DataFrame:
+    frame = _read_table(folder, table)
+    if frame is None:
+        found = ", ".join(sorted(path.name for path in folder.iterdir())) or "nothing"
+        raise StudyError(f"{folder}: no {table}.csv or {table}.parquet; found: {found}")
+    return frame
+
+
+def _read_table(folder: Path, table: str) -> pd.DataFrame | None:
+    paths = [path for kind in ("csv", "parquet") if (path := folder / f"{table}.{kind}").exists()]
+    if not paths:
+        return None
+    if len(paths) == 2:
+        raise StudyError(f"{folder}: both {table}.csv and {table}.parquet are there; keep one")
+    try:
+        if paths[0].suffix == ".parquet":
+            return pd.read_parquet(paths[0])
+        # Names stay text ("007", "NA", "None").
+        frame = pd.read_csv(
+            paths[0],
+            dtype=dict.fromkeys(TEXT_COLUMNS, "str"),
+            keep_default_na=False,
+            na_values=["", "nan", "NaN", "NAN"],
+        )
+    except (OSError, ValueError) as error:  # pandas' and pyarrow's reading errors derive from these
+        raise StudyError(f"{paths[0]}: cannot be read: {error}") from error
+    return frame
+
+
+def _lrs_and_named(lrs: pd.DataFrame | None, runs: pd.DataFrame) -> pd.DataFrame | None:
+    """Learning rates of the file, and of the schedules that runs name for runs not in it."""
+    if "schedule" not in runs or "run" not in runs:
+        return lrs
+    measured = set() if lrs is None or "run" not in lrs else set(lrs["run"].astype(str))
+    parts = [] if lrs is None else [lrs]
+    for row in runs.to_dict("records"):
+        run, name, params = str(row["run"]), row["schedule"], row.get("schedule_params")
+        if run in measured or not isinstance(name, str) or not name:
+            continue
+        try:
+            given = schedules.parse_params(params if isinstance(params, str) else "")
+            schedule = schedules.from_name(name, **given)
+        except ScheduleError as error:
+            raise StudyError(f"runs: run {run!r}: {error}") from error
+        steps = range(1, schedule.n_steps + 1)
+        parts.append(pd.DataFrame({"run": run, "step": steps, "lr": schedule.lr}))
+    return pd.concat(parts, ignore_index=True) if parts else None

@@ -1,0 +1,117 @@
+"""A learning-rate schedule: one learning rate for each optimiser update."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bayescpt.errors import ScheduleError
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Schedule:
+    """Learning rate at each step of one training phase.
+
+    Two schedules are equal when their learning rates are, whatever their names.
+
+    Parameters
+    ----------
+    lr : array_like, shape (n_steps,)
+        Absolute learning rate of each optimiser update; ``lr[i]`` is that of update ``i + 1``.
+        Kept as a read-only float64 copy.
+    name : str
+        What the schedule is called in tables and messages.
+    params : dict
+        Arguments it was made from, JSON-able; empty for measured learning rates.
+
+    Raises
+    ------
+    ScheduleError
+        If a learning rate is negative, NaN or infinite, or `lr` is empty or not one-dimensional.
+    """
+
+    lr: NDArray[np.float64]
+    name: str = "array"
+    params: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lr", _checked(self.lr, self.name))
+
+    @property
+    def n_steps(self) -> int:
+        """Number of optimiser updates."""
+        return self.lr.size
+
+    @property
+    def peak_lr(self) -> float:
+        """Largest learning rate."""
+        return float(self.lr.max())
+
+    @property
+    def final_lr(self) -> float:
+        """Learning rate of the last update."""
+        return float(self.lr[-1])
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the learning rates, in hexadecimal."""
+        return hashlib.sha256(self.lr.astype("<f8").tobytes()).hexdigest()
+
+    def then(self, other: Schedule) -> Schedule:
+        """Run another schedule after this one, as in a re-warm-up.
+
+        Parameters
+        ----------
+        other : Schedule
+            The schedule of the updates that follow.
+
+        Returns
+        -------
+        Schedule
+            The concatenation, of ``self.n_steps + other.n_steps`` updates.
+        """
+        parts = [{"name": part.name, "params": part.params} for part in (self, other)]
+        lr = np.concatenate([self.lr, other.lr])
+        return Schedule(lr, f"{self.name}+{other.name}", {"parts": parts})
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the learning rates are the same at every step."""
+        return isinstance(other, Schedule) and np.array_equal(self.lr, other.lr)
+
+    def __hash__(self) -> int:
+        """Hash of the learning rates."""
+        # 0.0 and -0.0 are equal but differ in bytes, so the digest would not do.
+        return hash((self.n_steps, self.peak_lr, self.final_lr))
+
+    def __repr__(self) -> str:
+        """Name, length, peak and end in one line."""
+        return (
+            f"Schedule({self.name!r}: {self.n_steps} steps, "
+            f"peak {self.peak_lr:.3g}, final {self.final_lr:.3g})"
+        )
+
+
+def _checked(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Read-only float64 copy of `values`, or an error that names step and value."""
+    try:
+        lr = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ScheduleError(f"schedule {name!r}: learning rates are not numbers: {error}") from None
+    if lr.ndim != 1:
+        raise ScheduleError(
+            f"schedule {name!r}: learning rates have shape {lr.shape}; expected (n_steps,)"
+        )
+    if lr.size == 0:
+        raise ScheduleError(f"schedule {name!r}: no learning rate; it needs at least one step")
+    bad = np.flatnonzero(~(np.isfinite(lr) & (lr >= 0)))
+    if bad.size:
+        raise ScheduleError(
+            f"schedule {name!r}, step {bad[0] + 1}: learning rate is {lr[bad[0]]!s}; "
+            "expected a finite number, 0 or more"
+        )
+    lr.flags.writeable = False
+    return lr

@@ -1,0 +1,226 @@
+"""Read the draws a decision needs out of a forecast; never a live model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayescpt.errors import PlanError
+
+Kind = Literal["loss", "mu"]
+By = Literal["end", "best"]
+
+DIMS = ("plan", "domain", "step", "chain", "draw")
+
+
+@runtime_checkable
+class ForecastLike(Protocol):
+    """Anything with a forecast's dataset.
+
+    Attributes
+    ----------
+    dataset : xarray.Dataset
+        Variables `mu` and `loss` (nats/token), dims (chain, draw, plan, domain, step), NaN at
+        steps past a plan's own end and at domains a plan does not forecast.
+    """
+
+    @property
+    def dataset(self) -> xr.Dataset:
+        """Draws of the forecast."""
+        ...  # pragma: no cover
+
+
+def loss_draws(fc: ForecastLike | xr.Dataset, kind: Kind = "loss") -> xr.DataArray:
+    """Return the draws of one variable with the dims in the order decisions use.
+
+    Parameters
+    ----------
+    fc : ForecastLike or xarray.Dataset
+        Forecast, or its dataset.
+    kind : {"loss", "mu"}
+        `loss` is what the log of a new run will show; `mu` is the expected curve.
+
+    Returns
+    -------
+    xarray.DataArray
+        nats/token, dims (plan, domain, step, chain, draw).
+
+    Raises
+    ------
+    PlanError
+        If `kind` is unknown, or the dataset lacks the variable or one of its dims.
+    """
+    dataset = fc if isinstance(fc, xr.Dataset) else fc.dataset
+    if kind not in ("loss", "mu"):
+        raise PlanError(f"kind is {kind!r}; it must be 'loss' or 'mu'")
+    if kind not in dataset:
+        raise PlanError(f"the forecast has no variable {kind!r}; it has {list(dataset)}")
+    values = dataset[kind]
+    missing = [dim for dim in DIMS if dim not in values.dims]
+    if missing:
+        raise PlanError(f"the forecast's {kind!r} lacks the dims {missing}; it has {values.dims}")
+    return values.transpose(*DIMS)
+
+
+def inherited_warnings(fc: ForecastLike | xr.Dataset) -> list[str]:
+    """Return what a forecast says against itself, for every output made from it.
+
+    Parameters
+    ----------
+    fc : ForecastLike or xarray.Dataset
+        Forecast; its `failed_checks` and `warnings` (lists of str) are read where it has them.
+
+    Returns
+    -------
+    list of str
+        Failed checks of the fit first, then the forecast's own warnings.
+    """
+    failed = [f"the fit failed its check: {name}" for name in getattr(fc, "failed_checks", [])]
+    return [*failed, *getattr(fc, "warnings", [])]
+
+
+def names(values: xr.DataArray, dim: str) -> list[str]:
+    """Return the labels along a dim as plain strings.
+
+    Parameters
+    ----------
+    values : xarray.DataArray
+        Draws.
+    dim : str
+        `plan` or `domain`.
+
+    Returns
+    -------
+    list of str
+        Labels in their own order.
+    """
+    return [str(label) for label in values[dim].values]
+
+
+def check_domains(values: xr.DataArray, domains: Sequence[str]) -> None:
+    """Check that every plan forecasts every domain.
+
+    Parameters
+    ----------
+    values : xarray.DataArray
+        nats/token, dims (plan, domain, step, chain, draw).
+    domains : sequence of str
+        Domains that are needed.
+
+    Raises
+    ------
+    PlanError
+        If a domain is not in the forecast at all (the message lists those known), or a plan does
+        not forecast it.
+    """
+    known = names(values, "domain")
+    for domain in domains:
+        if domain not in known:
+            raise PlanError(f"unknown domain {domain!r}; the forecast knows {known}")
+    absent = missing_domains(values)
+    for plan, gaps in absent.items():
+        for domain in domains:
+            if domain in gaps:
+                raise PlanError(
+                    f"plan {plan!r} has no forecast on domain {domain!r}; leave the plan or the "
+                    "domain out"
+                )
+
+
+def missing_domains(values: xr.DataArray) -> dict[str, list[str]]:
+    """Return, for each plan, the domains it does not forecast at any step.
+
+    Parameters
+    ----------
+    values : xarray.DataArray
+        nats/token, dims (plan, domain, step, chain, draw).
+
+    Returns
+    -------
+    dict of str to list of str
+        Plans in their own order.
+    """
+    absent = np.isnan(values.values).all(axis=(2, 3, 4))
+    domains = names(values, "domain")
+    return {
+        plan: [domain for domain, gone in zip(domains, row, strict=True) if gone]
+        for plan, row in zip(names(values, "plan"), absent, strict=True)
+    }
+
+
+def check_by(by: str) -> None:
+    """Check the name of the step at which plans are judged.
+
+    Parameters
+    ----------
+    by : str
+        `end` or `best`.
+
+    Raises
+    ------
+    PlanError
+        If it is neither.
+    """
+    if by not in ("end", "best"):
+        raise PlanError(f"by is {by!r}; it must be 'end' or 'best'")
+
+
+def last_steps(values: xr.DataArray) -> NDArray[np.intp]:
+    """Return the index of each plan's own last forecast step.
+
+    Parameters
+    ----------
+    values : xarray.DataArray
+        nats/token, dims (plan, domain, step, chain, draw).
+
+    Returns
+    -------
+    ndarray of int, shape (n_plans,)
+        Index into `step`.
+
+    Raises
+    ------
+    PlanError
+        If a plan has no forecast at any step.
+    """
+    present = ~np.isnan(values.values).all(axis=(1, 3, 4))
+    for plan, row in zip(names(values, "plan"), present, strict=True):
+        if not row.any():
+            raise PlanError(f"plan {plan!r} has no forecast at any step")
+    return present.shape[1] - 1 - np.argmax(present[:, ::-1], axis=1)
+
+
+def at_steps(values: xr.DataArray, index: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return the draws at one step a plan.
+
+    Parameters
+    ----------
+    values : xarray.DataArray
+        nats/token, dims (plan, domain, step, chain, draw).
+    index : ndarray of int, shape (n_plans,)
+        Index into `step` for each plan.
+
+    Returns
+    -------
+    ndarray, shape (n_plans, n_domains, n_chains, n_draws)
+        nats/token.
+
+    Raises
+    ------
+    PlanError
+        If a draw is NaN or infinite there.
+    """
+    picked = np.stack([values.values[plan, :, step] for plan, step in enumerate(index)])
+    bad = (~np.isfinite(picked)).sum(axis=(2, 3))
+    if bad.any():
+        plan, domain = np.argwhere(bad)[0]
+        raise PlanError(
+            f"plan {names(values, 'plan')[plan]!r}, domain {names(values, 'domain')[domain]!r}, "
+            f"step {values['step'].values[index[plan]]}: {bad[plan, domain]} of "
+            f"{picked[0, 0].size} draws are not finite"
+        )
+    return np.asarray(picked, dtype=np.float64)

@@ -1,0 +1,374 @@
+"""The paper's recipe: Eq. 4 with the exponential replay response, fitted by robust least squares.
+
+Wang et al., arXiv 2505.07796, Eq. 4 and 8, as Tissue et al., arXiv 2408.11029, fit their law: one
+fit a domain, lambda = .999, the sum of Huber losses (delta 1e-3) of log residuals, L-BFGS-B from
+many starts. Neither gives bands; here they get two plain kinds.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import lsq_linear, minimize
+
+from bayescpt.data.areas import annealing_area, forward_area
+from bayescpt.errors import PlanError
+from bayescpt.evaluate.predict import Prediction
+from bayescpt.laws.features import run_path
+
+if TYPE_CHECKING:
+    from bayescpt.data import Study
+
+Array = NDArray[np.float64]
+
+DECAY = 0.999
+DELTA = 1e-3
+NAMES = ("L0", "A", "C1", "C2", "B", "alpha", "log_E", "beta", "a", "a2")
+_LINEAR = 5
+LOWER = np.array([0, 0, 0, 0, -np.inf, 1e-3, np.log(1e-3), 1e-4, 1e-2, -5.0])
+UPPER = np.array([np.inf, np.inf, np.inf, np.inf, np.inf, 5.0, np.log(1e6), 20.0, 50.0, 5.0])
+# Starts: alpha, E, beta, a; the first five symbols follow by least squares.
+_GRID = ((0.3, 0.7), (10.0, 1000.0), (0.1, 0.5), (1.0, 5.0))
+_FLOOR = 1e-3
+
+
+@dataclass(frozen=True)
+class Areas:
+    """What the law sees of some rows, each of shape (n,).
+
+    Attributes
+    ----------
+    s1 : ndarray
+        Forward area of all phases, LR x steps.
+    s1_cpt : ndarray
+        That of the CPT phase; 0 in pre-training.
+    s2_pt, s2_cpt : ndarray
+        Annealing areas of either phase; in CPT, the first is that at its start.
+    replay : ndarray
+        LR-weighted mean replay ratio so far.
+    """
+
+    s1: Array
+    s1_cpt: Array
+    s2_pt: Array
+    s2_cpt: Array
+    replay: Array
+
+
+def run_areas(study: Study, name: str, steps: NDArray[np.int64]) -> Areas:
+    """Areas of a run at chosen steps.
+
+    Parameters
+    ----------
+    study : Study
+        Holds the run and its ancestors.
+    name : str
+        Name of the run.
+    steps : ndarray of int, shape (n,)
+        Steps of the run.
+
+    Returns
+    -------
+    Areas
+        Warm-up counts with its true LR, a re-warm-up with its sign.
+    """
+    path = run_path(study, name)
+    area = forward_area(path.lr)
+    anneal = annealing_area(path.lr, DECAY, path.start_lr)[steps]
+    total = path.start_area + area[steps]
+    none = np.zeros(len(steps))
+    if path.phase == "pt":
+        return Areas(total, none, anneal, none, none)
+    before = np.concatenate([study.lrs[parent] for parent in study.lineage(str(path.start))])
+    s2_pt = np.full(len(steps), annealing_area(before, DECAY)[-1])
+    spent = np.concatenate([[0.0], np.cumsum(path.replay * path.lr)])
+    replay = np.where(area > 0, spent / np.where(area > 0, area, 1.0), path.replay[0])[steps]
+    return Areas(total, area[steps], s2_pt, anneal, replay)
+
+
+def curve(values: Array, areas: Areas) -> tuple[Array, Array]:
+    """Loss of the law and its gradient.
+
+    ``L0 + A S1^-alpha - C1 S2pt - C2 exp(a2 r) S2cpt
+    + B (1 - (1 + E S1cpt)^-beta) (1 - exp(-a (1 - r)))``.
+
+    Parameters
+    ----------
+    values : ndarray, shape (10,)
+        In the order of `NAMES`.
+    areas : Areas
+        Of n rows.
+
+    Returns
+    -------
+    loss : ndarray, shape (n,)
+        Nats/token.
+    gradient : ndarray, shape (10, n)
+        By each value.
+    """
+    linear, alpha, log_e, beta, a, a2 = values[:_LINEAR], *values[_LINEAR:]
+    basis = _linear_basis(values, areas)
+    log_s = np.log1p(np.exp(log_e) * areas.s1_cpt)
+    left = np.exp(-beta * log_s)
+    answer = -np.expm1(-a * (1.0 - areas.replay))
+    gradient = np.empty((len(NAMES), len(areas.s1)))
+    gradient[:_LINEAR] = basis
+    big_a, c2, b = linear[1], linear[3], linear[4]
+    gradient[5] = -big_a * basis[1] * np.log(areas.s1)
+    onset = np.exp(log_e) * areas.s1_cpt
+    gradient[6] = b * answer * left * beta * onset / (1.0 + onset)
+    gradient[7] = b * answer * left * log_s
+    gradient[8] = b * (1.0 - left) * (1.0 - areas.replay) * np.exp(-a * (1.0 - areas.replay))
+    gradient[9] = c2 * basis[3] * areas.replay
+    return linear @ basis, gradient
+
+
+def _linear_basis(values: Array, areas: Areas) -> Array:
+    """Factors of L0, A, C1, C2 and B, shape (5, n)."""
+    alpha, log_e, beta, a, a2 = values[_LINEAR:]
+    shift = -np.expm1(-beta * np.log1p(np.exp(log_e) * areas.s1_cpt))
+    return np.stack(
+        [
+            np.ones_like(areas.s1),
+            areas.s1**-alpha,
+            -areas.s2_pt,
+            -np.exp(a2 * areas.replay) * areas.s2_cpt,
+            -shift * np.expm1(-a * (1.0 - areas.replay)),
+        ]
+    )
+
+
+def fit_law(
+    areas: Areas, loss: Array, weights: Array | None = None, starts: Sequence[Array] | None = None
+) -> Array:
+    """Symbols of the law that fit some rows best.
+
+    Parameters
+    ----------
+    areas : Areas
+        Of the n rows.
+    loss : ndarray, shape (n,)
+        Observed losses, nats/token.
+    weights : ndarray, shape (n,), optional
+        How often each row counts.
+    starts : sequence of ndarray, shape (10,), optional
+        Where to start; by default a grid of 16.
+
+    Returns
+    -------
+    ndarray, shape (10,)
+        Values in the order of `NAMES`, at the lowest of all optima.
+    """
+    count = np.ones(len(loss)) if weights is None else weights
+    lower, upper = _bounds(areas)
+    log_loss = np.log(loss)
+
+    def objective(values: Array) -> tuple[float, Array]:
+        fitted, gradient = curve(values, areas)
+        positive = np.maximum(fitted, _FLOOR)
+        # In units of delta^2: the same minimum, on a scale that suits the stopping rules.
+        z = (log_loss - np.log(positive)) / DELTA
+        size = np.abs(z)
+        cost = np.where(size <= 1.0, 0.5 * z**2, size - 0.5)
+        slope = -np.clip(z, -1.0, 1.0) / (DELTA * positive)
+        return float(count @ cost), gradient @ (count * slope)
+
+    best, lowest = None, np.inf
+    for start in _starts(areas, loss, count, lower, upper) if starts is None else starts:
+        found = minimize(
+            objective,
+            np.clip(start, lower, upper),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=list(zip(lower, upper, strict=True)),
+            options={"maxiter": 1000, "maxfun": 2000},
+        )
+        if found.fun < lowest:
+            best, lowest = found.x, found.fun
+    return np.asarray(best)
+
+
+def _bounds(areas: Areas) -> tuple[Array, Array]:
+    """Bounds of the values; what the rows cannot tell is held at a value that does not matter."""
+    lower, upper = LOWER.copy(), UPPER.copy()
+    held = {}
+    if not areas.s1_cpt.any():
+        held |= {"C2": 0.0, "B": 0.0, "log_E": 0.0, "beta": 1.0}
+    if not np.ptp(areas.replay[areas.s1_cpt > 0], initial=None) if areas.s1_cpt.any() else True:
+        held |= {"a": 1.0, "a2": 0.0}
+    for name, value in held.items():
+        lower[NAMES.index(name)] = upper[NAMES.index(name)] = value
+    return lower, upper
+
+
+def _starts(areas: Areas, loss: Array, count: Array, lower: Array, upper: Array) -> list[Array]:
+    out = {}
+    for alpha, e, beta, a in itertools.product(*_GRID):
+        rest = np.clip([alpha, np.log(e), beta, a, 0.0], lower[_LINEAR:], upper[_LINEAR:])
+        if tuple(rest) in out:
+            continue
+        values = np.concatenate([np.zeros(_LINEAR), rest])
+        basis = _linear_basis(values, areas) * np.sqrt(count)
+        # lsq_linear wants an open interval, also for what is held.
+        top = np.where(upper[:_LINEAR] > lower[:_LINEAR], upper[:_LINEAR], 1e-12)
+        solved = lsq_linear(basis.T, loss * np.sqrt(count), (lower[:_LINEAR], top))
+        values[:_LINEAR] = solved.x
+        out[tuple(rest)] = values
+    return list(out.values())
+
+
+def paper_recipe(
+    train: Study, run: str, rows: pd.DataFrame, *, seed: int, n_draws: int = 2000
+) -> Prediction:
+    """Forecast by the paper's recipe, with bands of independent normal log residuals.
+
+    Parameters
+    ----------
+    train : Study
+        What may be known.
+    run : str
+        Name of the run to forecast.
+    rows : DataFrame
+        Columns step and domain.
+    seed : int
+        Seed of the residuals.
+    n_draws : int
+        Number of draws.
+
+    Returns
+    -------
+    Prediction
+        Draws of the rows. Only the residuals vary: the fit is taken as exact.
+
+    Raises
+    ------
+    PlanError
+        If the training study has no row of the run's phase on a domain.
+    """
+    return _forecast(train, run, rows, seed, n_draws, n_resamples=0)
+
+
+def paper_bootstrap(
+    train: Study,
+    run: str,
+    rows: pd.DataFrame,
+    *,
+    seed: int,
+    n_draws: int = 2000,
+    n_resamples: int = 50,
+) -> Prediction:
+    """Forecast by the paper's recipe, with bands of a bootstrap over runs and of the residuals.
+
+    Runs of the forecast run's phase are drawn with replacement, the same ones for all domains,
+    and the law is fitted again from the first fit's optimum.
+
+    Parameters
+    ----------
+    train : Study
+        What may be known.
+    run : str
+        Name of the run to forecast.
+    rows : DataFrame
+        Columns step and domain.
+    seed : int
+        Seed of resamples and residuals.
+    n_draws : int
+        Number of draws.
+    n_resamples : int
+        Number of resamples of the runs.
+
+    Returns
+    -------
+    Prediction
+        Draws of the rows.
+
+    Raises
+    ------
+    PlanError
+        If the training study has no row of the run's phase on a domain.
+    """
+    return _forecast(train, run, rows, seed, n_draws, n_resamples)
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Training rows of one domain."""
+
+    areas: Areas
+    loss: Array
+    run: NDArray[np.int64]  # index into the names that are resampled, -1 for others
+
+
+def _forecast(
+    train: Study, run: str, rows: pd.DataFrame, seed: int, n_draws: int, n_resamples: int
+) -> Prediction:
+    rng = np.random.default_rng(seed)
+    phase = train.run(run).phase
+    alike = [n for n in train.runs.loc[train.runs["phase"] == phase, "run"] if train.has_curve(n)]
+    counts = rng.multinomial(len(alike), np.full(len(alike), 1 / len(alike)), n_resamples)
+    counts = np.concatenate([np.ones((1, len(alike)), dtype=counts.dtype), counts])
+    out = np.empty((n_draws, len(rows)))
+    for domain, place in rows.groupby("domain", sort=False).indices.items():
+        data = _training_rows(train, str(domain), alike)
+        if not (data.run >= 0).any():
+            raise PlanError(
+                f"no {phase} run has a loss on domain {domain!r}: there is nothing to fit"
+            )
+        ahead = run_areas(train, run, rows["step"].to_numpy(np.int64)[place])
+        first = fit_law(data.areas, data.loss)
+        fits = [first]
+        for count in counts[1:]:
+            weights = np.where(data.run >= 0, count[data.run], 1.0)
+            fits.append(fit_law(data.areas, data.loss, weights, [first]))
+        residual = np.log(data.loss) - np.log(np.maximum(curve(first, data.areas)[0], _FLOOR))
+        spread = float(np.sqrt(np.mean(residual[data.run >= 0] ** 2)))
+        middles = np.stack([np.maximum(curve(fit, ahead)[0], _FLOOR) for fit in fits])
+        # Draw i takes the same resample on every domain.
+        taken = middles[1:] if n_resamples else middles
+        chosen = taken[np.arange(n_draws) % len(taken)]
+        out[:, place] = chosen * np.exp(spread * rng.standard_normal(chosen.shape))
+    return Prediction(out)
+
+
+def _training_rows(train: Study, domain: str, alike: list[str]) -> _Data:
+    """Rows of one domain that the law can describe, trunk rows once."""
+    parts, losses, owners = [], [], []
+    for name in train.runs["run"]:
+        run = train.run(name)
+        curve_rows = train.curve(name, domain)
+        steps = curve_rows["step"].to_numpy(np.int64)
+        loss = curve_rows["loss"].to_numpy(np.float64)
+        if run.phase == "pt" and train.cpt_runs and not _falls(loss):
+            continue  # Eq. 4 has no term that could raise the loss in pre-training
+        first = train.trunk_step(name) if run.branch_of and train.has_curve(run.branch_of) else 0
+        keep = steps > first
+        if not keep.any():
+            continue
+        if run.phase == "pt":
+            keep &= steps > _warm_up(train.lrs[name])
+        parts.append(run_areas(train, name, steps[keep]))
+        losses.append(loss[keep])
+        owners.append(np.full(keep.sum(), alike.index(name) if name in alike else -1))
+    if not parts:
+        raise PlanError(f"no run has a loss on domain {domain!r} that the law can describe")
+    fields = ("s1", "s1_cpt", "s2_pt", "s2_cpt", "replay")
+    joined = Areas(*(np.concatenate([getattr(part, f) for part in parts]) for f in fields))
+    return _Data(joined, np.concatenate(losses), np.concatenate(owners))
+
+
+def _falls(loss: Array) -> bool:
+    """Whether the loss falls over the second half of its rows."""
+    late = loss[len(loss) // 2 :]
+    return len(late) > 2 and bool(late[-1] < late[0])
+
+
+def _warm_up(lr: Array) -> int:
+    """Updates of a leading warm-up."""
+    falls = np.flatnonzero(np.diff(lr) <= 0)
+    return int(falls[0]) if falls.size else 0

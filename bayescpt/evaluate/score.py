@@ -1,0 +1,317 @@
+"""Scores of predictive draws: coverage, sharpness and error, with errors clustered by run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+LEVELS = (0.5, 0.8, 0.9, 0.95)
+MSCE_LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+BAND = 0.9
+QUANTILES = tuple(
+    sorted(
+        {round((1 - level) / 2, 4) for level in MSCE_LEVELS}
+        | {round((1 + level) / 2, 4) for level in MSCE_LEVELS}
+        | {0.5}
+    )
+)
+HORIZONS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
+
+
+def quantile_column(level: float) -> str:
+    """Name of the column that holds a quantile.
+
+    Parameters
+    ----------
+    level : float
+        One of `QUANTILES`.
+
+    Returns
+    -------
+    str
+        Such as ``q0.05``.
+    """
+    return f"q{round(level, 4):g}"
+
+
+def crps(draws: ArrayLike, observed: ArrayLike) -> Array:
+    """Continuous ranked probability score from draws.
+
+    ``E|X - y| - E|X - X'| / 2``, the second mean over distinct pairs ("fair", the same as the
+    probability-weighted-moments estimator: Zamo and Naveau 2018, Mathematical Geosciences 50),
+    so its expectation does not depend on the number of draws. One sort; one copy of the draws.
+
+    Parameters
+    ----------
+    draws : array_like, shape (n_draws, ...)
+        At least two draws.
+    observed : array_like, shape (...)
+        What was observed.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        In the unit of the draws; lower is better.
+    """
+    ordered = np.sort(np.asarray(draws, dtype=np.float64), axis=0)
+    n = len(ordered)
+    weights = (2.0 * np.arange(n) - n + 1.0) / (n * (n - 1.0))
+    half_spread = np.tensordot(weights, ordered, axes=1)
+    ordered -= np.asarray(observed, dtype=np.float64)
+    np.abs(ordered, out=ordered)
+    return np.asarray(ordered.mean(axis=0) - half_spread)
+
+
+def energy_score(draws: ArrayLike, observed: ArrayLike, max_draws: int = 500) -> Array:
+    """Energy score: the CRPS of a joint forecast of several quantities.
+
+    ``E||X - y|| - E||X - X'|| / 2`` (Gneiting and Raftery 2007, JASA 102), the second mean over
+    distinct pairs. Pairs are formed one shift of the draws at a time, so memory stays at a few
+    times the draws.
+
+    Parameters
+    ----------
+    draws : array_like, shape (n_draws, ..., n_quantities)
+        At least two joint draws.
+    observed : array_like, shape (..., n_quantities)
+        What was observed.
+    max_draws : int
+        Evenly spaced draws that are used, as the work grows with their square.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        In the unit of the draws; lower is better.
+    """
+    values = thin(np.asarray(draws, dtype=np.float64), max_draws)
+    n = len(values)
+    to_truth = np.linalg.norm(values - np.asarray(observed, dtype=np.float64), axis=-1).mean(axis=0)
+    between = np.zeros_like(to_truth)
+    for shift in range(1, n):
+        # Each unordered pair once: the draws from `shift` on against those before them.
+        between += np.linalg.norm(values[shift:] - values[:-shift], axis=-1).sum(axis=0)
+    return np.asarray(to_truth - between / (n * (n - 1.0)))
+
+
+def interval_score(lower: ArrayLike, upper: ArrayLike, observed: ArrayLike, level: float) -> Array:
+    """Interval score: width plus a penalty for what falls outside.
+
+    ``(u - l) + 2 / a [(l - y)+ + (y - u)+]`` with a = 1 - level (Gneiting and Raftery 2007).
+
+    Parameters
+    ----------
+    lower, upper : array_like, shape (...)
+        Bounds of the central interval.
+    observed : array_like, shape (...)
+        What was observed.
+    level : float
+        Probability of the interval.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        In the unit of the bounds; lower is better.
+    """
+    low, high, truth = (np.asarray(v, dtype=np.float64) for v in (lower, upper, observed))
+    outside = np.maximum(low - truth, 0.0) + np.maximum(truth - high, 0.0)
+    return np.asarray(high - low + 2.0 / (1.0 - level) * outside)
+
+
+def thin(draws: Array, n: int) -> Array:
+    """Evenly spaced draws.
+
+    Parameters
+    ----------
+    draws : ndarray, shape (n_draws, ...)
+        Draws, chain after chain.
+    n : int
+        How many to keep at most.
+
+    Returns
+    -------
+    ndarray, shape (min(n, n_draws), ...)
+        The draws kept, in their order.
+    """
+    if len(draws) <= n:
+        return draws
+    return draws[np.linspace(0, len(draws) - 1, n).round().astype(int)]
+
+
+def predictive_columns(rows: pd.DataFrame, draws: Array) -> pd.DataFrame:
+    """Table of a forecast beside what was observed.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Columns step, domain, observed of one run, in nats/token; others are kept.
+    draws : ndarray, shape (n_draws, n_rows)
+        Predictive draws of the same rows, joint over rows; nats/token.
+
+    Returns
+    -------
+    DataFrame
+        `rows` with mean, median, the quantiles, crps, and energy: the energy score of all domains
+        of the step together, the same on each of them (NaN where there is only one).
+    """
+    observed = rows["observed"].to_numpy(np.float64)
+    bounds = np.quantile(draws, QUANTILES, axis=0)
+    added = {"mean": draws.mean(axis=0), "median": bounds[QUANTILES.index(0.5)]}
+    added |= {quantile_column(q): bound for q, bound in zip(QUANTILES, bounds, strict=True)}
+    added["crps"] = crps(draws, observed)
+    added["energy"] = _energy_by_step(rows, draws, observed)
+    return rows.assign(**added)
+
+
+def _energy_by_step(rows: pd.DataFrame, draws: Array, observed: Array) -> Array:
+    """Energy score over the domains of each step, shape (n_rows,)."""
+    out = np.full(len(rows), np.nan)
+    place = np.arange(len(rows))
+    together = pd.Series(place).groupby(rows["step"].to_numpy()).agg(tuple)
+    for size in together.map(len).unique():
+        if size < 2:
+            continue
+        index = np.array([members for members in together if len(members) == size])
+        out[index] = energy_score(draws[:, index], observed[index])[:, None]
+    return out
+
+
+def score_table(
+    table: pd.DataFrame, by: str | Sequence[str] | None = None, after: float = 0.0
+) -> pd.DataFrame:
+    """Scores of a table of forecasts.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From a backtest: run, fraction, horizon, step, final, observed and the columns of
+        `predictive_columns`.
+    by : str or sequence of str, optional
+        Columns to group by, such as ``domain``, ``phase``, ``run``, ``cutoff``; ``horizon`` is
+        grouped in bins of the run's length. By default all rows together.
+    after : float
+        Rows in this first share of the run are left out.
+
+    Returns
+    -------
+    DataFrame
+        A row a group: rows, runs, coverage_50 .. coverage_95, msce (mean over `MSCE_LEVELS` of
+        (coverage - level)^2), crps, interval_score and width_90 (of the 90% band), mae (of the
+        median), bias (mean of median - observed), energy, finals_inside (share of last rows of
+        runs in the 90% band). Each has its standard error, clustered by run (jackknife for msce),
+        in a column ``_se``; NaN with one run.
+    """
+    used = table[table["fraction"] > after]
+    points = _pointwise(used)
+    if by is None:
+        return pd.DataFrame([_summary(points)])
+    keys = [by] if isinstance(by, str) else list(by)
+    labels = [_horizon_bins(used) if key == "horizon" else used[key] for key in keys]
+    groups = points.groupby(
+        [label.rename(key) for key, label in zip(keys, labels, strict=True)],
+        observed=True,
+        sort=True,
+    )
+    rows = {name: _summary(group) for name, group in groups}
+    index = pd.MultiIndex.from_tuples(list(rows), names=keys)
+    out = pd.DataFrame(list(rows.values()), index=index)
+    return out.reset_index()
+
+
+def _horizon_bins(table: pd.DataFrame) -> pd.Series:
+    """Steps ahead of what was known, as a share of the run's length, in named bins."""
+    share = table["horizon"] * table["fraction"] / table["step"]
+    names = [f"{a:.0%}-{b:.0%}" for a, b in zip(HORIZONS, HORIZONS[1:], strict=False)]
+    return pd.cut(share, HORIZONS, labels=names)
+
+
+def _pointwise(table: pd.DataFrame) -> pd.DataFrame:
+    """One column a score, one row a forecast; the columns that are averaged."""
+    observed = table["observed"].to_numpy(np.float64)
+
+    def bounds(level: float) -> tuple[Array, Array]:
+        low, high = (quantile_column(q) for q in ((1 - level) / 2, (1 + level) / 2))
+        return table[low].to_numpy(np.float64), table[high].to_numpy(np.float64)
+
+    out: dict[str, Array] = {}
+    for level in MSCE_LEVELS:
+        low, high = bounds(level)
+        out[_coverage(level)] = ((low <= observed) & (observed <= high)).astype(float)
+    low, high = bounds(BAND)
+    error = table["median"].to_numpy(np.float64) - observed
+    out["crps"] = table["crps"].to_numpy(np.float64)
+    out["interval_score"] = interval_score(low, high, observed, BAND)
+    out["width_90"] = high - low
+    out["mae"] = np.abs(error)
+    out["bias"] = error
+    out["energy"] = table["energy"].to_numpy(np.float64)
+    out["finals_inside"] = np.where(table["final"], out[_coverage(BAND)], np.nan)
+    return pd.DataFrame(out, index=table.index).assign(run=table["run"])
+
+
+def _coverage(level: float) -> str:
+    return f"coverage_{level * 100:g}"
+
+
+def _summary(points: pd.DataFrame) -> dict[str, float]:
+    runs = points["run"].to_numpy()
+    out: dict[str, float] = {"rows": len(points), "runs": len(set(runs))}
+    shown = [_coverage(level) for level in LEVELS]
+    for name in (*shown, "msce", *(c for c in points if not c.startswith(("coverage", "run")))):
+        if name == "msce":
+            out[name], out[f"{name}_se"] = _msce(points, runs)
+        else:
+            out[name], out[f"{name}_se"] = cluster_mean(points[name].to_numpy(np.float64), runs)
+    return out
+
+
+def cluster_mean(values: Array, clusters: NDArray[np.generic]) -> tuple[float, float]:
+    """Mean, and its standard error when values of one cluster are not independent.
+
+    ``sqrt(G / (G - 1) sum_g (sum_{i in g} (x_i - mean))^2) / n``, the sandwich estimator of a
+    mean with G clusters (Liang and Zeger 1986, Biometrika 73).
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+        Values; NaN are left out.
+    clusters : ndarray, shape (n,)
+        Cluster of each value.
+
+    Returns
+    -------
+    mean : float
+        NaN without a value.
+    standard_error : float
+        NaN with fewer than two clusters.
+    """
+    there = ~np.isnan(values)
+    if not there.any():
+        return np.nan, np.nan
+    kept = values[there]
+    names, index = np.unique(clusters[there], return_inverse=True)
+    mean = float(kept.mean())
+    if len(names) < 2:
+        return mean, np.nan
+    sums = np.bincount(index, weights=kept - mean)
+    return mean, float(np.sqrt(len(names) / (len(names) - 1) * np.sum(sums**2)) / len(kept))
+
+
+def _msce(points: pd.DataFrame, runs: NDArray[np.generic]) -> tuple[float, float]:
+    """Mean squared calibration error, and its jackknife standard error over runs."""
+    hits = points[[_coverage(level) for level in MSCE_LEVELS]].to_numpy(np.float64)
+    names, index = np.unique(runs, return_inverse=True)
+    sums = np.stack([np.bincount(index, weights=column) for column in hits.T], axis=1)
+    sizes = np.bincount(index)[:, None]
+    levels = np.array(MSCE_LEVELS)
+    value = float(np.mean((hits.mean(axis=0) - levels) ** 2))
+    if len(names) < 2:
+        return value, np.nan
+    without = (sums.sum(axis=0) - sums) / (len(hits) - sizes)
+    replicates = ((without - levels) ** 2).mean(axis=1)
+    spread = float(np.sum((replicates - replicates.mean()) ** 2))
+    return value, float(np.sqrt((len(names) - 1) / len(names) * spread))

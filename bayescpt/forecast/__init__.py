@@ -1,0 +1,7 @@
+"""Draws + plans -> forecast curves."""
+
+from bayescpt.forecast.forecast import Forecast, forecast
+from bayescpt.forecast.plan import Plan
+from bayescpt.forecast.posterior import Draws
+
+__all__ = ["Draws", "Forecast", "Plan", "forecast"]

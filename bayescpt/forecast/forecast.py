@@ -1,0 +1,242 @@
+"""Draws + plans -> expected and realised loss curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from bayescpt.data.areas import memory_weights
+from bayescpt.errors import PlanError
+from bayescpt.forecast.noise import simulate_noise
+from bayescpt.forecast.plan import Plan, plan_path
+from bayescpt.forecast.posterior import Draws
+from bayescpt.forecast.ranges import range_warnings
+from bayescpt.laws.curve import expected_loss
+from bayescpt.laws.features import Features, Path, features, nodes
+
+# Above this many bytes a forecast keeps fewer draws and says so.
+MEMORY_LIMIT = 1.5e9
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Forecast curves of plans.
+
+    Attributes
+    ----------
+    dataset : xr.Dataset
+        ``mu``, where the expected curve is, and ``loss``, what the log of a new run will show;
+        dims chain, draw, plan, domain, step; nats per token. NaN past a plan's own end.
+    plans : list of Plan
+        The recipes, in order.
+    warnings : list of str
+        Where a plan leaves the range of what was fitted.
+    failed_checks : list of str
+        Failed convergence checks of the fit, if they were overridden.
+    study_name : str
+        Name of the fitted study.
+    """
+
+    dataset: xr.Dataset
+    plans: list[Plan]
+    warnings: list[str] = field(default_factory=list)
+    failed_checks: list[str] = field(default_factory=list)
+    study_name: str = ""
+
+    @property
+    def mu(self) -> xr.DataArray:
+        """Expected loss, dims chain, draw, plan, domain, step."""
+        return self.dataset["mu"]
+
+    @property
+    def loss(self) -> xr.DataArray:
+        """Loss of a new run, dims chain, draw, plan, domain, step."""
+        return self.dataset["loss"]
+
+    def interval(self, prob: float = 0.9, kind: str = "loss") -> xr.Dataset:
+        """Equal-tailed bands; those of a higher probability contain those of a lower one.
+
+        Parameters
+        ----------
+        prob : float
+            Probability of the band, between 0 and 1.
+        kind : str
+            ``loss`` or ``mu``.
+
+        Returns
+        -------
+        xr.Dataset
+            lower, median, upper; dims plan, domain, step; nats per token.
+
+        Raises
+        ------
+        PlanError
+            If `prob` is not between 0 and 1, or `kind` is neither.
+        """
+        if not 0 < prob < 1:
+            raise PlanError(f"prob = {prob!r}: give a probability between 0 and 1, such as 0.9")
+        if kind not in ("loss", "mu"):
+            raise PlanError(f"kind = {kind!r}: give 'loss' or 'mu'")
+        tail = (1.0 - prob) / 2.0
+        drawn = self.dataset[kind]
+        order = drawn.transpose("chain", "draw", "plan", "domain", "step").to_numpy()
+        flat = order.reshape(-1, *order.shape[2:])
+        found = np.quantile(flat, [tail, 0.5, 1.0 - tail], axis=0)
+        dims = ("plan", "domain", "step")
+        return xr.Dataset(
+            {name: (dims, found[k]) for k, name in enumerate(("lower", "median", "upper"))},
+            coords={dim: self.dataset[dim] for dim in dims},
+            attrs={"prob": prob, "kind": kind},
+        )
+
+
+def forecast(
+    draws: Draws,
+    plans: Sequence[Plan] | Plan,
+    steps: ArrayLike | None = None,
+    seed: int = 0,
+) -> Forecast:
+    """Forecast plans from posterior draws.
+
+    All plans share the parameter draws, so plans can be compared draw by draw.
+
+    Parameters
+    ----------
+    draws : Draws
+        Posterior with its card and study.
+    plans : Plan or sequence of Plan
+        Recipes with names of their own.
+    steps : array_like of int, optional
+        Steps at which to forecast; by default every step from the start.
+    seed : int
+        Seed of the noise.
+
+    Returns
+    -------
+    Forecast
+
+    Raises
+    ------
+    PlanError
+        If there is no plan, two have one name, a step is outside, or a plan does not belong to the
+        study.
+    """
+    recipes = [plans] if isinstance(plans, Plan) else list(plans)
+    if not recipes:
+        raise PlanError("no plan to forecast")
+    names = [plan.name for plan in recipes]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise PlanError(f"two plans are called {twice[0]!r}; give each a name of its own")
+    paths = [plan_path(plan, draws.study) for plan in recipes]
+    at = _steps(steps, paths)
+    domains = draws.labels.domain
+    warnings = range_warnings(draws, recipes, paths)
+    kept = _thin(draws, len(recipes) * len(domains) * at.size, warnings)
+    shape = (len(recipes), len(domains), kept.size, at.size)
+    mu, loss = np.full(shape, np.nan), np.full(shape, np.nan)
+    for p, (path, plan) in enumerate(zip(paths, recipes, strict=True)):
+        # One stream a plan, so that adding a plan does not change another's noise.
+        rng = np.random.default_rng([seed, *plan.name.encode()])
+        first = 0 if path.phase == "cpt" else 1
+        inside = (at >= first) & (at <= path.n_steps)
+        if not inside.any():
+            continue
+        seen = features(path, at[inside], draws.rows.refs)
+        noise = simulate_noise(kept, path.phase == "cpt", seen.fraction, rng)
+        for d, domain in enumerate(domains):
+            if path.phase == "cpt" and (domain, str(path.target)) not in draws.labels.pair:
+                continue
+            # The same start level in both: a level that is drawn anew is drawn once.
+            state = rng.bit_generator.state
+            mu[p, d][:, inside] = _curve(kept, path, domain, seen, rng, realised=False)
+            rng.bit_generator.state = state
+            own = _curve(kept, path, domain, seen, rng, realised=True)
+            loss[p, d][:, inside] = own + noise[d]
+    return Forecast(
+        dataset=_dataset(mu, loss, kept, names, domains, at),
+        plans=recipes,
+        warnings=warnings,
+        study_name=draws.study.name,
+    )
+
+
+def _curve(
+    draws: Draws,
+    path: Path,
+    domain: str,
+    seen: Features,
+    rng: np.random.Generator,
+    realised: bool,
+) -> NDArray[np.float64]:
+    replay = seen.replay[:1] if np.ptp(seen.replay) < 1e-12 else seen.replay
+    terms = draws.terms(path, domain, replay, rng, realised)
+    weights = memory_weights(np.exp(draws.value("log_memory")), nodes())
+    return np.asarray(
+        expected_loss(
+            **terms,
+            log_area=seen.log_area,
+            log_area_start=seen.log_area_start,
+            anneal=weights @ seen.anneal.T,
+            shift_area=seen.shift_area,
+        )
+    )
+
+
+def _steps(steps: ArrayLike | None, paths: list[Path]) -> NDArray[np.int64]:
+    longest = max(path.n_steps for path in paths)
+    if steps is None:
+        return np.arange(0 if any(p.phase == "cpt" for p in paths) else 1, longest + 1)
+    at = np.unique(np.asarray(steps))
+    if not at.size or not np.all(at == at.astype(np.int64)):
+        raise PlanError(f"steps must be whole numbers, at least one; got {steps!r}")
+    if at[0] < 0 or at[-1] > longest:
+        bad = at[0] if at[0] < 0 else at[-1]
+        raise PlanError(f"step {bad} is outside the plans' 0..{longest}")
+    return at.astype(np.int64)
+
+
+def _thin(draws: Draws, cells: int, warnings: list[str]) -> Draws:
+    """Every k-th draw, where all would need too much memory."""
+    need = 16.0 * cells * draws.size
+    if need <= MEMORY_LIMIT:
+        return draws
+    every = int(np.ceil(need / MEMORY_LIMIT))
+    kept = draws.posterior.isel(draw=slice(None, None, every))
+    warnings.append(
+        f"every {every}th draw is used ({kept.sizes['chain'] * kept.sizes['draw']} of "
+        f"{draws.size}), to keep the forecast in memory; ask for fewer steps to use all"
+    )
+    return Draws(kept, draws.card, draws.study, draws.rows)
+
+
+def _dataset(
+    mu: NDArray[np.float64],
+    loss: NDArray[np.float64],
+    draws: Draws,
+    names: list[str],
+    domains: Sequence[str],
+    at: NDArray[np.int64],
+) -> xr.Dataset:
+    sizes = draws.posterior.sizes
+    dims = ("chain", "draw", "plan", "domain", "step")
+
+    def shaped(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        moved = np.moveaxis(values, 2, 0)
+        return moved.reshape(sizes["chain"], sizes["draw"], *moved.shape[1:])
+
+    return xr.Dataset(
+        {"mu": (dims, shaped(mu)), "loss": (dims, shaped(loss))},
+        coords={
+            "chain": draws.posterior["chain"].to_numpy(),
+            "draw": draws.posterior["draw"].to_numpy(),
+            "plan": names,
+            "domain": list(domains),
+            "step": at,
+        },
+        attrs={"units": "nat/token"},
+    )

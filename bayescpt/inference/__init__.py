@@ -1,0 +1,7 @@
+"""Compile once, sample, check convergence, save and load a fit."""
+
+from bayescpt.inference.checks import Check
+from bayescpt.inference.fit import Fit, load_fit
+from bayescpt.inference.sample import default_card, fit
+
+__all__ = ["Check", "Fit", "default_card", "fit", "load_fit"]

@@ -1,0 +1,150 @@
+"""Compiled samplers, one for each structure of a model: new data of the same card need no compiling."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bayescpt.model.card import Card
+from bayescpt.model.rows import Labels, Rows
+
+_COMPILED: dict[tuple[Any, ...], Any] = {}
+
+
+def structure(rows: Rows, card: Card) -> tuple[Any, ...]:
+    """Key of what a compiled sampler depends on: the card and the number of parameters.
+
+    Parameters
+    ----------
+    rows : Rows
+        Padded arrays of a study.
+    card : Card
+        The card.
+
+    Returns
+    -------
+    tuple
+    """
+    labels = rows.labels
+    runs = len(labels.run) if card.run_effects else 0
+    sizes = (len(labels.domain), len(labels.pair), len(labels.checkpoint), runs)
+    parts = (card.parameterisation, *card.law.values(), card.family, *card.run_effects)
+    flags = (card.early, card.ar1, card.domain_correlation, card.pretraining != "none")
+    return (*parts, flags, *((name, str(p)) for name, p in card.priors.items()), sizes)
+
+
+def pad(rows: Rows, card: Card) -> Rows:
+    """Room for more start checkpoints and runs than there are, so that counts seldom differ.
+
+    An unused start level or run effect has its prior and no row; `trim` takes it out again.
+
+    Parameters
+    ----------
+    rows : Rows
+        Arrays of a study.
+    card : Card
+        Tells which counts are numbers of parameters.
+
+    Returns
+    -------
+    Rows
+    """
+    labels = rows.labels
+    starts = _room(len(labels.checkpoint), 4) if card.has_shift else 0
+    runs = _room(len(labels.run), 16) if card.run_effects else len(labels.run)
+    more = starts - len(labels.checkpoint)
+    width = len(labels.domain)
+    start = dict(rows.start)
+    if more:
+        start["loss"] = np.concatenate([start["loss"], np.full(more * width, 3.0)])
+        start["sd"] = np.concatenate([start["sd"], np.full(more * width, 0.02)])
+        start["log_area"] = np.concatenate([start["log_area"], np.zeros(more)])
+        start["anneal"] = np.pad(start["anneal"], ((0, more), (0, 0)))
+    segment = dict(rows.segment)
+    pretraining = segment["level"] >= len(labels.level_names)
+    segment["level"] = segment["level"] + np.where(pretraining, more * width, 0)
+    return replace(
+        rows,
+        labels=Labels(
+            labels.domain,
+            labels.pair,
+            labels.checkpoint + tuple(f"unused {k}" for k in range(more)),
+            labels.run + tuple(f"unused {k}" for k in range(runs - len(labels.run))),
+        ),
+        segment=segment,
+        start=start,
+    )
+
+
+def _room(count: int, step: int) -> int:
+    """Smallest of step, 2 step, 4 step... that holds `count`."""
+    room = step
+    while room < count:
+        room *= 2
+    return room
+
+
+def compiled_sampler(rows: Rows, card: Card) -> tuple[Any, bool]:
+    """Sampler of a model with a study's data, compiled only if its structure is new here.
+
+    Parameters
+    ----------
+    rows : Rows
+        Padded arrays of a study.
+    card : Card
+        The card.
+
+    Returns
+    -------
+    sampler : nutpie CompiledPyMCModel
+        With the study's data.
+    fresh : bool
+        Whether it had to be compiled.
+    """
+    key = structure(rows, card)
+    fresh = key not in _COMPILED
+    if fresh:
+        _COMPILED[key] = _compile(rows, card)
+    sampler = _COMPILED[key]
+    used = {variable.name for variable in sampler.shared_var_keys}
+    data = {name: value for name, value in _data(rows, card).items() if name in used}
+    return sampler.with_data(**data), fresh
+
+
+def is_compiled(rows: Rows, card: Card) -> bool:
+    """Tell whether a sampler of this structure is at hand in this process.
+
+    Parameters
+    ----------
+    rows : Rows
+        Padded arrays of a study.
+    card : Card
+        The card.
+
+    Returns
+    -------
+    bool
+    """
+    return structure(rows, card) in _COMPILED
+
+
+def _compile(rows: Rows, card: Card) -> Any:
+    import nutpie
+
+    from bayescpt.model.build import rows_model
+
+    model = rows_model(rows, card)
+    with warnings.catch_warnings():
+        # numba warns of what it cannot cache inside nutpie; nothing a user could act on.
+        warnings.simplefilter("ignore")
+        return nutpie.compile_pymc_model(model, var_names=[v.name for v in model.free_RVs])
+
+
+def _data(rows: Rows, card: Card) -> Mapping[str, Any]:
+    from bayescpt.model.build import arrays
+
+    return {name: value for name, value, _ in arrays(rows, card)}

@@ -1,0 +1,274 @@
+"""A fit: card + study + posterior; one netCDF file; no PyMC needed to use it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from bayescpt.data import Study
+from bayescpt.errors import ConvergenceError, FitError
+from bayescpt.forecast import Draws, Forecast, Plan, forecast
+from bayescpt.inference.checks import Check, convergence_checks
+from bayescpt.model.card import Card, parse_card
+from bayescpt.model.rows import Rows, make_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Posterior of a card given a study.
+
+    Attributes
+    ----------
+    card : Card
+        The model card.
+    study : Study
+        The fitted study.
+    rows : Rows
+        Its arrays: labels along the dimensions, reference points.
+    posterior : xr.Dataset
+        Draws, dims chain, draw and the model's; sampled parameters and the paper's symbols.
+    sample_stats : xr.Dataset
+        The sampler's record.
+    seed : int
+        Seed it was sampled with.
+    """
+
+    card: Card
+    study: Study
+    rows: Rows
+    posterior: xr.Dataset
+    sample_stats: xr.Dataset
+    seed: int
+
+    def __repr__(self) -> str:
+        """What it is, in one line."""
+        sizes = self.posterior.sizes
+        state = "FAILED its checks" if self.failed else "checks passed"
+        return (
+            f"Fit(card {self.card.name!r}, study {self.study.name!r}, "
+            f"{sizes['chain']} x {sizes['draw']} draws, {state})"
+        )
+
+    @cached_property
+    def _checks(self) -> list[Check]:
+        sampled = [
+            name for name, v in self.posterior.data_vars.items() if v.attrs.get("sampled", 1)
+        ]
+        return convergence_checks(self.posterior[sampled], self.sample_stats, self.card)
+
+    def checks(self) -> list[Check]:
+        """Convergence checks.
+
+        Returns
+        -------
+        list of Check
+            R-hat, bulk and tail ESS, divergences, tree depth, E-BFMI, contraction.
+        """
+        return list(self._checks)
+
+    @property
+    def failed(self) -> bool:
+        """Whether a check failed: forecasts then need ``allow_failed=True``."""
+        return any(check.status == "fail" for check in self._checks)
+
+    def summary(self, prob: float = 0.9) -> pd.DataFrame:
+        """Table of the parameters, the paper's symbols first.
+
+        Parameters
+        ----------
+        prob : float
+            Probability of the equal-tailed interval.
+
+        Returns
+        -------
+        DataFrame
+            Index: parameter, such as ``B[general|german]``. Columns: unit, mean, sd, lower, median,
+            upper, r_hat, ess_bulk, ess_tail.
+
+        Raises
+        ------
+        ConvergenceError
+            Never; failed checks stand in ``DataFrame.attrs["failed_checks"]``.
+        """
+        from arviz_stats import ess, rhat
+
+        tail = (1.0 - prob) / 2.0
+        shown = self.posterior.drop_vars(
+            [n for n in self.posterior if str(n).startswith("effect_")]
+        )
+        first = ("L0", "A", "alpha_s1", "C1", "C2", "lambda", "B", "E", "beta")
+        names: list[Hashable] = [name for name in first if name in shown]
+        names += [name for name in shown.data_vars if name not in names]
+        mixing, bulk, last = rhat(shown), ess(shown, method="bulk"), ess(shown, method="tail")
+        table = {}
+        for name in names:
+            draws = shown[name]
+            rest = [dim for dim in draws.dims if dim not in ("chain", "draw")]
+            for k, label in enumerate(draws[rest[0]].to_numpy() if rest else [None]):
+                at = {rest[0]: k} if rest else {}
+                values = draws.isel(at).to_numpy().ravel()
+                if np.isnan(values).all():
+                    continue
+                low, middle, high = np.quantile(values, [tail, 0.5, 1.0 - tail])
+                table[str(name) if label is None else f"{name}[{label}]"] = {
+                    "unit": draws.attrs.get("units", "1"),
+                    "mean": values.mean(),
+                    "sd": values.std(ddof=1),
+                    "lower": low,
+                    "median": middle,
+                    "upper": high,
+                    "r_hat": float(mixing[name].isel(at)),
+                    "ess_bulk": float(bulk[name].isel(at)),
+                    "ess_tail": float(last[name].isel(at)),
+                }
+        out = pd.DataFrame.from_dict(table, orient="index").rename_axis("parameter")
+        out.attrs = {"prob": prob, "failed_checks": self._failed_names()}
+        return out
+
+    def forecast(
+        self,
+        plans: Sequence[Plan] | Plan,
+        steps: ArrayLike | None = None,
+        seed: int = 0,
+        allow_failed: bool = False,
+    ) -> Forecast:
+        """Forecast the loss curves of plans.
+
+        Parameters
+        ----------
+        plans : Plan or sequence of Plan
+            Recipes.
+        steps : array_like of int, optional
+            Steps; by default all.
+        seed : int
+            Seed of the noise.
+        allow_failed : bool
+            Forecast although a convergence check failed.
+
+        Returns
+        -------
+        Forecast
+
+        Raises
+        ------
+        ConvergenceError
+            If a check failed and `allow_failed` is not set.
+        PlanError
+            If a plan does not belong to the study.
+        """
+        failed = self._failed_names()
+        if failed and not allow_failed:
+            advice = "; ".join(c.advice for c in self._checks if c.status == "fail")
+            raise ConvergenceError(
+                f"this fit failed {', '.join(failed)}, so its intervals cannot be trusted: "
+                f"{advice}. To look all the same, pass allow_failed=True (--allow-failed)"
+            )
+        draws = Draws(self.posterior, self.card, self.study, self.rows)
+        made = forecast(draws, plans, steps, seed)
+        made.failed_checks.extend(failed)
+        return made
+
+    def _failed_names(self) -> list[str]:
+        return [check.name for check in self._checks if check.status == "fail"]
+
+    def save(self, path: str | Path) -> Path:
+        """Write the fit to one netCDF file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+            File to write; replaced if it exists.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        FitError
+            If the file cannot be written.
+        """
+        target = Path(path)
+        text = {
+            "format": FORMAT,
+            "bayescpt": version("bayescpt"),
+            "card": self.card.text,
+            "card_name": self.card.name,
+            "study": self.study.to_json(),
+            "study_digest": self.study.digest,
+            "seed": self.seed,
+        }
+        tree = xr.DataTree.from_dict(
+            {"/posterior": self.posterior, "/sample_stats": self.sample_stats}
+        )
+        tree.attrs["bayescpt"] = json.dumps(text)
+        draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            packed = {
+                f"/{name}": {str(v): {"zlib": True, "complevel": 1} for v in node.data_vars}
+                for name, node in tree.children.items()
+            }
+            tree.to_netcdf(draft, engine="h5netcdf", encoding=packed)
+            os.replace(draft, target)
+        except OSError as error:
+            raise FitError(f"cannot write the fit to {target}: {error}") from error
+        finally:
+            draft.unlink(missing_ok=True)
+        return target
+
+
+def load_fit(path: str | Path) -> Fit:
+    """Read a fit from its file. Needs no PyMC.
+
+    Parameters
+    ----------
+    path : str or Path
+        File written by `Fit.save`.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    FitError
+        If there is no such file, it is no fit, or its study was changed.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise FitError(f"no fit at {source}; `bayescpt fit STUDY --out {source}` makes one")
+    try:
+        with xr.open_datatree(source, engine="h5netcdf") as tree:
+            text: dict[str, Any] = json.loads(tree.attrs["bayescpt"])
+            posterior = tree["posterior"].to_dataset().load()
+            stats = tree["sample_stats"].to_dataset().load()
+    except (OSError, KeyError, ValueError) as error:
+        raise FitError(f"{source} is no fit of bayescpt: {error}") from error
+    if text["format"] != FORMAT:
+        raise FitError(
+            f"{source} has format {text['format']}, written by bayescpt {text['bayescpt']}; this "
+            f"version reads format {FORMAT}"
+        )
+    study = Study.from_json(text["study"])
+    if study.digest != text["study_digest"]:
+        raise FitError(f"{source}: the study inside was changed after the fit; fit it again")
+    card = parse_card(text["card"], f"card {text['card_name']!r} in {source}")
+    return Fit(card, study, make_rows(study, card), posterior, stats, int(text["seed"]))

@@ -1,0 +1,252 @@
+"""Fit a study: prepare, compile once, sample, check."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from bayescpt.errors import FitError
+from bayescpt.inference.compile import compiled_sampler, is_compiled, pad
+from bayescpt.inference.fit import Fit
+from bayescpt.laws import paper
+from bayescpt.model.card import Card, load_card
+from bayescpt.model.rows import Rows, make_rows
+
+if TYPE_CHECKING:
+    from bayescpt.data import Study
+
+# The posterior has ridges (onset and beta, gamma and eps) that a diagonal mass matrix crawls along.
+ADAPTATION = "low_rank"
+TARGET_ACCEPT = 0.9
+
+
+def default_card(study: Study) -> str:
+    """Name of the shipped card that fits a study's runs.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+
+    Returns
+    -------
+    str
+        ``annealing`` without CPT runs, ``cpt`` if none of them replays, else ``cpt_replay``.
+    """
+    if not study.cpt_runs:
+        return "annealing"
+    ratios = [np.max(study.run(name).replay_ratio) for name in study.cpt_runs]
+    return "cpt_replay" if max(ratios) > 0 else "cpt"
+
+
+def fit(
+    study: Study,
+    card: str | Path | Card | None = None,
+    seed: int = 1,
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+    cores: int | None = None,
+    progress: bool = True,
+    target_accept: float = TARGET_ACCEPT,
+) -> Fit:
+    """Sample the posterior of a card given a study, by NUTS.
+
+    The sampler of a card is compiled once in a process; fits of other studies under the same card
+    reuse it. The same seed gives the same draws whatever the number of cores.
+
+    Parameters
+    ----------
+    study : Study
+        Runs and curves.
+    card : str, Path, Card or None
+        Shipped card, TOML file or Card; None chooses by the study, see `default_card`.
+    seed : int
+        Seed.
+    draws, tune : int
+        Kept and warm-up draws of each chain.
+    chains : int
+        Number of chains.
+    cores : int, optional
+        Chains that run at once; by default as many as the machine has processors.
+    progress : bool
+        Say on standard error what is being done.
+    target_accept : float
+        NUTS's target acceptance rate.
+
+    Returns
+    -------
+    Fit
+        Draws, card, study and checks; see `Fit.failed`.
+
+    Raises
+    ------
+    CardError
+        If the card has a defect.
+    FitError
+        If the study has no row that the card can use, or sampling broke down.
+    """
+    for name, value in (("draws", draws), ("tune", tune), ("chains", chains)):
+        if value < 1:
+            raise FitError(f"{name} = {value}: must be at least 1")
+    read = load_card(default_card(study) if card is None else card)
+    rows = make_rows(study, read)
+    padded = pad(rows, read)
+    _say(
+        progress,
+        f"fitting {rows.loss.size} losses of {len(rows.labels.run)} runs, card {read.name}",
+    )
+    if not is_compiled(padded, read):
+        _say(
+            progress, "compiling the sampler (once for a card; half a minute, longer at first) ..."
+        )
+    sampler, _ = compiled_sampler(padded, read)
+    cores = min(chains, cores or os.cpu_count() or 1)
+    _say(progress, f"sampling {chains} chains of {tune} + {draws} draws on {cores} cores ...")
+    trace = _sample(sampler, seed, draws, tune, chains, cores, target_accept)
+    posterior, stats = _tidy(trace, rows)
+    return Fit(
+        card=read,
+        study=study,
+        rows=rows,
+        posterior=add_symbols(posterior, rows, read),
+        sample_stats=stats,
+        seed=seed,
+    )
+
+
+def _sample(
+    sampler: Any, seed: int, draws: int, tune: int, chains: int, cores: int, accept: float
+) -> Any:
+    import nutpie
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return nutpie.sample(
+                sampler,
+                seed=seed,
+                draws=draws,
+                tune=tune,
+                chains=chains,
+                cores=cores,
+                target_accept=accept,
+                adaptation=ADAPTATION,
+                progress_bar=False,
+                save_warmup=False,
+            )
+        except (RuntimeError, ValueError) as error:
+            raise FitError(
+                f"sampling broke down: {error}. Look at the priors beside the data: "
+                "build_model(study, card) gives the PyMC model"
+            ) from error
+
+
+def _tidy(trace: Any, rows: Rows) -> tuple[xr.Dataset, xr.Dataset]:
+    """Posterior under the study's own labels, and the sampler's record under ArviZ's names."""
+    posterior = trace["posterior"].to_dataset()
+    labels = {
+        "domain": rows.labels.domain,
+        "other": rows.labels.domain[1:],
+        "pair": rows.labels.pair_names,
+        "level": rows.labels.level_names,
+        "curve": rows.labels.curve_names,
+    }
+    for dim, names in labels.items():
+        if dim in posterior.dims:
+            posterior = posterior.isel({dim: slice(len(names))}).assign_coords({dim: list(names)})
+    stats = trace["sample_stats"].to_dataset()
+    # nutpie's name; ArviZ looks for the other one.
+    stats = stats.rename({"maxdepth_reached": "reached_max_treedepth"})
+    kept = ("diverging", "energy", "reached_max_treedepth", "n_steps", "depth", "step_size", "logp")
+    return posterior, stats[[name for name in kept if name in stats]]
+
+
+def add_symbols(posterior: xr.Dataset, rows: Rows, card: Card) -> xr.Dataset:
+    """Posterior with the paper's symbols and the reference quantities, whichever were sampled.
+
+    Parameters
+    ----------
+    posterior : xr.Dataset
+        Sampled parameters.
+    rows : Rows
+        Labels and reference points.
+    card : Card
+        Tells which scale was sampled.
+
+    Returns
+    -------
+    xr.Dataset
+        With ``sampled`` in the attributes of each variable, 1 or 0, and its unit.
+    """
+    values = {str(name): posterior[name] for name in posterior.data_vars}
+    raw = card.parameterisation == "paper"
+    other = (paper.to_reference if raw else paper.from_reference)(values, rows.refs)
+    if raw:
+        other["lambda"] = 1.0 - np.exp(-values["log_memory"])
+        if card.has_shift:
+            other["start_level"] = _tied_level(values | other, rows)
+    elif card.has_shift:
+        offset = values["start_offset"]
+        other["start_level"] = offset.copy(
+            data=rows.start["loss"] + rows.start["sd"] * offset.to_numpy()
+        )
+    if not raw and card.has_shift and "level_pt" in values:
+        other["L0"], other["C1"] = _known_only(other, rows)
+    units = {p.name: p.unit for p in card.parameters()} | paper.UNITS
+    out = posterior.copy()
+    for name in out.data_vars:
+        out[name].attrs = {"units": units.get(str(name), "1"), "sampled": 1}
+    for name, value in other.items():
+        ordered = value.transpose("chain", "draw", ...)
+        out[name] = ordered.assign_attrs(units=units.get(name, "nat"), sampled=0)
+    return out
+
+
+def _known_only(symbols: dict[str, Any], rows: Rows) -> tuple[Any, Any]:
+    """L0 and C1 of the domains with pre-training rows; NaN where only a prior speaks."""
+    pt = rows.segment["is_cpt"] == 0
+    seen = np.isin(np.arange(len(rows.labels.domain)), rows.segment["domain"][pt])
+    mask = xr.DataArray(seen, dims="domain", coords={"domain": list(rows.labels.domain)})
+    return symbols["L0"].where(mask), symbols["C1"].where(mask)
+
+
+def _tied_level(values: dict[str, Any], rows: Rows) -> xr.DataArray:
+    """Start levels of the paper's form, which are functions of its symbols."""
+    from bayescpt.data.areas import memory_weights
+    from bayescpt.laws.curve import expected_loss
+    from bayescpt.laws.features import nodes
+
+    weights = memory_weights(np.exp(values["log_memory"].to_numpy()), nodes())
+    parts = []
+    for c in range(len(rows.labels.checkpoint)):
+        anneal = xr.DataArray(weights @ rows.start["anneal"][c], dims=("chain", "draw"))
+        parts.append(
+            expected_loss(
+                values["level_pt"],
+                values["base_ref"],
+                values["alpha_s1"],
+                values["anneal_pt_ref"],
+                rows.start["log_area"][c],
+                0.0,
+                anneal,
+            ).transpose("chain", "draw", "domain")
+        )
+    stacked = np.concatenate([part.to_numpy() for part in parts], axis=-1)
+    coords = {"chain": values["base_ref"]["chain"], "draw": values["base_ref"]["draw"]}
+    return xr.DataArray(
+        stacked,
+        dims=("chain", "draw", "level"),
+        coords={**coords, "level": list(rows.labels.level_names)},
+    )
+
+
+def _say(progress: bool, text: str) -> None:
+    if progress:
+        sys.stderr.write(f"bayescpt: {text}\n")

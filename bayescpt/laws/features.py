@@ -1,0 +1,274 @@
+"""What the law sees of a run or plan: areas and replay on the reference scales, step by step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescpt.data.areas import annealing_basis, count_warmup_at_peak, forward_area, memory_nodes
+from bayescpt.errors import StudyError
+
+if TYPE_CHECKING:
+    from bayescpt.data import Study
+
+Array = NDArray[np.float64]
+
+# The prior of the memory keeps inside this range (log_memory in laws/annealing.py).
+MEMORY_RANGE = (2.0, 5000.0)
+N_NODES = 40
+
+
+def nodes() -> Array:
+    """Memory lengths, in steps, at which the annealing areas are computed.
+
+    Returns
+    -------
+    ndarray, shape (40,)
+        Chebyshev nodes in log memory.
+    """
+    return memory_nodes(N_NODES, MEMORY_RANGE)
+
+
+@dataclass(frozen=True)
+class References:
+    """Reference points that turn areas into numbers of order 1.
+
+    Attributes
+    ----------
+    area : float
+        Forward area at which ``base_ref`` is measured, LR x steps.
+    shift_area : float
+        CPT forward area at which ``shift_ref`` is measured, LR x steps; 1 without CPT runs.
+    peak_lr : float
+        LR whose full annealing ``anneal_ref`` measures.
+    warmup : str
+        ``true``: the LR as it was; ``peak``: a leading warm-up counts as if at its peak.
+    """
+
+    area: float
+    shift_area: float
+    peak_lr: float
+    warmup: str = "true"
+
+
+@dataclass(frozen=True)
+class Path:
+    """One trajectory of training, of a run or of a plan.
+
+    Attributes
+    ----------
+    name : str
+        Name of the run or plan.
+    phase : str
+        ``pt`` or ``cpt``.
+    lr : ndarray, shape (n_steps,)
+        Learning rate of each update.
+    replay : ndarray, shape (n_steps,)
+        Replay ratio of each update; 1 in pre-training.
+    start : str or None
+        Run whose end checkpoint it starts from.
+    start_area : float
+        Forward area spent before the start, LR x steps, under the references' warm-up convention.
+    start_lr : float or None
+        Last LR before the start; None from scratch.
+    target : str or None
+        Domain that a CPT run trains on.
+    branch_of : str or None
+        Run that shares its first steps.
+    branch_step : int
+        Steps shared with `branch_of`.
+    run : str or None
+        Run of the study whose path this is.
+    """
+
+    name: str
+    phase: str
+    lr: Array
+    replay: Array
+    start: str | None
+    start_area: float
+    start_lr: float | None
+    target: str | None
+    branch_of: str | None = None
+    branch_step: int = 0
+    run: str | None = None
+
+    @property
+    def n_steps(self) -> int:
+        """Number of updates."""
+        return int(self.lr.size)
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of a path at chosen steps.
+
+    Attributes
+    ----------
+    steps : ndarray of int, shape (n,)
+        Steps of the path.
+    log_area : ndarray, shape (n,)
+        log(S1 / S1ref), all phases counted.
+    log_area_start : float
+        The same at the start checkpoint; 0 (S1 = S1ref) in pre-training.
+    anneal : ndarray, shape (n, 40)
+        Annealing area of this phase at the memory nodes, scaled to 1 for a full anneal.
+    shift_area : ndarray, shape (n,)
+        CPT forward area over its reference; 0 in pre-training.
+    replay : ndarray, shape (n,)
+        LR-weighted mean replay ratio of the updates so far.
+    fraction : ndarray, shape (n,)
+        step / n_steps.
+    """
+
+    steps: NDArray[np.int64]
+    log_area: Array
+    log_area_start: float
+    anneal: Array
+    shift_area: Array
+    replay: Array
+    fraction: Array
+
+
+def area_before(study: Study, start: str | None, warmup: str = "true") -> float:
+    """Forward area spent up to the end of a run, its ancestors' included.
+
+    Parameters
+    ----------
+    study : Study
+        Holds the run and its ancestors.
+    start : str or None
+        Name of the run; None means from scratch.
+    warmup : str
+        Convention, see `References`.
+
+    Returns
+    -------
+    float
+        LR x steps.
+
+    Raises
+    ------
+    StudyError
+        If an ancestor has no schedule.
+    """
+    if start is None:
+        return 0.0
+    return sum(float(_lr(study, name, warmup).sum()) for name in study.lineage(start))
+
+
+def _lr(study: Study, name: str, warmup: str) -> Array:
+    schedule = study.run(name).schedule
+    if schedule is None:
+        raise StudyError(
+            f"run {name!r} has no learning rates: its forward area is needed to place the runs "
+            "that start from it. Give its schedule (a schedule without a curve is enough)"
+        )
+    return _counted(schedule.lr, warmup)
+
+
+def _counted(lr: Array, warmup: str) -> Array:
+    return count_warmup_at_peak(lr) if warmup == "peak" else lr
+
+
+def run_path(study: Study, name: str, warmup: str = "true") -> Path:
+    """Path of a run of a study.
+
+    Parameters
+    ----------
+    study : Study
+        Holds the run and its ancestors.
+    name : str
+        Name of the run.
+    warmup : str
+        Convention for the area before the start, see `References`.
+
+    Returns
+    -------
+    Path
+    """
+    run = study.run(name)
+    lr = _lr(study, name, "true")
+    ratio = 1.0 if run.phase == "pt" else run.replay_ratio
+    return Path(
+        name=name,
+        phase=run.phase,
+        lr=lr,
+        replay=np.broadcast_to(np.asarray(ratio, dtype=float), lr.shape),
+        start=run.parent,
+        start_area=area_before(study, run.parent, warmup),
+        start_lr=None if run.parent is None else float(_lr(study, run.parent, "true")[-1]),
+        target=run.domain,
+        branch_of=run.branch_of,
+        branch_step=study.trunk_step(name),
+        run=name,
+    )
+
+
+def references(study: Study, warmup: str = "true") -> References:
+    """Reference points of a study.
+
+    The base term is measured at the largest forward area of a start checkpoint (without CPT runs:
+    at the longest run's end), the shift at the median CPT run's end.
+
+    Parameters
+    ----------
+    study : Study
+        The study to fit.
+    warmup : str
+        Convention, see `References`.
+
+    Returns
+    -------
+    refs : References
+        Two areas and an LR.
+    """
+    cpt = [run_path(study, name) for name in study.cpt_runs]
+    fitted = cpt or [run_path(study, name) for name in study.pt_runs if study.has_curve(name)]
+    own = [float(_counted(path.lr, warmup).sum()) for path in fitted]
+    before = [area_before(study, path.start, warmup) for path in cpt]
+    return References(
+        area=max(before) if cpt else max(own),
+        shift_area=float(np.median(own)) if cpt else 1.0,
+        peak_lr=max(float(path.lr.max()) for path in fitted),
+        warmup=warmup,
+    )
+
+
+def features(path: Path, steps: NDArray[np.int64], refs: References) -> Features:
+    """Features of a path at chosen steps.
+
+    Parameters
+    ----------
+    path : Path
+        The trajectory.
+    steps : ndarray of int, shape (n,)
+        Steps, 0..n_steps; 0 only where there is a start checkpoint.
+    refs : References
+        Reference points.
+
+    Returns
+    -------
+    Features
+    """
+    counted = _counted(path.lr, refs.warmup)
+    area = forward_area(counted)
+    spent = path.start_area + area[steps]
+    memory = nodes()
+    anneal = annealing_basis(counted, memory, path.start_lr, steps) / (memory * refs.peak_lr)
+    replayed = np.concatenate([[path.replay[0]], np.cumsum(path.replay * counted)])
+    used = np.where(area > 0, area, 1.0)
+    mean_replay = np.where(area > 0, replayed / used, path.replay[0])
+    is_cpt = path.phase == "cpt"
+    return Features(
+        steps=steps,
+        log_area=np.log(spent / refs.area),
+        log_area_start=float(np.log(path.start_area / refs.area)) if is_cpt else 0.0,
+        anneal=anneal,
+        shift_area=area[steps] / refs.shift_area if is_cpt else np.zeros(len(steps)),
+        replay=mean_replay[steps],
+        fraction=steps / path.n_steps,
+    )

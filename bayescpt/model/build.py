@@ -1,0 +1,246 @@
+"""Card + study -> pm.Model, with named dimensions and data containers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+
+from bayescpt.data.areas import memory_weights
+from bayescpt.laws import paper
+from bayescpt.laws.curve import expected_loss
+from bayescpt.laws.features import References, nodes
+from bayescpt.laws.table import Parameter
+from bayescpt.laws.terms import TERM_PARAMETERS, cpt_terms, pt_terms
+from bayescpt.model.card import Card, load_card
+from bayescpt.model.fused import CurveMean
+from bayescpt.model.likelihood import group, observe
+from bayescpt.model.priors import Prior
+from bayescpt.model.rows import Rows, make_rows
+
+if TYPE_CHECKING:
+    from bayescpt.data import Study
+
+
+# Of `expected_loss`, in the order in which `CurveMean` takes them.
+ARGUMENTS = ("level", "base_ref", "alpha", "anneal_ref", "shift", "onset", "beta")
+
+
+def build_model(study: Study, card: str | Path | Card = "cpt_replay") -> pm.Model:
+    """PyMC model of a study under a card.
+
+    Parameters
+    ----------
+    study : Study
+        Runs and curves.
+    card : str, Path or Card
+        Name of a shipped card, a TOML file, or a Card.
+
+    Returns
+    -------
+    pm.Model
+        Dimensions ``domain``, ``pair`` (evaluated domain | target), ``level`` (start checkpoint |
+        domain), ``curve`` (run | domain), ``segment``, ``obs``; every array of the study in a
+        ``pm.Data`` of the name that `arrays` gives it; the observed variable is ``loss`` in nats
+        per token.
+
+    Raises
+    ------
+    CardError
+        If the card has a defect.
+    FitError
+        If the study has no row that the card can use.
+    """
+    read = load_card(card)
+    rows = make_rows(study, read)
+    return rows_model(rows, read)
+
+
+def rows_model(rows: Rows, card: Card, fused: bool = True) -> pm.Model:
+    """PyMC model of prepared rows; see `build_model`.
+
+    Parameters
+    ----------
+    rows : Rows
+        Arrays of the study.
+    card : Card
+        Which components, priors and noise.
+    fused : bool
+        Evaluate the mean and its gradient in one compiled pass (`bayescpt.model.fused`); False
+        writes the law as a plain PyTensor graph. Both give the same numbers.
+
+    Returns
+    -------
+    pm.Model
+    """
+    labels = rows.labels
+    coords: dict[str, Any] = {"domain": labels.domain, "curve": labels.curve_names}
+    if card.has_shift:
+        coords |= {"level": labels.level_names, "pair": labels.pair_names}
+    if card.domain_correlation:
+        coords["other"] = labels.domain[1:]
+    with pm.Model(coords=coords) as model:
+        data = {name: pm.Data(name, value, dims=dims) for name, value, dims in arrays(rows, card)}
+        values = {p.name: _random(p, card.priors[p.name]) for p in card.parameters()}
+        refs = References(data["ref_area"], data["ref_shift_area"], data["ref_peak_lr"])
+        if card.parameterisation == "paper":
+            values |= paper.to_reference(values, refs, pt)
+        if card.has_shift:
+            values["start_level"] = _start_level(values, data, card)
+        mean = _mean(values, data, card, fused)
+        observe(mean, values, data, card)
+    return model
+
+
+def arrays(rows: Rows, card: Card) -> list[tuple[str, Any, tuple[str, ...]]]:
+    """Data containers of the model: name, value, dimensions.
+
+    Parameters
+    ----------
+    rows : Rows
+        Arrays of the study.
+    card : Card
+        Decides which are needed.
+
+    Returns
+    -------
+    list of (str, ndarray, tuple of str)
+    """
+    out: list[tuple[str, Any, tuple[str, ...]]] = [
+        (f"segment_{key}", value, ("segment",)) for key, value in rows.segment.items()
+    ]
+    out += [
+        (f"row_{key}", value, ("column", "obs") if key == "anneal" else ("obs",))
+        for key, value in rows.row.items()
+    ]
+    out.append(("anneal_mix", rows.anneal_mix, ("column", "node")))
+    out.append(("observed", rows.loss, ("obs",)))
+    for name in ("area", "shift_area", "peak_lr"):
+        out.append((f"ref_{name}", np.float64(getattr(rows.refs, name)), ()))
+    if card.has_shift:
+        dims: dict[str, tuple[str, ...]] = {"loss": ("level",), "sd": ("level",)}
+        if card.parameterisation == "paper":
+            dims |= {"log_area": ("checkpoint",), "anneal": ("checkpoint", "node")}
+        out += [(f"start_{key}", rows.start[key], names) for key, names in dims.items()]
+    return out
+
+
+def _random(parameter: Parameter, prior: Prior) -> Any:
+    """Random variable of a parameter, with its prior."""
+    dims = parameter.dims or None
+    start = None
+    if parameter.start is not None:
+        coords = pm.modelcontext(None).coords
+        start = np.full([len(coords[dim]) for dim in parameter.dims], parameter.start)
+    if prior.truncated:
+        return pm.TruncatedNormal(parameter.name, **prior.args, dims=dims, initval=start)
+    return getattr(pm, prior.dist)(parameter.name, **prior.args, dims=dims, initval=start)
+
+
+def _start_level(values: Mapping[str, Any], data: Mapping[str, Any], card: Card) -> Any:
+    """Law's level at each start checkpoint and domain, shape (level,)."""
+    if card.parameterisation == "reference":
+        # In units of its scale, so that sampling starts near the data whatever the data are.
+        return data["start_loss"] + data["start_sd"] * pm.Normal("start_offset", dims="level")
+    # The paper's form ties it to the pre-training curve: L0 + A S1pt^-alpha - C1 S2pt.
+    weights = memory_weights(pt.exp(values["log_memory"]), nodes(), pt)
+    return expected_loss(
+        values["level_pt"][None, :],
+        values["base_ref"][None, :],
+        values["alpha_s1"][None, :],
+        values["anneal_pt_ref"][None, :],
+        data["start_log_area"][:, None],
+        0.0,
+        (data["start_anneal"] * weights[None, :]).sum(axis=1)[:, None],
+        xp=pt,
+    ).flatten()
+
+
+def _mean(values: Mapping[str, Any], data: Mapping[str, Any], card: Card, fused: bool) -> Any:
+    """Expected loss of every row, shape (obs,)."""
+    segment = group(data, "segment")
+    rows = group(data, "row")
+    per_segment = segment_values(values, segment, card)
+    # Sums of products instead of `@`: numba takes most of a minute to compile matrix products.
+    at_node = memory_weights(pt.exp(values["log_memory"]), nodes(), pt)
+    weights = (data["anneal_mix"] * at_node[None, :]).sum(axis=1)
+    if fused:
+        none = pt.zeros_like(per_segment["level"])
+        arguments = [per_segment.get(key, none) for key in ARGUMENTS]
+        mean, _ = CurveMean()(
+            *arguments,
+            weights,
+            rows["anneal"],
+            rows["segment"],
+            rows["log_area"],
+            segment["log_area_start"],
+            rows["shift_area"],
+        )
+        return mean
+    here = rows["segment"]
+    by_row = {key: value[here] for key, value in per_segment.items()}
+    if card.has_shift:
+        by_row["shift_area"] = rows["shift_area"]
+    return expected_loss(
+        **by_row,
+        log_area=rows["log_area"],
+        log_area_start=segment["log_area_start"][here],
+        anneal=(rows["anneal"] * weights[:, None]).sum(axis=0),
+        xp=pt,
+    )
+
+
+def segment_values(
+    values: Mapping[str, Any], segment: Mapping[str, Any], card: Card
+) -> dict[str, Any]:
+    """Arguments of `expected_loss` by segment.
+
+    Parameters
+    ----------
+    values : Mapping
+        Parameters on the reference scale and effects of the runs.
+    segment : Mapping
+        The ``segment`` arrays of `Rows`.
+    card : Card
+        Which components.
+
+    Returns
+    -------
+    dict
+        level, base_ref, alpha, anneal_ref and, for CPT, shift, onset, beta; shape (segment,).
+    """
+    domain = segment["domain"]
+    effects = {
+        # Not centred: the scale may be tiny.
+        name: pm.Normal(f"effect_{name}", dims="curve")[segment["curve"]]
+        * values[f"tau_{name}"][domain]
+        for name in card.run_effects
+    }
+    in_segment = {
+        p.name: values[p.name][segment[p.dims[0]]] for p in TERM_PARAMETERS if p.name in values
+    }
+    levels = [values[name] for name in ("start_level", "level_pt") if name in values]
+    level = pt.concatenate(levels)[segment["level"]]
+    drift = segment["unit_drift"]
+    if not card.has_shift:
+        return pt_terms({**in_segment, "level_pt": level}, effects, drift)
+    terms = cpt_terms(
+        {**in_segment, "start_level": level},
+        effects,
+        segment["replay"],
+        segment["is_target"],
+        drift,
+        card.law,
+        pt,
+    )
+    # Pre-training rows of the same fit: no shift, an annealing term of their own.
+    is_cpt = segment["is_cpt"]
+    terms["shift"] = terms["shift"] * is_cpt
+    if "anneal_pt_ref" in in_segment:
+        before = pt_terms({**in_segment, "level_pt": level}, effects, drift)["anneal_ref"]
+        terms["anneal_ref"] = pt.where(is_cpt > 0, terms["anneal_ref"], before)
+    return terms

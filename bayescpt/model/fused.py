@@ -1,0 +1,305 @@
+"""The law's mean and its gradient in one pass over the rows, compiled by numba.
+
+The plain graph of `bayescpt.laws.curve.expected_loss` calls exp and log again for the gradient and
+makes an array for every operation. Here the forward pass keeps the partial derivatives it has at
+hand, and the vector-Jacobian product is sums over segments. The equation stays in laws/curve.py: a
+test holds this to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.gradient import DisconnectedType
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
+
+# Arguments by segment that carry gradients; the weights follow them.
+N_SEGMENT = 7
+N_PARTIALS = 5
+SERIES_BELOW = 1e-3
+# Sums may be reordered, so that they vectorise; NaN and inf keep their meaning.
+FAST = {"reassoc", "contract"}
+
+
+def _forward(
+    level: Any,
+    base_ref: Any,
+    alpha: Any,
+    anneal_ref: Any,
+    shift: Any,
+    onset: Any,
+    beta: Any,
+    weights: Any,
+    basis: Any,
+    segment: Any,
+    log_area: Any,
+    log_area_start: Any,
+    shift_area: Any,
+) -> Any:
+    n = log_area.shape[0]
+    anneal = np.zeros(n)
+    for k in range(weights.shape[0]):
+        w = weights[k]
+        for i in range(n):
+            anneal[i] += w * basis[k, i]
+    mean = np.empty(n)
+    partials = np.empty((N_PARTIALS, n))
+    first = 0
+    while first < n:
+        s = segment[first]
+        last = first + 1
+        while last < n and segment[last] == s:
+            last += 1
+        a, b, al, c = level[s], base_ref[s], alpha[s], anneal_ref[s]
+        la0 = log_area_start[s]
+        e0 = np.exp(-al * la0)
+        for i in range(first, last):
+            la = log_area[i]
+            e = np.exp(-al * la)
+            partials[0, i] = e - e0
+            partials[1, i] = b * (la0 * e0 - la * e)
+            mean[i] = a + b * (e - e0) - c * anneal[i]
+        d = shift[s]
+        if shift_area[last - 1] == 0.0:  # pre-training
+            for i in range(first, last):
+                partials[2:, i] = 0.0
+            first = last
+            continue
+        o, be = onset[s], beta[s]
+        l1 = np.log1p(o)
+        x1 = be * l1
+        if x1 < SERIES_BELOW:
+            h1 = l1 * (1.0 - x1 / 2.0 * (1.0 - x1 / 3.0 * (1.0 - x1 / 4.0)))
+            k1 = -l1 * l1 * (0.5 - x1 * (1.0 / 3.0 - x1 * (0.125 - x1 / 30.0)))
+            f1 = np.exp(-x1)
+        else:
+            f1 = np.exp(-x1)
+            h1 = (1.0 - f1) / be
+            k1 = (l1 * f1 - h1) / be
+        r = 1.0 / h1
+        q1 = f1 / (1.0 + o)
+        for i in range(first, last):
+            area = shift_area[i]
+            t = 1.0 + o * area
+            ls = np.log(t)
+            x = be * ls
+            f = np.exp(-x)
+            if x < SERIES_BELOW:
+                h = ls * (1.0 - x / 2.0 * (1.0 - x / 3.0 * (1.0 - x / 4.0)))
+                k = -ls * ls * (0.5 - x * (1.0 / 3.0 - x * (0.125 - x / 30.0)))
+            else:
+                h = (1.0 - f) / be
+                k = (ls * f - h) / be
+            g = h * r
+            mean[i] += d * g
+            partials[2, i] = g
+            partials[3, i] = d * r * (area * f / t - g * q1)
+            partials[4, i] = d * r * (k - g * k1)
+        first = last
+    return mean, partials
+
+
+def _backward(
+    cotangent: Any, partials: Any, segment: Any, anneal_ref: Any, weights: Any, basis: Any
+) -> Any:
+    n, n_segments = cotangent.shape[0], anneal_ref.shape[0]
+    out = np.zeros((N_SEGMENT, n_segments))
+    row = np.empty(n)
+    by_weight = np.empty(weights.shape[0])
+    for i in range(n):
+        row[i] = -anneal_ref[segment[i]] * cotangent[i]
+    anneal = np.zeros(n)
+    for k in range(weights.shape[0]):
+        w = weights[k]
+        total = 0.0
+        for i in range(n):
+            anneal[i] += w * basis[k, i]
+            total += row[i] * basis[k, i]
+        by_weight[k] = total
+    first = 0
+    while first < n:
+        s = segment[first]
+        last = first + 1
+        while last < n and segment[last] == s:
+            last += 1
+        s0 = s1 = s2 = s3 = s4 = s5 = s6 = 0.0
+        for i in range(first, last):
+            g = cotangent[i]
+            s0 += g
+            s1 += g * partials[0, i]
+            s2 += g * partials[1, i]
+            s3 -= g * anneal[i]
+            s4 += g * partials[2, i]
+            s5 += g * partials[3, i]
+            s6 += g * partials[4, i]
+        out[0, s] += s0
+        out[1, s] += s1
+        out[2, s] += s2
+        out[3, s] += s3
+        out[4, s] += s4
+        out[5, s] += s5
+        out[6, s] += s6
+        first = last
+    return out, by_weight
+
+
+class CurveMean(Op):
+    """Expected loss of every row; `bayescpt.laws.curve.expected_loss` by segment.
+
+    Inputs: level, base_ref, alpha, anneal_ref, shift, onset, beta (segment,); weights (column,);
+    basis (column, obs); segment, log_area (obs,); log_area_start (segment,); shift_area (obs,).
+    Outputs: the mean (obs,) and the partial derivatives that the gradient needs (5, obs).
+    """
+
+    __props__ = ()
+
+    def make_node(self, *inputs: Any) -> Apply:
+        """Apply node of the inputs.
+
+        Parameters
+        ----------
+        *inputs : TensorVariable
+            The thirteen inputs.
+
+        Returns
+        -------
+        Apply
+        """
+        return Apply(self, [pt.as_tensor(x) for x in inputs], [pt.dvector(), pt.dmatrix()])
+
+    def perform(self, node: Apply, inputs: list[Any], outputs: list[list[Any]]) -> None:
+        """Evaluate with the compiled kernel, outside of compiled graphs.
+
+        Parameters
+        ----------
+        node : Apply
+            Not used.
+        inputs : list of ndarray
+            Values of the inputs.
+        outputs : list of list
+            Storage of the two outputs.
+        """
+        outputs[0][0], outputs[1][0] = FORWARD(*inputs)
+
+    def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
+        """Shapes of both outputs from that of the rows.
+
+        Parameters
+        ----------
+        node : Apply
+            Not used.
+        shapes : list of tuple
+            Shapes of the inputs.
+
+        Returns
+        -------
+        list of tuple
+        """
+        return [shapes[10], (N_PARTIALS, shapes[10][0])]
+
+    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
+        """Vector-Jacobian product by `CurveBack`.
+
+        Parameters
+        ----------
+        inputs, outputs : sequence of TensorVariable
+            Of the node.
+        cotangents : sequence of TensorVariable
+            Gradient of the cost with respect to the outputs; that of the partials is not used.
+
+        Returns
+        -------
+        list of TensorVariable
+            Gradient with respect to each input; disconnected for the data.
+        """
+        if isinstance(cotangents[0].type, DisconnectedType):
+            return [DisconnectedType()() for _ in inputs]
+        by_segment, by_weight = CurveBack()(
+            cotangents[0], outputs[1], inputs[9], inputs[3], inputs[7], inputs[8]
+        )
+        data = [DisconnectedType()() for _ in inputs[N_SEGMENT + 1 :]]
+        return [*(by_segment[k] for k in range(N_SEGMENT)), by_weight, *data]
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """Only the mean depends on the parameters as far as gradients go.
+
+        Parameters
+        ----------
+        node : Apply
+            The node.
+
+        Returns
+        -------
+        list of list of bool
+            By input, then output.
+        """
+        return [[k <= N_SEGMENT, False] for k in range(len(node.inputs))]
+
+
+class CurveBack(Op):
+    """Vector-Jacobian product of `CurveMean`: sums over the rows of each segment."""
+
+    __props__ = ()
+
+    def make_node(self, *inputs: Any) -> Apply:
+        """Apply node of the inputs.
+
+        Parameters
+        ----------
+        *inputs : TensorVariable
+            cotangent, partials, segment, anneal_ref, weights, basis.
+
+        Returns
+        -------
+        Apply
+        """
+        return Apply(self, [pt.as_tensor(x) for x in inputs], [pt.dmatrix(), pt.dvector()])
+
+    def perform(self, node: Apply, inputs: list[Any], outputs: list[list[Any]]) -> None:
+        """Evaluate with the compiled kernel, outside of compiled graphs.
+
+        Parameters
+        ----------
+        node : Apply
+            Not used.
+        inputs : list of ndarray
+            Values of the inputs.
+        outputs : list of list
+            Storage of the two outputs.
+        """
+        outputs[0][0], outputs[1][0] = BACKWARD(*inputs)
+
+    def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
+        """Shapes of both outputs.
+
+        Parameters
+        ----------
+        node : Apply
+            Not used.
+        shapes : list of tuple
+            Shapes of the inputs.
+
+        Returns
+        -------
+        list of tuple
+        """
+        return [(N_SEGMENT, shapes[3][0]), shapes[4]]
+
+
+FORWARD = numba.njit(_forward, cache=True, error_model="numpy", fastmath=FAST)
+BACKWARD = numba.njit(_backward, cache=True, error_model="numpy", fastmath=FAST)
+
+
+@register_funcify_default_op_cache_key(CurveMean)
+def _funcify_mean(op: CurveMean, node: Apply, **kwargs: Any) -> Any:
+    return numba_njit(_forward, error_model="numpy", fastmath=FAST), 1
+
+
+@register_funcify_default_op_cache_key(CurveBack)
+def _funcify_back(op: CurveBack, node: Apply, **kwargs: Any) -> Any:
+    return numba_njit(_backward, error_model="numpy", fastmath=FAST), 1

@@ -1,0 +1,47 @@
+"""Forecasts made by hand, without a model."""
+
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+MakeForecast = Callable[..., SimpleNamespace]
+
+
+def build_forecast(
+    losses: Mapping[str, Mapping[str, np.ndarray]], steps: list[int] | None = None
+) -> SimpleNamespace:
+    """Return a forecast-like object from losses[plan][domain] of shape (chain, draw[, step])."""
+    plans = list(losses)
+    domains = list(dict.fromkeys(name for by_domain in losses.values() for name in by_domain))
+    arrays = {
+        (plan, domain): np.asarray(values, dtype=float)
+        for plan, by_domain in losses.items()
+        for domain, values in by_domain.items()
+    }
+    arrays = {key: v[..., None] if v.ndim == 2 else v for key, v in arrays.items()}
+    n_chains, n_draws, n_steps = next(iter(arrays.values())).shape
+    out = np.full((n_chains, n_draws, len(plans), len(domains), n_steps), np.nan)
+    for (plan, domain), values in arrays.items():
+        out[:, :, plans.index(plan), domains.index(domain)] = values
+    dims = ("chain", "draw", "plan", "domain", "step")
+    steps = list(range(1, n_steps + 1)) if steps is None else steps
+    dataset = xr.Dataset(
+        {"loss": (dims, out), "mu": (dims, out - 1.0)},
+        coords={"plan": plans, "domain": domains, "step": steps},
+    )
+    return SimpleNamespace(dataset=dataset, warnings=[], failed_checks=[])
+
+
+@pytest.fixture
+def make_forecast() -> MakeForecast:
+    """Return the builder of forecasts."""
+    return build_forecast
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Return a seeded generator."""
+    return np.random.default_rng(20261121)
