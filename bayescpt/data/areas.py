@@ -64,6 +64,51 @@ def annealing_area(lr: ArrayLike, decay: float, previous_lr: float | None = None
     return np.concatenate([[0.0], np.cumsum(momentum)])
 
 
+def relaxation_basis(
+    lr: ArrayLike,
+    rates: ArrayLike,
+    previous_lr: float | None = None,
+    steps: ArrayLike | None = None,
+) -> Array:
+    """LR drops, each relaxed by the forward area since: the annealing area of a kernel in LR sum.
+
+    Column j is ``sum_{k<=t} (eta_{k-1} - eta_k) (1 - exp(-rates_j S_k(t)))`` with
+    ``S_k(t) = sum_{i=k..t} eta_i`` (Luo et al., arXiv 2503.12811, with exponentials for its kernel
+    G; mixtures of them give the power form).
+
+    Parameters
+    ----------
+    lr : array_like, shape (n_steps,)
+        Learning rate of each update.
+    rates : array_like, shape (J,)
+        Rates, 1 / (learning rate x steps).
+    previous_lr : float, optional
+        Learning rate before the first update, as in `annealing_area`.
+    steps : array_like of int, optional
+        Steps to keep, 0..n_steps; by default all.
+
+    Returns
+    -------
+    ndarray, shape (len(steps), J)
+        In units of learning rate.
+    """
+    eta, speed = np.asarray(lr, dtype=np.float64), np.asarray(rates, dtype=np.float64)
+    before = eta[0] if previous_lr is None else previous_lr
+    drops = -np.diff(eta, prepend=before)
+    keep = np.arange(eta.size + 1) if steps is None else np.asarray(steps, dtype=np.int64)
+    wanted = np.zeros(eta.size + 1, dtype=bool)
+    wanted[keep] = True
+    done = np.concatenate([[0.0], np.cumsum(drops)])
+    pending = np.zeros(speed.size)
+    out = np.zeros((eta.size + 1, speed.size))
+    faded = np.exp(-np.multiply.outer(eta, speed))
+    for i in range(eta.size):
+        pending = (pending + drops[i]) * faded[i]
+        if wanted[i + 1]:
+            out[i + 1] = done[i + 1] - pending
+    return out[keep]
+
+
 def memory_nodes(n_nodes: int = 40, memory_range: tuple[float, float] = (5.0, 5000.0)) -> Array:
     """Chebyshev nodes in the logarithm of the memory length.
 

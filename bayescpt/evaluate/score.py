@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -67,7 +68,7 @@ def crps(draws: ArrayLike, observed: ArrayLike) -> Array:
     return np.asarray(ordered.mean(axis=0) - half_spread)
 
 
-def energy_score(draws: ArrayLike, observed: ArrayLike, max_draws: int = 500) -> Array:
+def energy_score(draws: ArrayLike, observed: ArrayLike, max_draws: int = 300) -> Array:
     """Energy score: the CRPS of a joint forecast of several quantities.
 
     ``E||X - y|| - E||X - X'|| / 2`` (Gneiting and Raftery 2007, JASA 102), the second mean over
@@ -225,8 +226,8 @@ def score_table(
 def _horizon_bins(table: pd.DataFrame) -> pd.Series:
     """Steps ahead of what was known, as a share of the run's length, in named bins."""
     share = table["horizon"] * table["fraction"] / table["step"]
-    names = [f"{a:.0%}-{b:.0%}" for a, b in zip(HORIZONS, HORIZONS[1:], strict=False)]
-    return pd.cut(share, HORIZONS, labels=names)
+    names = [f"{a:.0%}-{b:.0%}" for a, b in itertools.pairwise(HORIZONS)]
+    return pd.cut(share.clip(upper=1.0), HORIZONS, labels=names)
 
 
 def _pointwise(table: pd.DataFrame) -> pd.DataFrame:

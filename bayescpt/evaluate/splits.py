@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from bayescpt.errors import StudyError
@@ -67,9 +66,10 @@ def shared_steps(study: Study, run: str, other: str) -> int:
 
 def _trunks(study: Study, name: str) -> dict[str, int]:
     """The run and what it branches off, each with the last step they share."""
-    limit = study.run(name).steps
+    runs = study.runs.set_index("run")
+    limit = int(runs.at[name, "steps"])
     out = {name: limit}
-    while (trunk := study.run(name).branch_of) is not None:
+    while isinstance(trunk := runs.at[name, "branch_of"], str):
         limit = min(limit, study.trunk_step(name))
         out[trunk] = limit
         name = trunk
@@ -233,5 +233,5 @@ def _known_elsewhere(study: Study, train: Study, name: str) -> int:
     last = 0
     for other, steps in rows.groupby("run", sort=False)["step"]:
         shared = shared_steps(study, name, str(other))
-        last = max(last, int(np.max(steps[steps <= shared], initial=0)))
+        last = max([last, *steps[steps <= shared].astype(int)])
     return last

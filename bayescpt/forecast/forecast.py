@@ -9,14 +9,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayescpt.data.areas import memory_weights
 from bayescpt.errors import PlanError
 from bayescpt.forecast.noise import simulate_noise
 from bayescpt.forecast.plan import Plan, plan_path
 from bayescpt.forecast.posterior import Draws
 from bayescpt.forecast.ranges import range_warnings
+from bayescpt.laws.annealing import kernel_weights
+from bayescpt.laws.base import exponent_weights
 from bayescpt.laws.curve import expected_loss
-from bayescpt.laws.features import Features, Path, features, nodes
+from bayescpt.laws.features import Features, Path, features
 
 # Above this many bytes a forecast keeps fewer draws and says so.
 MEMORY_LIMIT = 1.5e9
@@ -132,7 +133,7 @@ def forecast(
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise PlanError(f"two plans are called {twice[0]!r}; give each a name of its own")
-    paths = [plan_path(plan, draws.study) for plan in recipes]
+    paths = [plan_path(plan, draws.study, draws.rows.refs.warmup) for plan in recipes]
     at = _steps(steps, paths)
     domains = draws.labels.domain
     warnings = range_warnings(draws, recipes, paths)
@@ -175,13 +176,17 @@ def _curve(
 ) -> NDArray[np.float64]:
     replay = seen.replay[:1] if np.ptp(seen.replay) < 1e-12 else seen.replay
     terms = draws.terms(path, domain, replay, rng, realised)
-    weights = memory_weights(np.exp(draws.value("log_memory")), nodes())
+    scalars = {
+        name: draws.value(name) for name in draws.posterior if draws.posterior[name].ndim == 2
+    }
+    kernel = kernel_weights(draws.card.law["annealing"], scalars)
+    exponents = np.atleast_2d(exponent_weights(scalars))
     return np.asarray(
         expected_loss(
             **terms,
-            log_area=seen.log_area,
-            log_area_start=seen.log_area_start,
-            anneal=weights @ seen.anneal.T,
+            log_area=exponents @ seen.log_area.T,
+            log_area_start=(exponents @ seen.log_area_start)[:, None],
+            anneal=kernel @ seen.anneal.T,
             shift_area=seen.shift_area,
         )
     )

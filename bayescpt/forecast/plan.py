@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bayescpt.data import Run, Schedule
 from bayescpt.errors import PlanError
-from bayescpt.laws.features import Path, area_before
+from bayescpt.laws.features import Path, area_before, rates_before
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -129,7 +129,7 @@ class Plan:
         }
 
 
-def plan_path(plan: Plan, study: Study) -> Path:
+def plan_path(plan: Plan, study: Study, warmup: str = "true") -> Path:
     """Path of a plan from its start checkpoint.
 
     Parameters
@@ -138,6 +138,8 @@ def plan_path(plan: Plan, study: Study) -> Path:
         The recipe.
     study : Study
         Holds the start checkpoint and its ancestors.
+    warmup : str
+        Convention for the area before the start, as in `References`.
 
     Returns
     -------
@@ -176,7 +178,8 @@ def plan_path(plan: Plan, study: Study) -> Path:
             np.asarray(plan.replay_ratio, dtype=float), (plan.schedule.n_steps,)
         ),
         start=plan.start,
-        start_area=area_before(study, plan.start),
+        start_area=area_before(study, plan.start, warmup),
+        before=rates_before(study, plan.start),
         start_lr=None if schedule is None else schedule.final_lr,
         target=target,
         branch_of=plan.branch_of,

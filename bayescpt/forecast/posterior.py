@@ -149,19 +149,21 @@ class Draws:
         """Effects of the run: its own if it was fitted, its trunk's for a branch, else new ones."""
         out = {}
         for name in self.card.run_effects:
-            fitted = self._fitted_run(path, name)
-            unit = (
-                rng.standard_normal(self.size)
+            fitted = self._fitted_curve(path, self.labels.domain[d], name)
+            effect = (
+                self.value(f"tau_{name}", d) * rng.standard_normal(self.size)
                 if fitted is None
-                else self.value(f"effect_{name}", fitted * len(self.labels.domain) + d)
+                else self.value(f"effect_{name}", fitted)
             )
-            out[name] = (unit * self.value(f"tau_{name}", d))[:, None]
+            out[name] = effect[:, None]
         return out
 
-    def _fitted_run(self, path: Path, effect: str) -> int | None:
-        if path.run in self.labels.run:
-            return self.labels.run.index(str(path.run))
+    def _fitted_curve(self, path: Path, domain: str, effect: str) -> int | None:
+        curves = self.labels.curve
+        if (path.run, domain) in curves:
+            return curves.index((str(path.run), domain))
         # A branch carries on its trunk's weights, so also its level and drift.
-        if path.branch_step and effect in ("level", "drift") and path.branch_of in self.labels.run:
-            return self.labels.run.index(str(path.branch_of))
+        trunk = (path.branch_of, domain)
+        if path.branch_step and effect in ("level", "drift") and trunk in curves:
+            return curves.index((str(path.branch_of), domain))
         return None

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bayescpt.model.card import Card
-from bayescpt.model.rows import Labels, Rows
+from bayescpt.model.rows import Rows
 
 _COMPILED: dict[tuple[Any, ...], Any] = {}
 
@@ -30,24 +30,24 @@ def structure(rows: Rows, card: Card) -> tuple[Any, ...]:
     tuple
     """
     labels = rows.labels
-    runs = len(labels.run) if card.run_effects else 0
-    sizes = (len(labels.domain), len(labels.pair), len(labels.checkpoint), runs)
+    curves = len(labels.curve) if card.run_effects else 0
+    sizes = (len(labels.domain), len(labels.pair), len(labels.checkpoint), curves)
     parts = (card.parameterisation, *card.law.values(), card.family, *card.run_effects)
     flags = (card.early, card.ar1, card.domain_correlation, card.pretraining != "none")
     return (*parts, flags, *((name, str(p)) for name, p in card.priors.items()), sizes)
 
 
 def pad(rows: Rows, card: Card) -> Rows:
-    """Room for more start checkpoints and runs than there are, so that counts seldom differ.
+    """Room for more start checkpoints than there are, so that their count seldom differs.
 
-    An unused start level or run effect has its prior and no row; `trim` takes it out again.
+    An unused start level has its prior and no row; the fit drops it again.
 
     Parameters
     ----------
     rows : Rows
         Arrays of a study.
     card : Card
-        Tells which counts are numbers of parameters.
+        Tells whether there are start levels.
 
     Returns
     -------
@@ -55,7 +55,6 @@ def pad(rows: Rows, card: Card) -> Rows:
     """
     labels = rows.labels
     starts = _room(len(labels.checkpoint), 4) if card.has_shift else 0
-    runs = _room(len(labels.run), 16) if card.run_effects else len(labels.run)
     more = starts - len(labels.checkpoint)
     width = len(labels.domain)
     start = dict(rows.start)
@@ -69,11 +68,8 @@ def pad(rows: Rows, card: Card) -> Rows:
     segment["level"] = segment["level"] + np.where(pretraining, more * width, 0)
     return replace(
         rows,
-        labels=Labels(
-            labels.domain,
-            labels.pair,
-            labels.checkpoint + tuple(f"unused {k}" for k in range(more)),
-            labels.run + tuple(f"unused {k}" for k in range(runs - len(labels.run))),
+        labels=replace(
+            labels, checkpoint=labels.checkpoint + tuple(f"unused {k}" for k in range(more))
         ),
         segment=segment,
         start=start,

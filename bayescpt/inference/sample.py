@@ -198,7 +198,7 @@ def add_symbols(posterior: xr.Dataset, rows: Rows, card: Card) -> xr.Dataset:
             data=rows.start["loss"] + rows.start["sd"] * offset.to_numpy()
         )
     if not raw and card.has_shift and "level_pt" in values:
-        other["L0"], other["C1"] = _known_only(other, rows)
+        other |= _known_only(other, rows)
     units = {p.name: p.unit for p in card.parameters()} | paper.UNITS
     out = posterior.copy()
     for name in out.data_vars:
@@ -209,21 +209,21 @@ def add_symbols(posterior: xr.Dataset, rows: Rows, card: Card) -> xr.Dataset:
     return out
 
 
-def _known_only(symbols: dict[str, Any], rows: Rows) -> tuple[Any, Any]:
+def _known_only(symbols: dict[str, Any], rows: Rows) -> dict[str, Any]:
     """L0 and C1 of the domains with pre-training rows; NaN where only a prior speaks."""
     pt = rows.segment["is_cpt"] == 0
     seen = np.isin(np.arange(len(rows.labels.domain)), rows.segment["domain"][pt])
     mask = xr.DataArray(seen, dims="domain", coords={"domain": list(rows.labels.domain)})
-    return symbols["L0"].where(mask), symbols["C1"].where(mask)
+    return {name: symbols[name].where(mask) for name in ("L0", "C1") if name in symbols}
 
 
 def _tied_level(values: dict[str, Any], rows: Rows) -> xr.DataArray:
     """Start levels of the paper's form, which are functions of its symbols."""
     from bayescpt.data.areas import memory_weights
     from bayescpt.laws.curve import expected_loss
-    from bayescpt.laws.features import nodes
+    from bayescpt.laws.annealing import memory_grid
 
-    weights = memory_weights(np.exp(values["log_memory"].to_numpy()), nodes())
+    weights = memory_weights(np.exp(values["log_memory"].to_numpy()), memory_grid())
     parts = []
     for c in range(len(rows.labels.checkpoint)):
         anneal = xr.DataArray(weights @ rows.start["anneal"][c], dims=("chain", "draw"))

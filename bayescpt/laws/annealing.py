@@ -2,13 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from bayescpt.data.areas import memory_nodes, memory_weights
 from bayescpt.laws.table import Parameter
 
 SOURCE = (
     "Tissue et al., arXiv 2408.11029: C S2; Wang et al., arXiv 2505.07796, Eq. 4: C1 S2pt, C2 S2cpt"
 )
+SOURCE_AREA = (
+    "Luo et al., arXiv 2503.12811: G(x) = 1 - (1 + C x)^-beta, x the LR sum since the drop"
+)
+
+# The prior of the memory keeps inside this range (LOG_MEMORY).
+MEMORY_RANGE = (2.0, 5000.0)
+N_NODES = 40
+# Relaxation rates, 1 / (steps at the reference peak LR). The mixture over them is a trapezoidal
+# rule in log rate, which converges exponentially: the spacing gives 1e-6.
+RATES = np.exp(np.arange(-14.0, 3.5, 0.6))
+# Drops are scaled to this many steps at the reference peak LR: about a decay phase of a short run,
+# so that the size of the drop and the shape of the kernel are told apart by different rows.
+NORM_STEPS = 100.0
+
+
+def memory_grid() -> Any:
+    """Memory lengths at which the momentum kernel's areas are computed.
+
+    Returns
+    -------
+    ndarray, shape (40,)
+        Chebyshev nodes in log memory, steps.
+    """
+    return memory_nodes(N_NODES, MEMORY_RANGE)
+
+
+def kernel_weights(kernel: str, values: Mapping[str, Any], xp: Any = np) -> Any:
+    """Weights of the annealing basis: ``basis @ weights`` is the scaled annealing area.
+
+    ``momentum``: memory in steps, arXiv 2408.11029. ``area``: memory in LR sum with a heavy tail,
+    arXiv 2503.12811; ``(1 + x/s)^-b`` is a Gamma mixture of exponentials, whose weights are smooth
+    in s and b, and whose half-way point, not s, is the parameter.
+
+    Parameters
+    ----------
+    kernel : str
+        ``momentum`` or ``area``.
+    values : Mapping
+        log_memory, or log_half and kernel_shape; arrays of shape (...).
+    xp : module
+        ``numpy`` or ``pytensor.tensor``.
+
+    Returns
+    -------
+    array, shape (..., J)
+        Weights.
+    """
+    if kernel == "momentum":
+        return memory_weights(xp.exp(values["log_memory"]), memory_grid(), xp)
+    shape = values["kernel_shape"]
+    # Half of the drop is reached at x = s (2^(1/b) - 1).
+    scale = xp.exp(values["log_half"]) / xp.expm1(np.log(2.0) / shape)
+    raw = xp.exp(shape[..., None] * np.log(RATES) - scale[..., None] * RATES)
+    reached = raw * -np.expm1(-RATES * NORM_STEPS)
+    return raw / reached.sum(axis=-1)[..., None]
 
 
 def annealing_drop(anneal: Any, anneal_ref: Any) -> Any:
@@ -66,3 +125,26 @@ LOG_MEMORY = Parameter(
     "lambda = .999 in both papers (1000 steps); small models fit best with 10-300 steps",
     SOURCE,
 )
+LOG_HALF = Parameter(
+    "log_half",
+    "log x_half",
+    "log step",
+    (),
+    -3.0,
+    9.0,
+    {"dist": "Normal", "mu": 3.4, "sigma": 1.5, "lower": -1.0, "upper": 8.0},
+    "half of a drop within some tens to hundreds of steps at peak LR, as the momentum's memory",
+    SOURCE_AREA,
+)
+KERNEL_SHAPE = Parameter(
+    "kernel_shape",
+    "beta",
+    "1",
+    (),
+    0.05,
+    50.0,
+    {"dist": "LogNormal", "mu": -0.3, "sigma": 0.5},
+    "arXiv 2503.12811 fits .4-.6; large values are an exponential in the LR sum",
+    SOURCE_AREA,
+)
+KERNELS = {"momentum": (LOG_MEMORY,), "area": (LOG_HALF, KERNEL_SHAPE)}

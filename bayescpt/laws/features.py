@@ -8,28 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescpt.data.areas import annealing_basis, count_warmup_at_peak, forward_area, memory_nodes
+from bayescpt.data.areas import (
+    annealing_basis,
+    count_warmup_at_peak,
+    forward_area,
+    relaxation_basis,
+)
 from bayescpt.errors import StudyError
+from bayescpt.laws.annealing import RATES, memory_grid
+from bayescpt.laws.base import EXPONENT_NODES, EXPONENT_SHIFT
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
 
 Array = NDArray[np.float64]
-
-# The prior of the memory keeps inside this range (log_memory in laws/annealing.py).
-MEMORY_RANGE = (2.0, 5000.0)
-N_NODES = 40
-
-
-def nodes() -> Array:
-    """Memory lengths, in steps, at which the annealing areas are computed.
-
-    Returns
-    -------
-    ndarray, shape (40,)
-        Chebyshev nodes in log memory.
-    """
-    return memory_nodes(N_NODES, MEMORY_RANGE)
 
 
 @dataclass(frozen=True)
@@ -46,12 +38,23 @@ class References:
         LR whose full annealing ``anneal_ref`` measures.
     warmup : str
         ``true``: the LR as it was; ``peak``: a leading warm-up counts as if at its peak.
+    kernel : str
+        Annealing kernel: ``momentum`` or ``area``.
+    free_exponent : bool
+        Whether the LR exponent of the base term's area is inferred.
     """
 
     area: float
     shift_area: float
     peak_lr: float
     warmup: str = "true"
+    kernel: str = "momentum"
+    free_exponent: bool = False
+
+    @property
+    def exponents(self) -> Array:
+        """LR exponents at which the forward area is computed, shape (K,)."""
+        return EXPONENT_NODES - EXPONENT_SHIFT if self.free_exponent else np.ones(1)
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ class Path:
     replay: Array
     start: str | None
     start_area: float
+    before: tuple[Array, ...]
     start_lr: float | None
     target: str | None
     branch_of: str | None = None
@@ -110,12 +114,12 @@ class Features:
     ----------
     steps : ndarray of int, shape (n,)
         Steps of the path.
-    log_area : ndarray, shape (n,)
-        log(S1 / S1ref), all phases counted.
-    log_area_start : float
+    log_area : ndarray, shape (n, K)
+        log(S1 / S1ref) at the exponents' nodes, all phases counted.
+    log_area_start : ndarray, shape (K,)
         The same at the start checkpoint; 0 (S1 = S1ref) in pre-training.
-    anneal : ndarray, shape (n, 40)
-        Annealing area of this phase at the memory nodes, scaled to 1 for a full anneal.
+    anneal : ndarray, shape (n, J)
+        Annealing area of this phase at the kernel's nodes, scaled to 1 for a full anneal.
     shift_area : ndarray, shape (n,)
         CPT forward area over its reference; 0 in pre-training.
     replay : ndarray, shape (n,)
@@ -126,7 +130,7 @@ class Features:
 
     steps: NDArray[np.int64]
     log_area: Array
-    log_area_start: float
+    log_area_start: Array
     anneal: Array
     shift_area: Array
     replay: Array
@@ -157,7 +161,27 @@ def area_before(study: Study, start: str | None, warmup: str = "true") -> float:
     """
     if start is None:
         return 0.0
-    return sum(float(_lr(study, name, warmup).sum()) for name in study.lineage(start))
+    return sum(float(lr.sum()) for lr in rates_before(study, start, warmup))
+
+
+def rates_before(study: Study, start: str | None, warmup: str = "true") -> tuple[Array, ...]:
+    """Learning rates spent up to the end of a run, its ancestors first.
+
+    Parameters
+    ----------
+    study : Study
+        Holds the run and its ancestors.
+    start : str or None
+        Name of the run; None means from scratch.
+    warmup : str
+        Convention, see `References`.
+
+    Returns
+    -------
+    tuple of ndarray
+    """
+    names = () if start is None else study.lineage(start)
+    return tuple(_lr(study, name, warmup) for name in names)
 
 
 def _lr(study: Study, name: str, warmup: str) -> Array:
@@ -200,6 +224,7 @@ def run_path(study: Study, name: str, warmup: str = "true") -> Path:
         replay=np.broadcast_to(np.asarray(ratio, dtype=float), lr.shape),
         start=run.parent,
         start_area=area_before(study, run.parent, warmup),
+        before=rates_before(study, run.parent),
         start_lr=None if run.parent is None else float(_lr(study, run.parent, "true")[-1]),
         target=run.domain,
         branch_of=run.branch_of,
@@ -208,7 +233,9 @@ def run_path(study: Study, name: str, warmup: str = "true") -> Path:
     )
 
 
-def references(study: Study, warmup: str = "true") -> References:
+def references(
+    study: Study, warmup: str = "true", kernel: str = "momentum", free_exponent: bool = False
+) -> References:
     """Reference points of a study.
 
     The base term is measured at the largest forward area of a start checkpoint (without CPT runs:
@@ -220,6 +247,10 @@ def references(study: Study, warmup: str = "true") -> References:
         The study to fit.
     warmup : str
         Convention, see `References`.
+    kernel : str
+        Annealing kernel: ``momentum`` or ``area``.
+    free_exponent : bool
+        Whether the LR exponent of the base term's area is inferred.
 
     Returns
     -------
@@ -235,6 +266,8 @@ def references(study: Study, warmup: str = "true") -> References:
         shift_area=float(np.median(own)) if cpt else 1.0,
         peak_lr=max(float(path.lr.max()) for path in fitted),
         warmup=warmup,
+        kernel=kernel,
+        free_exponent=free_exponent,
     )
 
 
@@ -256,19 +289,40 @@ def features(path: Path, steps: NDArray[np.int64], refs: References) -> Features
     """
     counted = _counted(path.lr, refs.warmup)
     area = forward_area(counted)
-    spent = path.start_area + area[steps]
-    memory = nodes()
-    anneal = annealing_basis(counted, memory, path.start_lr, steps) / (memory * refs.peak_lr)
+    is_cpt = path.phase == "cpt"
     replayed = np.concatenate([[path.replay[0]], np.cumsum(path.replay * counted)])
     used = np.where(area > 0, area, 1.0)
     mean_replay = np.where(area > 0, replayed / used, path.replay[0])
-    is_cpt = path.phase == "cpt"
+    log_area, log_area_start = _log_areas(path, counted, steps, refs)
     return Features(
         steps=steps,
-        log_area=np.log(spent / refs.area),
-        log_area_start=float(np.log(path.start_area / refs.area)) if is_cpt else 0.0,
-        anneal=anneal,
+        log_area=log_area,
+        log_area_start=log_area_start,
+        anneal=_anneal(path, counted, steps, refs),
         shift_area=area[steps] / refs.shift_area if is_cpt else np.zeros(len(steps)),
         replay=mean_replay[steps],
         fraction=steps / path.n_steps,
     )
+
+
+def _log_areas(
+    path: Path, counted: Array, steps: NDArray[np.int64], refs: References
+) -> tuple[Array, Array]:
+    """Log forward area over its reference, by LR exponent: LR in units of the peak, to the p."""
+    whole = refs.area / refs.peak_lr
+    before = [_counted(lr, refs.warmup) for lr in path.before]
+    here, start = [], []
+    for p in refs.exponents:
+        powered = [(lr / refs.peak_lr) ** p for lr in (*before, counted)]
+        spent = sum(float(lr.sum()) for lr in powered[:-1])
+        here.append(np.log((spent + forward_area(powered[-1])[steps]) / whole))
+        start.append(np.log(spent / whole) if path.phase == "cpt" else 0.0)
+    return np.stack(here, axis=-1), np.array(start)
+
+
+def _anneal(path: Path, counted: Array, steps: NDArray[np.int64], refs: References) -> Array:
+    if refs.kernel == "area":
+        rates = RATES / refs.peak_lr
+        return relaxation_basis(counted, rates, path.start_lr, steps) / refs.peak_lr
+    memory = memory_grid()
+    return annealing_basis(counted, memory, path.start_lr, steps) / (memory * refs.peak_lr)

@@ -117,18 +117,19 @@ def from_reference(ref: Mapping[str, Any], refs: References, xp: Any = np) -> di
     Returns
     -------
     dict
-        A, lambda and, where they are defined, L0, C1, C2, B, E.
+        A and, where they are defined, lambda, L0, C1, C2, B, E.
     """
-    annealed = refs.peak_lr * xp.exp(ref["log_memory"])
-    out = {
-        "A": ref["base_ref"] * xp.exp(ref["alpha_s1"] * xp.log(refs.area)),
-        "lambda": 1.0 - xp.exp(-ref["log_memory"]),
-    }
+    out = {"A": ref["base_ref"] * xp.exp(ref["alpha_s1"] * xp.log(refs.area))}
     if "level_pt" in ref:
         out["L0"] = ref["level_pt"] - ref["base_ref"]
-        out["C1"] = ref["anneal_pt_ref"] / annealed
+    # C and lambda belong to the momentum kernel.
+    if "log_memory" in ref:
+        out["lambda"] = 1.0 - xp.exp(-ref["log_memory"])
+        annealed = refs.peak_lr * xp.exp(ref["log_memory"])
+        for name, drop in (("C1", "anneal_pt_ref"), ("C2", "anneal_ref")):
+            if drop in ref:
+                out[name] = ref[drop] / annealed
     if "shift_ref" in ref:
-        out["C2"] = ref["anneal_ref"] / annealed
         out["E"] = ref["onset"] / refs.shift_area
         reach = _reach(ref["onset"], ref["beta"], ref.get("replay_rate"), xp)
         out["B"] = ref["shift_ref"] / reach

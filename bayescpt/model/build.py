@@ -10,10 +10,11 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayescpt.data.areas import memory_weights
 from bayescpt.laws import paper
+from bayescpt.laws.annealing import kernel_weights
+from bayescpt.laws.base import exponent_weights
 from bayescpt.laws.curve import expected_loss
-from bayescpt.laws.features import References, nodes
+from bayescpt.laws.features import References
 from bayescpt.laws.table import Parameter
 from bayescpt.laws.terms import TERM_PARAMETERS, cpt_terms, pt_terms
 from bayescpt.model.card import Card, load_card
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from bayescpt.data import Study
 
 
+_COLUMNS = {"anneal": "column", "log_area": "exponent"}
 # Of `expected_loss`, in the order in which `CurveMean` takes them.
 ARGUMENTS = ("level", "base_ref", "alpha", "anneal_ref", "shift", "onset", "beta")
 
@@ -57,10 +59,10 @@ def build_model(study: Study, card: str | Path | Card = "cpt_replay") -> pm.Mode
     """
     read = load_card(card)
     rows = make_rows(study, read)
-    return rows_model(rows, read)
+    return rows_model(rows, read, starts=False)
 
 
-def rows_model(rows: Rows, card: Card, fused: bool = True) -> pm.Model:
+def rows_model(rows: Rows, card: Card, fused: bool = True, starts: bool = True) -> pm.Model:
     """PyMC model of prepared rows; see `build_model`.
 
     Parameters
@@ -72,6 +74,8 @@ def rows_model(rows: Rows, card: Card, fused: bool = True) -> pm.Model:
     fused : bool
         Evaluate the mean and its gradient in one compiled pass (`bayescpt.model.fused`); False
         writes the law as a plain PyTensor graph. Both give the same numbers.
+    starts : bool
+        Say where sampling starts (`Parameter.start`); pm.do and pm.observe refuse such a model.
 
     Returns
     -------
@@ -85,7 +89,7 @@ def rows_model(rows: Rows, card: Card, fused: bool = True) -> pm.Model:
         coords["other"] = labels.domain[1:]
     with pm.Model(coords=coords) as model:
         data = {name: pm.Data(name, value, dims=dims) for name, value, dims in arrays(rows, card)}
-        values = {p.name: _random(p, card.priors[p.name]) for p in card.parameters()}
+        values = {p.name: _random(p, card.priors[p.name], starts) for p in card.parameters()}
         refs = References(data["ref_area"], data["ref_shift_area"], data["ref_peak_lr"])
         if card.parameterisation == "paper":
             values |= paper.to_reference(values, refs, pt)
@@ -111,12 +115,15 @@ def arrays(rows: Rows, card: Card) -> list[tuple[str, Any, tuple[str, ...]]]:
     list of (str, ndarray, tuple of str)
     """
     out: list[tuple[str, Any, tuple[str, ...]]] = [
-        (f"segment_{key}", value, ("segment",)) for key, value in rows.segment.items()
+        (f"segment_{key}", value, ("segment", "exponent")[: value.ndim])
+        for key, value in rows.segment.items()
     ]
     out += [
-        (f"row_{key}", value, ("column", "obs") if key == "anneal" else ("obs",))
+        (f"row_{key}", value, (_COLUMNS.get(key, ""), "obs")[2 - value.ndim :])
         for key, value in rows.row.items()
     ]
+    domain_of = [rows.labels.domain.index(domain) for _, domain in rows.labels.curve]
+    out.append(("curve_domain", np.array(domain_of, dtype=np.int64), ("curve",)))
     out.append(("anneal_mix", rows.anneal_mix, ("column", "node")))
     out.append(("observed", rows.loss, ("obs",)))
     for name in ("area", "shift_area", "peak_lr"):
@@ -129,11 +136,11 @@ def arrays(rows: Rows, card: Card) -> list[tuple[str, Any, tuple[str, ...]]]:
     return out
 
 
-def _random(parameter: Parameter, prior: Prior) -> Any:
+def _random(parameter: Parameter, prior: Prior, starts: bool) -> Any:
     """Random variable of a parameter, with its prior."""
     dims = parameter.dims or None
     start = None
-    if parameter.start is not None:
+    if starts and parameter.start is not None:
         coords = pm.modelcontext(None).coords
         start = np.full([len(coords[dim]) for dim in parameter.dims], parameter.start)
     if prior.truncated:
@@ -147,7 +154,7 @@ def _start_level(values: Mapping[str, Any], data: Mapping[str, Any], card: Card)
         # In units of its scale, so that sampling starts near the data whatever the data are.
         return data["start_loss"] + data["start_sd"] * pm.Normal("start_offset", dims="level")
     # The paper's form ties it to the pre-training curve: L0 + A S1pt^-alpha - C1 S2pt.
-    weights = memory_weights(pt.exp(values["log_memory"]), nodes(), pt)
+    weights = kernel_weights(card.law["annealing"], values, pt)
     return expected_loss(
         values["level_pt"][None, :],
         values["base_ref"][None, :],
@@ -164,10 +171,12 @@ def _mean(values: Mapping[str, Any], data: Mapping[str, Any], card: Card, fused:
     """Expected loss of every row, shape (obs,)."""
     segment = group(data, "segment")
     rows = group(data, "row")
-    per_segment = segment_values(values, segment, card)
+    per_segment = segment_values(values, segment, data["curve_domain"], card)
     # Sums of products instead of `@`: numba takes most of a minute to compile matrix products.
-    at_node = memory_weights(pt.exp(values["log_memory"]), nodes(), pt)
+    at_node = kernel_weights(card.law["annealing"], values, pt)
     weights = (data["anneal_mix"] * at_node[None, :]).sum(axis=1)
+    exponents = exponent_weights(values, pt)
+    log_area_start = (segment["log_area_start"] * exponents[None, :]).sum(axis=1)
     if fused:
         none = pt.zeros_like(per_segment["level"])
         arguments = [per_segment.get(key, none) for key in ARGUMENTS]
@@ -175,9 +184,10 @@ def _mean(values: Mapping[str, Any], data: Mapping[str, Any], card: Card, fused:
             *arguments,
             weights,
             rows["anneal"],
-            rows["segment"],
+            log_area_start,
+            exponents,
             rows["log_area"],
-            segment["log_area_start"],
+            rows["segment"],
             rows["shift_area"],
         )
         return mean
@@ -187,15 +197,15 @@ def _mean(values: Mapping[str, Any], data: Mapping[str, Any], card: Card, fused:
         by_row["shift_area"] = rows["shift_area"]
     return expected_loss(
         **by_row,
-        log_area=rows["log_area"],
-        log_area_start=segment["log_area_start"][here],
+        log_area=(rows["log_area"] * exponents[:, None]).sum(axis=0),
+        log_area_start=log_area_start[here],
         anneal=(rows["anneal"] * weights[:, None]).sum(axis=0),
         xp=pt,
     )
 
 
 def segment_values(
-    values: Mapping[str, Any], segment: Mapping[str, Any], card: Card
+    values: Mapping[str, Any], segment: Mapping[str, Any], curve_domain: Any, card: Card
 ) -> dict[str, Any]:
     """Arguments of `expected_loss` by segment.
 
@@ -205,6 +215,8 @@ def segment_values(
         Parameters on the reference scale and effects of the runs.
     segment : Mapping
         The ``segment`` arrays of `Rows`.
+    curve_domain : array, shape (curve,)
+        Domain of every fitted curve.
     card : Card
         Which components.
 
@@ -213,11 +225,11 @@ def segment_values(
     dict
         level, base_ref, alpha, anneal_ref and, for CPT, shift, onset, beta; shape (segment,).
     """
-    domain = segment["domain"]
     effects = {
-        # Not centred: the scale may be tiny.
-        name: pm.Normal(f"effect_{name}", dims="curve")[segment["curve"]]
-        * values[f"tau_{name}"][domain]
+        # Centred: a curve's many rows tell its effect better than the prior does.
+        name: pm.Normal(f"effect_{name}", 0.0, values[f"tau_{name}"][curve_domain], dims="curve")[
+            segment["curve"]
+        ]
         for name in card.run_effects
     }
     in_segment = {

@@ -21,7 +21,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 }
 _LAW: dict[str, tuple[str, ...]] = {
     "base": ("power",),
-    "annealing": ("momentum",),
+    "area": ("lr", "lr_power"),
+    "annealing": tuple(annealing.KERNELS),
     "shift": ("none", "power"),
     "replay": ("none", "own_share", "exponential"),
 }
@@ -44,7 +45,7 @@ class Card:
     warmup : str
         ``true``: warm-up steps count with their LR; ``peak``: as if at the peak.
     law : Mapping
-        Component by term: base, annealing, shift, replay.
+        Component by term: base, area, annealing, shift, replay.
     pretraining : str
         Which pre-training rows are fitted beside CPT runs: ``all``, ``none``, or ``falling``, those
         of the domains whose loss falls over the second half of pre-training.
@@ -101,7 +102,9 @@ class Card:
 def _parameters(card: Any) -> tuple[Parameter, ...]:
     raw = card.parameterisation == "paper"
     wanted = [*paper.BASE] if raw else [*base.PARAMETERS]
-    wanted.append(annealing.LOG_MEMORY)
+    wanted += annealing.KERNELS[card.law["annealing"]]
+    if card.law["area"] == "lr_power":
+        wanted.append(base.AREA_EXPONENT)
     has_shift = card.law["shift"] != "none"
     if has_shift:
         wanted += [paper.C2, *paper.SHIFT] if raw else [annealing.ANNEAL, *shift.PARAMETERS]
@@ -194,12 +197,26 @@ def parse_card(text: str, where: str = "card") -> Card:
     for key in ("name", "description"):
         if not isinstance(table.get(key), str):
             raise CardError(f"{where}: `{key}` is missing")
-    law = {"base": "power", "annealing": "momentum", "shift": "none", "replay": "none"}
+    law = {
+        "base": "power",
+        "area": "lr",
+        "annealing": "momentum",
+        "shift": "none",
+        "replay": "none",
+    }
     law |= _section(table, "law", tuple(_LAW), where)
     for key, value in law.items():
         _one_of(value, _LAW[key], f"{where}: law.{key}")
     if law["shift"] == "none" and law["replay"] != "none":
         raise CardError(f"{where}: law.replay = {law['replay']!r} needs law.shift")
+    if table.get("parameterisation") == "paper" and (law["annealing"], law["area"]) != (
+        "momentum",
+        "lr",
+    ):
+        raise CardError(
+            f"{where}: parameterisation 'paper' has symbols for law.annealing = 'momentum' and "
+            f"law.area = 'lr' only; got {law['annealing']!r} and {law['area']!r}"
+        )
     rows = _section(table, "rows", (*_ROWS, "skip_pretraining", "level_sd"), where)
     noise = _section(table, "noise", (*_NOISE, *_NOISE_FLAGS, "run_effects"), where)
     effects = noise.get("run_effects", [])
@@ -280,9 +297,10 @@ def _inside(prior: Prior, parameter: Parameter, where: str) -> Prior:
     """Refuse a prior with more than .1% of its mass where the parameter means nothing."""
     frozen = prior.frozen()
     outside = frozen.cdf(parameter.lower) + frozen.sf(parameter.upper)
-    if outside > 1e-3:
+    # Past the memory nodes the interpolated annealing area explodes: no mass at all.
+    if outside > (0.0 if parameter is annealing.LOG_MEMORY else 1e-3):
         raise CardError(
-            f"{where}: priors.{parameter.name}: {prior} has {outside:.1%} of its mass outside "
+            f"{where}: priors.{parameter.name}: {prior} has {outside:.2%} of its mass outside "
             f"{parameter.lower:g}..{parameter.upper:g} {parameter.unit}; bound it or move it"
         )
     return prior

@@ -8,6 +8,8 @@ test holds this to it.
 
 from __future__ import annotations
 
+import zlib
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -20,10 +22,14 @@ from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_defa
 
 # Arguments by segment that carry gradients; the weights follow them.
 N_SEGMENT = 7
-N_PARTIALS = 5
+N_PARTIALS = 6
+# Those, the weights, the anchor's area and the exponents.
+_DIFFERENTIABLE = (*range(N_SEGMENT + 1), 9, 10)
 SERIES_BELOW = 1e-3
 # Sums may be reordered, so that they vectorise; NaN and inf keep their meaning.
 FAST = {"reassoc", "contract"}
+# PyTensor keeps compiled kernels on disk by this number alone: it must change with their source.
+VERSION = zlib.crc32(Path(__file__).read_bytes())
 
 
 def _forward(
@@ -36,12 +42,18 @@ def _forward(
     beta: Any,
     weights: Any,
     basis: Any,
-    segment: Any,
-    log_area: Any,
     log_area_start: Any,
+    exponents: Any,
+    log_areas: Any,
+    segment: Any,
     shift_area: Any,
 ) -> Any:
-    n = log_area.shape[0]
+    n = shift_area.shape[0]
+    log_area = np.zeros(n)
+    for k in range(exponents.shape[0]):
+        w = exponents[k]
+        for i in range(n):
+            log_area[i] += w * log_areas[k, i]
     anneal = np.zeros(n)
     for k in range(weights.shape[0]):
         w = weights[k]
@@ -63,11 +75,12 @@ def _forward(
             e = np.exp(-al * la)
             partials[0, i] = e - e0
             partials[1, i] = b * (la0 * e0 - la * e)
+            partials[5, i] = -b * al * e
             mean[i] = a + b * (e - e0) - c * anneal[i]
         d = shift[s]
         if shift_area[last - 1] == 0.0:  # pre-training
             for i in range(first, last):
-                partials[2:, i] = 0.0
+                partials[2:5, i] = 0.0
             first = last
             continue
         o, be = onset[s], beta[s]
@@ -105,10 +118,20 @@ def _forward(
 
 
 def _backward(
-    cotangent: Any, partials: Any, segment: Any, anneal_ref: Any, weights: Any, basis: Any
+    cotangent: Any,
+    partials: Any,
+    segment: Any,
+    base_ref: Any,
+    alpha: Any,
+    anneal_ref: Any,
+    weights: Any,
+    basis: Any,
+    log_area_start: Any,
+    exponents: Any,
+    log_areas: Any,
 ) -> Any:
     n, n_segments = cotangent.shape[0], anneal_ref.shape[0]
-    out = np.zeros((N_SEGMENT, n_segments))
+    out = np.zeros((N_SEGMENT + 1, n_segments))
     row = np.empty(n)
     by_weight = np.empty(weights.shape[0])
     for i in range(n):
@@ -121,6 +144,13 @@ def _backward(
             anneal[i] += w * basis[k, i]
             total += row[i] * basis[k, i]
         by_weight[k] = total
+    by_exponent = np.zeros(exponents.shape[0])
+    if exponents.shape[0] > 1:
+        for k in range(exponents.shape[0]):
+            total = 0.0
+            for i in range(n):
+                total += cotangent[i] * partials[5, i] * log_areas[k, i]
+            by_exponent[k] = total
     first = 0
     while first < n:
         s = segment[first]
@@ -144,16 +174,19 @@ def _backward(
         out[4, s] += s4
         out[5, s] += s5
         out[6, s] += s6
+        # The anchor's own area enters with the opposite sign.
+        out[7, s] += s0 * base_ref[s] * alpha[s] * np.exp(-alpha[s] * log_area_start[s])
         first = last
-    return out, by_weight
+    return out, by_weight, by_exponent
 
 
 class CurveMean(Op):
     """Expected loss of every row; `bayescpt.laws.curve.expected_loss` by segment.
 
     Inputs: level, base_ref, alpha, anneal_ref, shift, onset, beta (segment,); weights (column,);
-    basis (column, obs); segment, log_area (obs,); log_area_start (segment,); shift_area (obs,).
-    Outputs: the mean (obs,) and the partial derivatives that the gradient needs (5, obs).
+    basis (column, obs); log_area_start (segment,); exponents (exponent,); log_areas (exponent,
+    obs); segment, shift_area (obs,). Outputs: the mean (obs,) and the partial derivatives that the
+    gradient needs (6, obs).
     """
 
     __props__ = ()
@@ -164,7 +197,7 @@ class CurveMean(Op):
         Parameters
         ----------
         *inputs : TensorVariable
-            The thirteen inputs.
+            The fourteen inputs.
 
         Returns
         -------
@@ -200,7 +233,7 @@ class CurveMean(Op):
         -------
         list of tuple
         """
-        return [shapes[10], (N_PARTIALS, shapes[10][0])]
+        return [shapes[13], (N_PARTIALS, shapes[13][0])]
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
         """Vector-Jacobian product by `CurveBack`.
@@ -219,11 +252,25 @@ class CurveMean(Op):
         """
         if isinstance(cotangents[0].type, DisconnectedType):
             return [DisconnectedType()() for _ in inputs]
-        by_segment, by_weight = CurveBack()(
-            cotangents[0], outputs[1], inputs[9], inputs[3], inputs[7], inputs[8]
+        base_ref, alpha, anneal_ref = inputs[1:4]
+        weights, basis, start, exponents, log_areas, segment, _ = inputs[N_SEGMENT:]
+        by_segment, by_weight, by_exponent = CurveBack()(
+            cotangents[0],
+            outputs[1],
+            segment,
+            base_ref,
+            alpha,
+            anneal_ref,
+            weights,
+            basis,
+            start,
+            exponents,
+            log_areas,
         )
-        data = [DisconnectedType()() for _ in inputs[N_SEGMENT + 1 :]]
-        return [*(by_segment[k] for k in range(N_SEGMENT)), by_weight, *data]
+        data = DisconnectedType()
+        sizes = [by_segment[k] for k in range(N_SEGMENT)]
+        start = by_segment[N_SEGMENT]
+        return [*sizes, by_weight, data(), start, by_exponent, data(), data(), data()]
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         """Only the mean depends on the parameters as far as gradients go.
@@ -238,7 +285,7 @@ class CurveMean(Op):
         list of list of bool
             By input, then output.
         """
-        return [[k <= N_SEGMENT, False] for k in range(len(node.inputs))]
+        return [[k in _DIFFERENTIABLE, False] for k in range(len(node.inputs))]
 
 
 class CurveBack(Op):
@@ -252,13 +299,15 @@ class CurveBack(Op):
         Parameters
         ----------
         *inputs : TensorVariable
-            cotangent, partials, segment, anneal_ref, weights, basis.
+            The eleven inputs of `_backward`.
 
         Returns
         -------
         Apply
         """
-        return Apply(self, [pt.as_tensor(x) for x in inputs], [pt.dmatrix(), pt.dvector()])
+        return Apply(
+            self, [pt.as_tensor(x) for x in inputs], [pt.dmatrix(), pt.dvector(), pt.dvector()]
+        )
 
     def perform(self, node: Apply, inputs: list[Any], outputs: list[list[Any]]) -> None:
         """Evaluate with the compiled kernel, outside of compiled graphs.
@@ -272,7 +321,7 @@ class CurveBack(Op):
         outputs : list of list
             Storage of the two outputs.
         """
-        outputs[0][0], outputs[1][0] = BACKWARD(*inputs)
+        outputs[0][0], outputs[1][0], outputs[2][0] = BACKWARD(*inputs)
 
     def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
         """Shapes of both outputs.
@@ -288,7 +337,7 @@ class CurveBack(Op):
         -------
         list of tuple
         """
-        return [(N_SEGMENT, shapes[3][0]), shapes[4]]
+        return [(N_SEGMENT + 1, shapes[3][0]), shapes[6], shapes[9]]
 
 
 FORWARD = numba.njit(_forward, cache=True, error_model="numpy", fastmath=FAST)
@@ -297,9 +346,9 @@ BACKWARD = numba.njit(_backward, cache=True, error_model="numpy", fastmath=FAST)
 
 @register_funcify_default_op_cache_key(CurveMean)
 def _funcify_mean(op: CurveMean, node: Apply, **kwargs: Any) -> Any:
-    return numba_njit(_forward, error_model="numpy", fastmath=FAST), 1
+    return numba_njit(_forward, error_model="numpy", fastmath=FAST), VERSION
 
 
 @register_funcify_default_op_cache_key(CurveBack)
 def _funcify_back(op: CurveBack, node: Apply, **kwargs: Any) -> Any:
-    return numba_njit(_backward, error_model="numpy", fastmath=FAST), 1
+    return numba_njit(_backward, error_model="numpy", fastmath=FAST), VERSION

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescpt.errors import FitError
+from bayescpt.laws.annealing import N_NODES, RATES
 from bayescpt.laws.features import (
-    N_NODES,
     References,
     area_before,
     features,
@@ -26,6 +26,8 @@ Floats = NDArray[np.float64]
 
 # Nats; the loss moves by about this much in the first steps of a run.
 UNMEASURED_SD = 1.0
+# Runs. Where a curve begins there is no row before; inf would make NaN of the gradient.
+NO_ROW_BEFORE = 1e6
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,15 @@ class Labels:
         Runs whose end checkpoints CPT runs start from.
     run : tuple of str
         Fitted runs.
+    curve : tuple of (str, str)
+        Fitted curves: (run, evaluated domain).
     """
 
     domain: tuple[str, ...]
     pair: tuple[tuple[str, str], ...]
     checkpoint: tuple[str, ...]
     run: tuple[str, ...]
+    curve: tuple[tuple[str, str], ...]
 
     @property
     def level_names(self) -> tuple[str, ...]:
@@ -57,7 +62,7 @@ class Labels:
     @property
     def curve_names(self) -> tuple[str, ...]:
         """Curves as text: ``run|general``."""
-        return tuple(f"{run}|{domain}" for run in self.run for domain in self.domain)
+        return tuple(f"{run}|{domain}" for run, domain in self.curve)
 
     @property
     def pair_names(self) -> tuple[str, ...]:
@@ -71,7 +76,7 @@ class Rows:
 
     A segment is a (run, domain, replay ratio) whose rows share all parameters; rows are sorted by
     segment and step. Capitals give shapes: N rows, S segments, J memory nodes, K columns that are
-    left of the J after compression.
+    left of the J after compression, P exponents of the area.
 
     Attributes
     ----------
@@ -79,13 +84,13 @@ class Rows:
         Names along the dimensions.
     refs : References
         Reference points.
-    segment : dict of ndarray, shape (S,)
+    segment : dict of ndarray, shape (S,), ``log_area_start`` (S, P)
         ``level`` (into checkpoint x domain, then domain), ``domain``, ``pair``, ``curve`` (into
-        run x domain), ``is_cpt``, ``is_target``, ``replay``, ``log_area_start``, ``unit_drift``.
-    row : dict of ndarray, shape (N,) or (K, N)
+        `Labels.curve`), ``is_cpt``, ``is_target``, ``replay``, ``log_area_start``, ``unit_drift``.
+    row : dict of ndarray, shape (N,), ``log_area`` (P, N), ``anneal`` (K, N)
         ``segment``, ``log_area``, ``shift_area``, ``anneal``, ``fraction``, ``step``,
         ``previous`` (row before in the same run and domain, or itself), ``gap`` (its distance as a
-        fraction of the run; inf for none), ``partner`` (general row of the same run and step, or
+        fraction of the run; 1e6 for none), ``partner`` (general row of the same run and step, or
         itself), ``paired``.
     anneal_mix : ndarray, shape (K, J)
         ``row["anneal"].T @ anneal_mix`` is the annealing area at the memory nodes.
@@ -128,7 +133,7 @@ def make_rows(study: Study, card: Card) -> Rows:
     FitError
         If the study has no row that the card can use.
     """
-    refs = references(study, card.warmup)
+    refs = references(study, card.warmup, card.law["annealing"], card.law["area"] == "lr_power")
     domains = _domains(study, card)
     cpt = [name for name in study.cpt_runs if study.has_curve(name)] if card.has_shift else []
     if card.has_shift and not cpt:
@@ -143,11 +148,11 @@ def make_rows(study: Study, card: Card) -> Rows:
     pairs = list(
         dict.fromkeys((domain, str(paths[name].target)) for name in cpt for domain in domains)
     )
-    labels = Labels(tuple(domains), tuple(pairs), tuple(checkpoints), tuple(fitted))
 
     segment: dict[str, list[float]] = {key: [] for key in _SEGMENT}
     row: dict[str, list[NDArray[np.generic]]] = {key: [] for key in _ROW}
     losses: list[Floats] = []
+    curves: list[tuple[str, str]] = []
     for name in fitted:
         path = paths[name]
         is_cpt = path.phase == "cpt"
@@ -155,7 +160,9 @@ def make_rows(study: Study, card: Card) -> Rows:
             curve = study.curve(name, domain)
             steps, loss = curve["step"].to_numpy(np.int64), curve["loss"].to_numpy(float)
             # Rows of a shared trunk are the trunk run's own rows: once is enough.
-            first = path.branch_step if path.branch_of in fitted else 0
+            trunk = str(path.branch_of)
+            shared = domain in (domains if trunk in cpt else pt.get(trunk, []))
+            first = path.branch_step if shared else 0
             if not is_cpt:
                 first = max(first, int(card.skip_pretraining * path.n_steps), _warmup_end(path.lr))
             keep = steps > first
@@ -168,6 +175,7 @@ def make_rows(study: Study, card: Card) -> Rows:
             start = len(segment["level"])
             index = start - 1 + np.cumsum(np.isin(np.arange(steps.size), bounds))
             d = domains.index(domain)
+            curves.append((name, domain))
             level = (
                 checkpoints.index(str(path.start)) * len(domains) + d
                 if is_cpt
@@ -179,7 +187,7 @@ def make_rows(study: Study, card: Card) -> Rows:
                     "level": level,
                     "domain": d,
                     "pair": pairs.index((domain, target)) if is_cpt else 0,
-                    "curve": fitted.index(name) * len(domains) + d,
+                    "curve": curves.index((name, domain)),
                     "is_cpt": float(is_cpt),
                     "is_target": float(domain == target),
                     "replay": ratio[bound],
@@ -189,7 +197,7 @@ def make_rows(study: Study, card: Card) -> Rows:
                     segment[key].append(value)
             offset = sum(map(len, losses))
             here = np.arange(offset, offset + steps.size)
-            gap = np.diff(seen.fraction, prepend=-np.inf)
+            gap = np.diff(seen.fraction, prepend=-NO_ROW_BEFORE)
             for key, values in {
                 "segment": index,
                 "log_area": seen.log_area,
@@ -211,8 +219,10 @@ def make_rows(study: Study, card: Card) -> Rows:
         )
     rows = {key: np.concatenate(values) for key, values in row.items() if key in _ROW}
     rows |= _partners(rows)
+    rows["log_area"] = np.ascontiguousarray(rows["log_area"].T)
     rows["anneal"], mix = compress(rows["anneal"])
     observed = np.concatenate(losses)
+    labels = Labels(tuple(domains), tuple(pairs), tuple(checkpoints), tuple(fitted), tuple(curves))
     return Rows(
         labels=labels,
         refs=refs,
@@ -342,7 +352,8 @@ def _starts(
     known = np.zeros(len(labels.level_names))
     spread = np.full(known.shape, card.level_sd)
     log_area = np.zeros(len(labels.checkpoint))
-    anneal = np.zeros((len(labels.checkpoint), N_NODES))
+    anneal_columns = RATES.size if refs.kernel == "area" else N_NODES
+    anneal = np.zeros((len(labels.checkpoint), anneal_columns))
     for c, name in enumerate(labels.checkpoint):
         path = run_path(study, name)
         end = features(path, np.array([path.n_steps]), refs)

@@ -36,6 +36,8 @@ UPPER = np.array([np.inf, np.inf, np.inf, np.inf, np.inf, 5.0, np.log(1e6), 20.0
 # Starts: alpha, E, beta, a; the first five symbols follow by least squares.
 _GRID = ((0.3, 0.7), (10.0, 1000.0), (0.1, 0.5), (1.0, 5.0))
 _FLOOR = 1e-3
+# All starts take the first iterations, the best of them the rest.
+_SCOUT, _KEPT, _ITERATIONS = 100, 3, 1000
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,8 @@ def curve(values: Array, areas: Areas) -> tuple[Array, Array]:
     gradient : ndarray, shape (10, n)
         By each value.
     """
-    linear, alpha, log_e, beta, a, a2 = values[:_LINEAR], *values[_LINEAR:]
+    linear = values[:_LINEAR]
+    log_e, beta, a = values[6:9]
     basis = _linear_basis(values, areas)
     log_s = np.log1p(np.exp(log_e) * areas.s1_cpt)
     left = np.exp(-beta * log_s)
@@ -179,28 +182,31 @@ def fit_law(
         slope = -np.clip(z, -1.0, 1.0) / (DELTA * positive)
         return float(count @ cost), gradient @ (count * slope)
 
-    best, lowest = None, np.inf
-    for start in _starts(areas, loss, count, lower, upper) if starts is None else starts:
+    def descend(start: Array, iterations: int) -> tuple[float, Array]:
         found = minimize(
             objective,
             np.clip(start, lower, upper),
             jac=True,
             method="L-BFGS-B",
             bounds=list(zip(lower, upper, strict=True)),
-            options={"maxiter": 1000, "maxfun": 2000},
+            options={"maxiter": iterations},
         )
-        if found.fun < lowest:
-            best, lowest = found.x, found.fun
-    return np.asarray(best)
+        return float(found.fun), np.asarray(found.x)
+
+    if starts is None:
+        begun = [descend(start, _SCOUT) for start in _starts(areas, loss, count, lower, upper)]
+        starts = [values for _, values in sorted(begun, key=lambda pair: pair[0])[:_KEPT]]
+    return min((descend(start, _ITERATIONS) for start in starts), key=lambda pair: pair[0])[1]
 
 
 def _bounds(areas: Areas) -> tuple[Array, Array]:
     """Bounds of the values; what the rows cannot tell is held at a value that does not matter."""
     lower, upper = LOWER.copy(), UPPER.copy()
     held = {}
-    if not areas.s1_cpt.any():
+    in_cpt = areas.s1_cpt > 0
+    if not in_cpt.any():
         held |= {"C2": 0.0, "B": 0.0, "log_E": 0.0, "beta": 1.0}
-    if not np.ptp(areas.replay[areas.s1_cpt > 0], initial=None) if areas.s1_cpt.any() else True:
+    if np.unique(areas.replay[in_cpt]).size < 2:
         held |= {"a": 1.0, "a2": 0.0}
     for name, value in held.items():
         lower[NAMES.index(name)] = upper[NAMES.index(name)] = value

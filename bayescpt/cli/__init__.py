@@ -1,0 +1,76 @@
+"""The command line: ``bayescpt demo | check | fit | forecast | goal | compare | cards``.
+
+Tables go to standard output, as JSON with ``--json``; progress and errors go to standard error.
+
+Exit codes: 0, done; 1, a check failed (the fit's convergence checks, or no plan has
+``--min-probability``); 2, the input cannot be used (one line says why).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from bayescpt.cli import cards, check, compare, demo, fit, forecast, goal
+from bayescpt.errors import BayescptError, ConvergenceError, MissingExtraError
+
+# A module of a command imports pandas, xarray and the rest of the package only when it runs:
+# --help must not wait for them.
+
+app = typer.Typer(
+    name="bayescpt",
+    help="Bayesian scaling laws for continual pre-training: fit pilot runs, forecast recipes "
+    "nobody has run, and ask for the probability that they meet their loss goals.",
+    epilog="Exit codes: 0 done; 1 a check failed (the fit's, or no plan has --min-probability); "
+    "2 the input cannot be used.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(demo.demo)
+app.command("check")(check.check)
+app.command("fit")(fit.fit)
+app.command("forecast")(forecast.forecast)
+app.command("goal")(goal.goal)
+app.command("compare")(compare.compare)
+app.command("cards")(cards.cards)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"bayescpt {version('bayescpt')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and stop."
+    ),
+) -> None: ...
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; ends the process.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words after ``bayescpt``; by default those of the process.
+
+    Raises
+    ------
+    SystemExit
+        With the exit code.
+    """
+    try:
+        app(None if arguments is None else list(arguments))
+    except (BayescptError, MissingExtraError, OSError) as error:
+        text = " ".join(str(error).split())
+        sys.stderr.write(f"bayescpt: error: {text}\n")
+        raise SystemExit(1 if isinstance(error, ConvergenceError) else 2) from None

@@ -1,0 +1,196 @@
+"""``bayescpt cards``: the model cards, and what one says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bayescpt.cli.inputs import open_study
+from bayescpt.cli.options import Json
+from bayescpt.cli.output import number, say, show_json, show_table
+
+if TYPE_CHECKING:
+    from bayescpt.laws.features import References
+    from bayescpt.model.card import Card
+
+DRAWS = 20_000
+SHIPPED_STUDY = "cpt_micro"
+
+
+def cards(  # numpydoc ignore=PR01
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Card by name, or a card's TOML file.")
+    ] = None,
+    study: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STUDY",
+            help="Study at whose reference points the implied priors are computed.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the model cards; with NAME, show its law, its priors and what they imply.
+
+    Each prior stands with its reason and source. A card has priors either on quantities in nats at
+    reference points or on the paper's symbols; the last table shows what they say about the other.
+    """
+    from bayescpt.model.card import load_card, shipped_cards
+
+    if name is None:
+        found = [load_card(card) for card in shipped_cards()]
+        if as_json:
+            show_json({"cards": [{"name": c.name, "description": c.description} for c in found]})
+            return
+        show_table("model cards", ["card", "what it is"], [[c.name, c.description] for c in found])
+        say("bayescpt cards NAME shows one; a card of your own is a TOML file like these")
+        return
+    from bayescpt.laws.features import references
+
+    card = load_card(name)
+    source = open_study(study or SHIPPED_STUDY)
+    points = references(source, card.warmup)
+    content = {
+        "name": card.name,
+        "description": card.description,
+        "parameterisation": card.parameterisation,
+        "warmup": card.warmup,
+        "law": dict(card.law),
+        "rows": {
+            "pretraining": card.pretraining,
+            "skip_pretraining": card.skip_pretraining,
+            "domains": card.domains,
+            "level_sd": card.level_sd,
+        },
+        "noise": {
+            "family": card.family,
+            "early": card.early,
+            "ar1": card.ar1,
+            "domain_correlation": card.domain_correlation,
+            "run_effects": list(card.run_effects),
+        },
+        "parameters": [_parameter(card, p) for p in card.parameters()],
+        "references": {
+            "study": source.name,
+            "area": points.area,
+            "shift_area": points.shift_area,
+            "peak_lr": points.peak_lr,
+        },
+        "implied": implied_priors(card, points),
+    }
+    show_json(content) if as_json else _show(content)
+
+
+def _parameter(card: Card, parameter: Any) -> dict[str, Any]:
+    prior = card.priors[parameter.name]
+    low, middle, high = prior.frozen().ppf([0.05, 0.5, 0.95])
+    return {
+        "name": parameter.name,
+        "symbol": parameter.symbol,
+        "unit": parameter.unit,
+        "by": parameter.dims[0] if parameter.dims else None,
+        "prior": str(prior),
+        "lower": low,
+        "median": middle,
+        "upper": high,
+        "reason": prior.reason,
+        "source": parameter.source,
+    }
+
+
+def implied_priors(card: Card, points: References, seed: int = 0) -> list[dict[str, Any]]:
+    """What a card's priors say about the other parameterisation, from draws.
+
+    Parameters
+    ----------
+    card : Card
+        The card.
+    points : References
+        Reference points, which the step from one to the other needs.
+    seed : int
+        Seed of the draws.
+
+    Returns
+    -------
+    list of dict
+        name, unit, lower, median, upper (90% interval) of each quantity.
+    """
+    import numpy as np
+
+    from bayescpt.laws import paper
+
+    rng = np.random.default_rng(seed)
+    drawn = {name: prior.draw(rng, (DRAWS,)) for name, prior in card.priors.items()}
+    raw = card.parameterisation == "paper"
+    other = (paper.to_reference if raw else paper.from_reference)(drawn, points)
+    # All of them are nats, but for E S1ref, a pure number.
+    units = {name: "1" if name == "onset" else "nat" for name in other} if raw else paper.UNITS
+    rows = []
+    for name, values in other.items():
+        low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
+        unit = units.get(name, "1")
+        rows.append({"name": name, "unit": unit, "lower": low, "median": middle, "upper": high})
+    return rows
+
+
+def _show(content: dict[str, Any]) -> None:
+    say(f"{content['name']}: {content['description']}")
+    law = ", ".join(f"{term} {kind}" for term, kind in content["law"].items())
+    rows = ", ".join(
+        f"{key} {value if isinstance(value, str) else f'{value:g}'}"
+        for key, value in content["rows"].items()
+    )
+    noise = content["noise"]
+    parts = [key for key in ("early", "ar1", "domain_correlation") if noise[key]]
+    parts += [f"run effects on {', '.join(noise['run_effects'])}"] * bool(noise["run_effects"])
+    say(f"law: {law}; warm-up counted: {content['warmup']}")
+    say(f"rows: {rows}")
+    say(f"noise: {', '.join([noise['family'], *parts])}")
+    say(f"priors on: {_SIDES[content['parameterisation']]}")
+    show_table(
+        "parameters (one each by domain, or by pair: evaluated domain and target)",
+        ["name", "symbol", "unit", "by", "prior", "median", "90% interval"],
+        [
+            [
+                p["name"],
+                p["symbol"],
+                p["unit"],
+                p["by"] or "",
+                p["prior"],
+                number(float(p["median"])),
+                f"{number(float(p['lower']))} .. {number(float(p['upper']))}",
+            ]
+            for p in content["parameters"]
+        ],
+    )
+    show_table(
+        "why these priors",
+        ["name", "reason", "equation"],
+        [[p["name"], p["reason"], p["source"]] for p in content["parameters"]],
+    )
+    points = content["references"]
+    other = "reference" if content["parameterisation"] == "paper" else "paper"
+    show_table(
+        f"implied prior on {_SIDES[other]}",
+        ["name", "unit", "median", "90% interval"],
+        [
+            [
+                row["name"],
+                row["unit"],
+                number(float(row["median"])),
+                f"{number(float(row['lower']))} .. {number(float(row['upper']))}",
+            ]
+            for row in content["implied"]
+        ],
+    )
+    say(
+        f"at the reference points of {points['study']}: S1 {points['area']:.4g}, CPT S1 "
+        f"{points['shift_area']:.4g} LR x steps, peak LR {points['peak_lr']:.3g}; {DRAWS:,} draws"
+    )
+
+
+_SIDES = {
+    "reference": "quantities in nats at reference points",
+    "paper": "the symbols of arXiv 2505.07796",
+}

@@ -1,0 +1,195 @@
+"""``bayescpt demo``: real curves, a held-out run, two recipes nobody ran, one decision."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bayescpt.cli.compare import show_decision
+from bayescpt.cli.fit import failed_checks, show_checks
+from bayescpt.cli.forecast import (
+    FIGURE_STEPS,
+    band_table,
+    score_run,
+    show_bands,
+    show_scores,
+)
+from bayescpt.cli.goal import show_goals
+from bayescpt.cli.inputs import step_grid
+from bayescpt.cli.output import notes, progress, say
+
+if TYPE_CHECKING:
+    from bayescpt.data import Study
+
+STUDY = "cpt_micro"
+HELD_OUT = "de_r25_cos"
+# What a user might allow: nats of forgetting above the start checkpoint, and nats above the best
+# German loss that any fitted run ended with.
+FORGETTING, SHORTFALL = 0.2, 0.15
+
+PLANS = """\
+# Two recipes that nobody ran, from the annealed checkpoint pt_r0 of the study cpt_micro.
+
+[[plan]]
+name = "wsd_r30"
+schedule = "wsd"
+lr = 2e-3
+num_training_steps = 1000
+num_warmup_steps = 30
+num_decay_steps = 200
+replay_ratio = 0.30
+start = "pt_r0"
+
+[[plan]]
+name = "cos_r40"
+schedule = "cosine"
+lr = 2e-3
+num_training_steps = 1000
+num_warmup_steps = 30
+min_lr_ratio = 0.1
+replay_ratio = 0.40
+start = "pt_r0"
+"""
+
+
+def demo(  # numpydoc ignore=PR01
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where to write.")
+    ] = Path("bayescpt-demo"),
+    draws: Annotated[int, typer.Option(help="Kept draws of a chain.")] = 750,
+    tune: Annotated[int, typer.Option(help="Warm-up draws of a chain.")] = 750,
+    chains: Annotated[int, typer.Option(help="Chains.")] = 4,
+    seed: Annotated[int, typer.Option(help="Seed.")] = 1,
+) -> None:
+    """Fit a real study, forecast a held-out run and two new recipes, and compare them.
+
+    The study comes with the package: a small language model, first trained on English, then on
+    German. Takes one to three minutes; writes the fit, the plans and two figures.
+    """
+    began = time.monotonic()
+    from bayescpt.data import load_example
+
+    study = load_example(STUDY)
+    known = study.drop([HELD_OUT])
+    say(
+        f"Study {study.name}: {len(study.cpt_runs)} continual runs of a small language model, "
+        f"from English ({study.general}) to {study.targets[0]}."
+    )
+    say(
+        f"{HELD_OUT} is held out: the fit sees its recipe's start checkpoint and none of its "
+        "losses after it.\n"
+    )
+    progress("loading the sampler ...")
+    from bayescpt.decide import compare, goal_probability
+    from bayescpt.forecast import Plan
+    from bayescpt.forecast.plan_file import read_plans
+    from bayescpt.inference import fit
+
+    fitted = fit(known, seed=seed, draws=draws, tune=tune, chains=chains)
+    out.mkdir(parents=True, exist_ok=True)
+    fitted.save(out / "fit.nc")
+    failed = failed_checks(fitted)
+    show_checks(fitted)
+    notes(failed, [])
+
+    (out / "plans.toml").write_text(PLANS, encoding="utf-8")
+    held = Plan.from_run(study.run(HELD_OUT))
+    plans = [held, *read_plans(out / "plans.toml", known)]
+    # A demonstration goes on, and says what it is worth: the exit code is 1.
+    allow = bool(failed)
+    show_scores(score_run(fitted, study, held, allow_failed=allow))
+
+    goal, why = choose_goal(known, str(held.start))
+    progress("forecasting ...")
+    coarse = fitted.forecast(plans, steps=step_grid(plans, 5), allow_failed=allow)
+    ends = fitted.forecast(plans, steps=step_grid(plans, 1), allow_failed=allow)
+    fine = fitted.forecast(plans, steps=step_grid(plans, FIGURE_STEPS), allow_failed=allow)
+    show_bands(band_table(coarse, 0.9), 0.9)
+    for line in why:
+        say(line)
+    chances = goal_probability(ends, goal)
+    show_goals(chances)
+    decision = compare(ends, goal=goal, risk="probability")
+    show_decision(decision)
+    notes(failed, [*ends.warnings, *decision.warnings])
+
+    progress("drawing ...")
+    from bayescpt.present import plot_forecast, plot_goal_probability
+
+    fan = plot_forecast(fine, observed=study.curves, goal=goal, first_step=100)
+    fan.savefig(out / "forecast.png", dpi=150)
+    plot_goal_probability(chances).savefig(out / "goal.png", dpi=150)
+
+    written = ", ".join(("fit.nc", "plans.toml", "forecast.png", "goal.png"))
+    say(f"\nWrote {written} to {out}/ in {time.monotonic() - began:.0f} s.")
+    say("In forecast.png the circles are the held-out run's losses.")
+    say("\nNext:")
+    for line in next_commands(out, goal):
+        say(f"  {line}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def choose_goal(known: Study, start: str) -> tuple[dict[str, float], list[str]]:
+    """Goal of the demonstration, from the fitted runs, and how it was chosen.
+
+    Parameters
+    ----------
+    known : Study
+        The fitted study.
+    start : str
+        Start checkpoint of the plans.
+
+    Returns
+    -------
+    goal : dict of str to float
+        Threshold by domain, nats.
+    why : list of str
+        One sentence a domain.
+    """
+    general, target = str(known.general), known.targets[0]
+    before = known.checkpoint_loss(start, general)
+    if before is None:
+        raise ValueError(f"the loss of {start} on {general} was not measured")
+    ends = {
+        name: float(known.curve(name, target)["loss"].iloc[-1])
+        for name in known.cpt_runs
+        if known.has_curve(name)
+    }
+    best = min(ends, key=ends.__getitem__)
+    goal = {general: round(before + FORGETTING, 2), target: round(ends[best] + SHORTFALL, 2)}
+    return goal, [
+        f"Goal on {general}: {goal[general]:g}, {FORGETTING:g} nats above the {before:.3f} of the "
+        f"start checkpoint {start}.",
+        f"Goal on {target}: {goal[target]:g}, {SHORTFALL:g} nats above the {ends[best]:.3f} of "
+        f"{best}, the best end of any fitted run.",
+    ]
+
+
+def next_commands(out: Path, goal: dict[str, float]) -> list[str]:
+    """Commands that go on from the demonstration.
+
+    Parameters
+    ----------
+    out : Path
+        Its folder.
+    goal : dict of str to float
+        Its goal.
+
+    Returns
+    -------
+    list of str
+    """
+    fit, plans = out / "fit.nc", out / "plans.toml"
+    goals = " ".join(f"--goal {domain}={value:g}" for domain, value in goal.items())
+    return [
+        f"bayescpt goal {fit} --plans {plans} {goals}    # edit the plans, then ask again",
+        f"bayescpt compare {fit} --plans {plans} {goals} --risk cvar",
+        f"bayescpt forecast {fit} --study {STUDY} --run {HELD_OUT} --figure {out / 'held_out.png'}",
+        "bayescpt cards cpt_replay                # the law, its priors and their sources",
+        "bayescpt check FOLDER                    # is a study of your own sound?",
+        "bayescpt fit FOLDER --out my_fit.nc",
+    ]

@@ -1,0 +1,152 @@
+"""``bayescpt fit``: sample a study's posterior and write it to a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bayescpt.cli.inputs import open_study
+from bayescpt.cli.options import Json, Quiet, StudyName
+from bayescpt.cli.output import (
+    fixed,
+    notes,
+    number,
+    progress,
+    records,
+    say,
+    show_json,
+    show_table,
+)
+
+if TYPE_CHECKING:
+    from bayescpt.inference import Fit
+
+
+def fit(  # numpydoc ignore=PR01
+    study: StudyName,
+    card: Annotated[
+        str | None,
+        typer.Option(
+            help="Card by name (see `bayescpt cards`) or TOML file; by default the one that suits "
+            "the study's runs."
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Fit file.")] = Path(
+        "fit.nc"
+    ),
+    draws: Annotated[int, typer.Option(help="Kept draws of a chain.")] = 1000,
+    tune: Annotated[int, typer.Option(help="Warm-up draws of a chain.")] = 1000,
+    chains: Annotated[int, typer.Option(help="Chains.")] = 4,
+    cores: Annotated[
+        int | None, typer.Option(help="Chains at once; by default one a processor.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = 1,
+    hold_out: Annotated[
+        list[str] | None,
+        typer.Option("--hold-out", metavar="RUN", help="Leave this run out. Repeatable."),
+    ] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Fit a study and write the fit to a file.
+
+    Takes about a minute on a small study. The file is written even if a convergence check failed;
+    then the exit code is 1, and forecasts from the file need --allow-failed.
+    """
+    read = open_study(study)
+    if hold_out:
+        read = read.drop(hold_out)
+    # Imported here: the sampler takes seconds to load, and a bad study should not wait for it.
+    from bayescpt.inference import fit as sample
+
+    fitted = sample(
+        read,
+        card=card,
+        seed=seed,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        cores=cores,
+        progress=not quiet,
+    )
+    path = fitted.save(out)
+    progress(f"wrote {path}", quiet)
+    summary = fitted.summary()
+    if as_json:
+        show_json(
+            {
+                "file": str(path),
+                "card": fitted.card.name,
+                "study": read.name,
+                "study_digest": read.digest,
+                "seed": seed,
+                "failed": fitted.failed,
+                "failed_checks": failed_checks(fitted),
+                "checks": [found.to_dict() for found in fitted.checks()],
+                "parameters": records(summary),
+            }
+        )
+    else:
+        show_parameters(summary)
+        show_checks(fitted)
+        say(f"fit file: {path}")
+        notes(failed_checks(fitted), [])
+    if fitted.failed:
+        raise typer.Exit(1)
+
+
+def failed_checks(fitted: Fit) -> list[str]:
+    """Names of the convergence checks that a fit failed.
+
+    Parameters
+    ----------
+    fitted : Fit
+        The fit.
+
+    Returns
+    -------
+    list of str
+    """
+    return [found.name for found in fitted.checks() if found.status == "fail"]
+
+
+def show_parameters(summary: Any) -> None:
+    """Print the table of parameters.
+
+    Parameters
+    ----------
+    summary : pandas.DataFrame
+        From `Fit.summary`.
+    """
+    band = f"{summary.attrs['prob']:.0%}"
+    show_table(
+        f"parameters (median and {band} interval)",
+        ["parameter", "unit", "median", "lower", "upper", "R-hat", "bulk ESS"],
+        [
+            [
+                str(name),
+                row["unit"],
+                *(number(float(row[column])) for column in ("median", "lower", "upper")),
+                fixed(row["r_hat"]),
+                fixed(row["ess_bulk"], 0),
+            ]
+            for name, row in summary.iterrows()
+        ],
+    )
+
+
+def show_checks(fitted: Fit) -> None:
+    """Print the table of convergence checks.
+
+    Parameters
+    ----------
+    fitted : Fit
+        The fit.
+    """
+    show_table(
+        "convergence checks",
+        ["check", "status", "value", "limit", "advice"],
+        [[c.name, c.status, number(c.value), number(c.limit), c.advice] for c in fitted.checks()],
+    )

@@ -1,0 +1,146 @@
+"""``bayescpt goal``: the probability that plans meet their loss goals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bayescpt.cli.inputs import open_goal, open_plans, step_grid
+from bayescpt.cli.options import (
+    AllowFailed,
+    ByStep,
+    Figure,
+    FitFile,
+    Json,
+    Kind,
+    MinProbability,
+    OtherStudy,
+    PlanFiles,
+    RunNames,
+    Seed,
+)
+from bayescpt.cli.output import fixed, notes, records, say, show_json, show_table
+from bayescpt.errors import PlanError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Goals = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--goal",
+        "-g",
+        metavar="DOMAIN=LOSS",
+        help="Highest loss allowed, such as general=3.3. Repeatable.",
+    ),
+]
+# Steps among which --by best chooses.
+GRID = 100
+
+
+def goal(  # numpydoc ignore=PR01
+    fit: FitFile,
+    goals: Goals = None,
+    plans: PlanFiles = None,
+    run: RunNames = None,
+    study: OtherStudy = None,
+    by: ByStep = "end",
+    kind: Kind = "loss",
+    min_probability: MinProbability = None,
+    figure: Figure = None,
+    seed: Seed = 0,
+    allow_failed: AllowFailed = False,
+    as_json: Json = False,
+) -> None:
+    """Probability that plans meet their goals, jointly and by domain, with its Monte Carlo error.
+
+    Exit code 1 if --min-probability is given and no plan has it.
+    """
+    from bayescpt.decide import goal_probability
+    from bayescpt.inference import load_fit
+
+    thresholds = open_goal(goals)
+    if not thresholds:
+        raise PlanError("no goal: give --goal DOMAIN=LOSS, such as --goal general=3.3")
+    check_probability(min_probability)
+    fitted = load_fit(fit)
+    recipes = open_plans(fitted, plans, run, study)
+    steps = step_grid(recipes, GRID if by == "best" else 1)
+    made = fitted.forecast(recipes, steps=steps, seed=seed, allow_failed=allow_failed)
+    table = goal_probability(made, thresholds, by=by, kind=kind)  # type: ignore[arg-type]
+    enough = min_probability is None or bool((table["joint"] >= min_probability).any())
+    if figure is not None:
+        from bayescpt.present import plot_goal_probability
+
+        plot_goal_probability(table).savefig(figure, dpi=150)
+    if as_json:
+        show_json(
+            {
+                "study": made.study_name,
+                "goal": thresholds,
+                "by": by,
+                "kind": kind,
+                "min_probability": min_probability,
+                "reached": enough,
+                "rows": records(table),
+                "warnings": made.warnings,
+                "failed_checks": made.failed_checks,
+            }
+        )
+    else:
+        show_goals(table)
+        if figure is not None:
+            say(f"wrote {figure}")
+        low = [] if enough else [f"no plan meets the goal with probability {min_probability:g}"]
+        notes(made.failed_checks, [*made.warnings, *low])
+    if made.failed_checks or not enough:
+        raise typer.Exit(1)
+
+
+def check_probability(value: float | None) -> None:
+    """Refuse a --min-probability outside 0..1.
+
+    Parameters
+    ----------
+    value : float or None
+        As typed.
+
+    Raises
+    ------
+    PlanError
+        If it is outside.
+    """
+    if value is not None and not 0.0 <= value <= 1.0:
+        raise PlanError(f"--min-probability {value:g} is outside 0..1")
+
+
+def show_goals(table: pd.DataFrame) -> None:
+    """Print goal probabilities.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `goal_probability`.
+    """
+    thresholds = table.attrs["goal"]
+    columns = ["joint", *thresholds]
+    heads = ["all goals", *(f"{domain} <= {value:g}" for domain, value in thresholds.items())]
+    steps = [name for name in ("best_step",) if name in table]
+    show_table(
+        "probability of meeting the goal (± Monte Carlo standard error)",
+        ["plan", *heads, *(["best step"] * len(steps))],
+        [
+            [
+                str(plan),
+                *(f"{fixed(row[c])} ± {_error(row[f'{c}_mcse'])}" for c in columns),
+                *(str(int(row[name])) for name in steps),
+            ]
+            for plan, row in table.iterrows()
+        ],
+    )
+
+
+def _error(value: float) -> str:
+    """Monte Carlo error beside a probability of three decimals; it is never nothing."""
+    return fixed(value) if value >= 0.0005 else "<.001"

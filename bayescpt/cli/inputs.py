@@ -1,0 +1,149 @@
+"""Studies, fits, plans and goals from what was typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bayescpt.errors import PlanError, StudyError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from bayescpt.data import Study
+    from bayescpt.forecast import Plan
+    from bayescpt.inference import Fit
+
+
+def open_study(given: str) -> Study:
+    """Study in a folder, or an example study by name.
+
+    Parameters
+    ----------
+    given : str
+        Path or name; a folder wins.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    StudyError
+        If it is neither, or the study has a defect.
+    """
+    from bayescpt.data import example_studies, load_example, read_study
+
+    if Path(given).is_dir():
+        return read_study(given)
+    if given in example_studies():
+        return load_example(given)
+    raise StudyError(
+        f"{given}: no such folder, and no example study of that name; examples are "
+        f"{', '.join(example_studies())}"
+    )
+
+
+def open_plans(
+    fit: Fit, files: Sequence[Path] | None, runs: Sequence[str] | None, other: str | None
+) -> list[Plan]:
+    """Plans from files and runs, in that order.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit that will forecast them.
+    files : sequence of Path, optional
+        Files of plans.
+    runs : sequence of str, optional
+        Names of runs of the fit's study or of the other one.
+    other : str, optional
+        Folder or example name of another study.
+
+    Returns
+    -------
+    list of Plan
+
+    Raises
+    ------
+    PlanError
+        If there is no plan, or one has a defect.
+    StudyError
+        If there is no such run or study.
+    """
+    from bayescpt.forecast import Plan
+    from bayescpt.forecast.plan_file import read_plans
+
+    plans = [plan for path in files or () for plan in read_plans(path, fit.study)]
+    if runs:
+        study = fit.study if other is None else open_study(other)
+        for name in runs:
+            if name not in study:
+                known = ", ".join([*study.pt_runs, *study.cpt_runs])
+                hint = "; --study says where runs are that the fit has not seen" * (other is None)
+                raise PlanError(
+                    f"--run {name}: no such run in study {study.name!r}; it has {known}{hint}"
+                )
+            plans.append(Plan.from_run(study.run(name)))
+    if not plans:
+        raise PlanError("no plan: give --plans FILE or --run NAME")
+    return plans
+
+
+def open_goal(given: Sequence[str] | None, option: str = "--goal") -> dict[str, float]:
+    """Thresholds or weights by domain from ``domain=number``.
+
+    Parameters
+    ----------
+    given : sequence of str, optional
+        As typed.
+    option : str
+        The option they were typed after.
+
+    Returns
+    -------
+    dict of str to float
+
+    Raises
+    ------
+    PlanError
+        If one is no ``domain=number``, or a domain comes twice.
+    """
+    found: dict[str, float] = {}
+    for text in given or ():
+        domain, _, value = text.rpartition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            number = float("nan")
+        if not domain or number != number:
+            raise PlanError(f"{option} {text}: must be DOMAIN=NUMBER, such as general=3.3")
+        if domain in found:
+            raise PlanError(f"{option} {text}: domain {domain!r} was given already")
+        found[domain] = number
+    return found
+
+
+def step_grid(plans: Sequence[Plan], points: int) -> NDArray[np.int64]:
+    """Evenly spaced steps up to the longest plan's end, with each plan's own end.
+
+    Step 0 is not among them: it is the start checkpoint, whose loss was measured.
+
+    Parameters
+    ----------
+    plans : sequence of Plan
+        Recipes.
+    points : int
+        About how many.
+
+    Returns
+    -------
+    ndarray of int
+    """
+    import numpy as np
+
+    ends = [plan.schedule.n_steps for plan in plans]
+    even = np.linspace(0, max(ends), max(points, 1) + 1)[1:].round().astype(np.int64)
+    return np.unique(np.concatenate([even, ends]))

@@ -1,0 +1,192 @@
+"""What commands print: tables for people, JSON for programs, notes on what to mind."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# Wide enough for every table: a file or pipe has no edge to wrap at.
+PIPE_WIDTH = 200
+
+
+def console() -> Console:
+    """Return a console on standard output.
+
+    Returns
+    -------
+    rich.console.Console
+        As wide as the terminal; not wrapped at 80 columns in a pipe.
+    """
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else PIPE_WIDTH
+    return Console(width=width, highlight=False, soft_wrap=False)
+
+
+def say(text: str = "") -> None:
+    """Print a line on standard output, as it is.
+
+    Parameters
+    ----------
+    text : str
+        The line.
+    """
+    sys.stdout.write(f"{text}\n")
+
+
+def progress(text: str, quiet: bool = False) -> None:
+    """Say on standard error what is being done.
+
+    Parameters
+    ----------
+    text : str
+        What.
+    quiet : bool
+        Do not.
+    """
+    if not quiet:
+        sys.stderr.write(f"bayescpt: {text}\n")
+        sys.stderr.flush()
+
+
+def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table; a column of numbers is set to the right.
+
+    Parameters
+    ----------
+    title : str
+        What the table shows.
+    columns : sequence of str
+        Heads.
+    rows : iterable of sequences
+        Cells: text as it is, numbers through `number`, None and NaN as an empty cell.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    cells = [list(row) for row in rows]
+    table = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD)
+    for k, name in enumerate(columns):
+        numeric = all(not isinstance(row[k], str) for row in cells)
+        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(cell if isinstance(cell, str) else number(cell)) for cell in row))
+    out = console()
+    with out.capture() as drawn:
+        out.print(table)
+    # Rich pads lines to the table's width.
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in drawn.get().splitlines()))
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """Number as tables show it.
+
+    Parameters
+    ----------
+    value : float, int, bool or None
+        What to show.
+    digits : int
+        Decimals of numbers between 0.001 and 10,000 in size; others have as many significant
+        digits.
+
+    Returns
+    -------
+    str
+        Empty for None and NaN.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool) or type(value).__name__ == "bool":
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value}"
+    x = float(value)
+    if math.isnan(x):
+        return ""
+    if x.is_integer() and abs(x) < 1e6:
+        return f"{x:.0f}" if x else "0"
+    return f"{x:.{digits}f}" if 10.0**-digits <= abs(x) < 1e4 else f"{x:.{digits}g}"
+
+
+def fixed(value: Any, digits: int = 3) -> str:
+    """Number with fixed decimals, for columns that are read downwards.
+
+    Parameters
+    ----------
+    value : float or None
+        What to show.
+    digits : int
+        Decimals.
+
+    Returns
+    -------
+    str
+        Empty for None and NaN.
+    """
+    if value is None or math.isnan(float(value)):
+        return ""
+    return f"{float(value):.{digits}f}"
+
+
+def show_json(content: Mapping[str, Any]) -> None:
+    """Print one JSON object; what is not a finite number is null.
+
+    Parameters
+    ----------
+    content : Mapping
+        Plain values, NumPy numbers and arrays.
+    """
+    sys.stdout.write(json.dumps(_plain(content), indent=2, allow_nan=False) + "\n")
+
+
+def records(table: Any) -> list[dict[str, Any]]:
+    """Rows of a DataFrame as mappings, its index first.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With a named index.
+
+    Returns
+    -------
+    list of dict
+    """
+    return list(table.reset_index().to_dict("records"))
+
+
+def notes(failed_checks: Sequence[str], warnings: Iterable[str]) -> None:
+    """Print what a reader of the table above has to mind.
+
+    Parameters
+    ----------
+    failed_checks : sequence of str
+        Checks that the fit failed.
+    warnings : iterable of str
+        Other sentences; each is printed once.
+    """
+    for text in dict.fromkeys(warnings):
+        say(f"note: {text}")
+    if failed_checks:
+        say(
+            f"FAILED CHECKS: this fit failed {', '.join(failed_checks)}; do not trust the numbers "
+            "above"
+        )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if hasattr(value, "tolist"):  # NumPy's arrays and numbers
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value

@@ -1,0 +1,386 @@
+"""Simulation-based calibration: draw from the prior, simulate, fit, rank the truth."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from bayescpt.errors import StudyError
+from bayescpt.evaluate.generate import draw_curves, draw_parameters, with_losses
+from bayescpt.evaluate.score import thin
+from bayescpt.evaluate.simulate import simulate_study
+from bayescpt.evaluate.splits import split_by_run
+from bayescpt.evaluate.uniformity import band_p, chi_square_p
+
+if TYPE_CHECKING:
+    from bayescpt.data import Study
+    from bayescpt.model.card import Card
+    from bayescpt.model.rows import Rows
+
+Array = NDArray[np.float64]
+
+# The negative control: every posterior is pulled to its mean by this factor.
+CONTROL = 0.5
+_TRIES = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Ranks of the truth among posterior draws, over simulations.
+
+    Attributes
+    ----------
+    ranks : DataFrame
+        A row a simulation and quantity: simulation, quantity (such as ``alpha_s1[general]``, or
+        ``final loss[target]`` of the run that was not fitted), rank, and control: the rank in a
+        posterior that is half as wide, which must be found out.
+    fits : DataFrame
+        A row a simulation: simulation, redraws (simulated studies that could not be), failed_checks
+        and seconds.
+    n_ranks : int
+        Draws that the truth is ranked among: ranks are 0..n_ranks.
+    """
+
+    ranks: pd.DataFrame
+    fits: pd.DataFrame = field(repr=False)
+    n_ranks: int
+
+    def table(self) -> pd.DataFrame:
+        """Test every quantity for uniform ranks.
+
+        Returns
+        -------
+        DataFrame
+            Index: quantity. Columns: simulations, mean_rank (0..1, .5 if unbiased), p_chi2, p_band
+            (`bayescpt.evaluate.uniformity`), p_adjusted (p_band, Holm's correction for the number
+            of quantities) and control_p_band.
+        """
+        rows = {}
+        for name, group in self.ranks.groupby("quantity", sort=False):
+            rank, control = group["rank"].to_numpy(), group["control"].to_numpy()
+            rows[name] = {
+                "simulations": len(group),
+                "mean_rank": (rank.mean() + 0.5) / (self.n_ranks + 1),
+                "p_chi2": chi_square_p(rank, self.n_ranks),
+                "p_band": band_p(rank, self.n_ranks),
+                "control_p_band": band_p(control, self.n_ranks),
+            }
+        out = pd.DataFrame.from_dict(rows, orient="index").rename_axis("quantity")
+        out.insert(4, "p_adjusted", holm(out["p_band"].to_numpy()))
+        return out
+
+    def uniform(self, level: float = 0.05) -> bool:
+        """Tell whether no quantity's ranks depart from uniform.
+
+        Parameters
+        ----------
+        level : float
+            Chance of a false alarm over all quantities together.
+
+        Returns
+        -------
+        bool
+            True if every p_adjusted is above `level`.
+        """
+        return bool((self.table()["p_adjusted"] > level).all())
+
+    def control_rejected(self, level: float = 0.05) -> bool:
+        """Tell whether the test finds posteriors that are half as wide as they should be.
+
+        Parameters
+        ----------
+        level : float
+            As in `uniform`.
+
+        Returns
+        -------
+        bool
+            True if the control is rejected on some quantity; if not, there are too few simulations
+            for `uniform` to mean anything.
+        """
+        return bool((holm(self.table()["control_p_band"].to_numpy()) <= level).any())
+
+
+def holm(p: ArrayLike) -> Array:
+    """Holm's correction of p-values for their number.
+
+    Parameters
+    ----------
+    p : array_like, shape (n,)
+        P-values.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Adjusted p-values, at most 1 (Holm 1979, Scandinavian Journal of Statistics 6).
+    """
+    values = np.asarray(p, dtype=np.float64)
+    order = np.argsort(values)
+    steps = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
+    out = np.empty_like(values)
+    out[order] = np.minimum(steps, 1.0)
+    return out
+
+
+def calibrate(
+    card: str | Path | Card = "cpt_replay",
+    *,
+    design: Study | None = None,
+    held_out: str | None = None,
+    n_simulations: int = 300,
+    n_ranks: int = 99,
+    seed: int = 1,
+    executor: Executor | None = None,
+    fit: Callable[..., Any] | None = None,
+    on_simulation: Callable[[int], None] | None = None,
+    **fit_options: Any,
+) -> Calibration:
+    """Simulation-based calibration of a card (Talts et al., arXiv 1804.06788).
+
+    Each simulation draws all parameters from the card's priors and all losses of the design from
+    them, fits every run but one, and ranks the true parameters, and the final loss of the run
+    left out, among the draws. If prior, likelihood, sampler and forecast agree, ranks are uniform.
+    Studies that could not be (a loss of 0 or less, or rows that the card would leave out) are drawn
+    again, parameters and all, which leaves calibration as it is: the event is one of the data.
+
+    Parameters
+    ----------
+    card : str, Path or Card
+        The card.
+    design : Study, optional
+        Runs and evaluation steps; losses are replaced, but for step 0 of CPT runs, which each start
+        checkpoint needs on each domain. By default four short CPT runs, or three pre-training runs
+        for a card without a shift.
+    held_out : str, optional
+        Run that is forecast, not fitted; by default the last that can be.
+    n_simulations : int
+        Number of simulations.
+    n_ranks : int
+        Draws that the truth is ranked among, evenly spaced; few enough to be nearly independent.
+    seed : int
+        Seed of all simulations.
+    executor : concurrent.futures.Executor, optional
+        Runs the simulations; by default they run here, one after the other.
+    fit : callable, optional
+        In place of ``bayescpt.fit``; called the same way. It must pickle if there is an executor.
+    on_simulation : callable, optional
+        Called with the number of each simulation as it is done, in their order.
+    **fit_options
+        Passed to the fit.
+
+    Returns
+    -------
+    Calibration
+        Ranks and their tests.
+
+    Raises
+    ------
+    StudyError
+        If the design lacks the loss of a start checkpoint, or no study that could be was drawn in
+        1,000 tries.
+    """
+    from bayescpt.model.card import load_card
+
+    read = load_card(card)
+    study = _default_design(read) if design is None else design
+    run = split_by_run(study)[-1].run if held_out is None else held_out
+    _check_starts(study)
+    text = study.to_json()
+    tasks = [(text, read, run, n, seed, n_ranks, fit, fit_options) for n in range(n_simulations)]
+    if executor is None:
+        results = (simulation(*task) for task in tasks)
+    else:
+        futures = [executor.submit(simulation, *task) for task in tasks]
+        results = (future.result() for future in futures)
+    ranks, fits = [], []
+    for n, (ranked, report) in enumerate(results):
+        ranks.append(ranked)
+        fits.append(report)
+        if on_simulation is not None:
+            on_simulation(n)
+    return Calibration(pd.concat(ranks, ignore_index=True), pd.DataFrame(fits), n_ranks)
+
+
+def simulation(
+    design: str,
+    card: Card,
+    run: str,
+    number: int,
+    seed: int,
+    n_ranks: int,
+    fit: Callable[..., Any] | None,
+    fit_options: dict[str, Any],
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """One simulation: draw, fit, rank. All arguments pickle.
+
+    Parameters
+    ----------
+    design : str
+        Study, as JSON.
+    card : Card
+        The card.
+    run : str
+        Run that is forecast.
+    number : int
+        Number of the simulation.
+    seed : int
+        Seed of all simulations.
+    n_ranks : int
+        Draws to rank among.
+    fit : callable or None
+        In place of ``bayescpt.fit``.
+    fit_options : dict
+        Of the fit.
+
+    Returns
+    -------
+    ranks : DataFrame
+        Rows of `Calibration.ranks`.
+    report : dict
+        Columns of `Calibration.fits`.
+    """
+    from bayescpt.data import Study
+    from bayescpt.forecast import Plan
+
+    if fit is None:
+        from bayescpt.inference import fit
+    begun = time.perf_counter()
+    rng = np.random.default_rng([seed, number])
+    study = Study.from_json(design)
+    train, truth, finals, redraws = _draw(study, card, run, rng)
+    fit_seed = int(rng.integers(2**31))
+    fitted = fit(train, card=card, seed=fit_seed, **{"progress": False, **fit_options})
+
+    found = _quantities(truth, fitted.posterior)
+    last = np.unique(finals["step"])
+    made = fitted.forecast(
+        [Plan.from_run(train.run(run))], steps=last, seed=fit_seed, allow_failed=True
+    )
+    for row in finals.itertuples(index=False):
+        for kind in ("mu", "loss"):
+            draws = made.dataset[kind].isel(plan=0).sel(domain=row.domain, step=row.step)
+            found[f"final {kind}[{row.domain}]"] = (getattr(row, kind), draws.values.ravel())
+    ranked = [
+        {"simulation": number, "quantity": name, **_ranks(value, draws, n_ranks, rng)}
+        for name, (value, draws) in found.items()
+    ]
+    failed = [check.name for check in fitted.checks() if check.status == "fail"]
+    report = {
+        "simulation": number,
+        "redraws": redraws,
+        "failed_checks": ", ".join(failed),
+        "seconds": time.perf_counter() - begun,
+    }
+    return pd.DataFrame(ranked), report
+
+
+def _default_design(card: Card) -> Study:
+    """Few runs and rows, as a calibration fits many times."""
+    if not card.has_shift:
+        return simulate_study(continual=False, pt_eval_every=1000, name="calibration").study
+    made = simulate_study(
+        replays=(0.0, 0.25), cpt_schedules=("wsd", "cosine"), cpt_steps=4000, eval_every=250,
+        pt_eval_every=1000, name="calibration",
+    )  # fmt: skip
+    return made.study
+
+
+def _check_starts(design: Study) -> None:
+    """Start levels must not come from losses that are simulated."""
+    for checkpoint in {design.run(name).parent for name in design.cpt_runs}:
+        children = design.runs.loc[design.runs["parent"] == checkpoint, "run"]
+        rows = design.curves[design.curves["run"].isin(children) & (design.curves["step"] == 0)]
+        for domain in (design.general, *design.targets):
+            if domain in design.domains and domain not in set(rows["domain"]):
+                raise StudyError(
+                    f"study {design.name!r}: no run from {checkpoint!r} has a loss at step 0 on "
+                    f"domain {domain!r}; a calibration needs it"
+                )
+
+
+def _draw(
+    design: Study, card: Card, run: str, rng: np.random.Generator
+) -> tuple[Study, xr.Dataset, pd.DataFrame, int]:
+    """Training study, truth, finals of the held-out run, and how many draws could not be."""
+    from bayescpt.model.rows import make_rows
+
+    everything = make_rows(design, card)
+    rows = make_rows(split_by_run(design, [run])[0].train, card)
+    # Labels of all runs, so that the one left out has effects too; the fit's reference points.
+    drawn_rows = replace(everything, refs=rows.refs)
+    for redraws in range(_TRIES):
+        values = draw_parameters(card, drawn_rows, rng)
+        seed = int(rng.integers(2**31))
+        table = draw_curves(card, design, drawn_rows, values, seed)
+        train = split_by_run(with_losses(design, table), [run])[0].train
+        losses = train.curves["loss"]
+        could_be = bool((np.isfinite(losses) & (losses > 0)).all())
+        if could_be and _same_rows(rows, make_rows(train, card)):
+            finals = table[table["run"] == run].groupby("domain", sort=False).tail(1)
+            return train, values.isel(chain=0, draw=0, drop=True), finals, redraws
+    raise StudyError(
+        f"study {design.name!r}: {_TRIES} draws from the priors of card {card.name!r} gave no "
+        "study that could be; its priors allow losses of 0 or less almost everywhere"
+    )
+
+
+def _same_rows(rows: Rows, others: Rows) -> bool:
+    return rows.labels == others.labels and len(rows.loss) == len(others.loss)
+
+
+def _quantities(truth: xr.Dataset, posterior: xr.Dataset) -> dict[str, tuple[float, Array]]:
+    """True value and draws of everything that both hold."""
+    out: dict[str, tuple[float, Array]] = {}
+    for name in truth.data_vars:
+        if name not in posterior:
+            continue
+        draws = posterior[name]
+        dims: Sequence[Any] = truth[name].dims
+        if not dims:
+            out[str(name)] = (float(truth[name]), draws.values.ravel())
+            continue
+        for label in truth[name][dims[0]].values:
+            if label in draws[dims[0]].values:
+                at = {dims[0]: label}
+                out[f"{name}[{label}]"] = (
+                    float(truth[name].sel(at)),
+                    draws.sel(at).values.ravel(),
+                )
+    return out
+
+
+def _ranks(value: float, draws: Array, n_ranks: int, rng: np.random.Generator) -> dict[str, int]:
+    """Rank of the truth in the draws, and in the negative control's."""
+    kept = thin(draws, n_ranks)
+    tight = draws.mean() + CONTROL * (kept - draws.mean())
+    return {"rank": rank(value, kept, rng), "control": rank(value, tight, rng)}
+
+
+def rank(value: float, draws: Array, rng: np.random.Generator) -> int:
+    """Number of draws below a value; ties fall either way at random.
+
+    Parameters
+    ----------
+    value : float
+        The truth.
+    draws : ndarray, shape (n,)
+        Draws.
+    rng : numpy.random.Generator
+        Breaks ties.
+
+    Returns
+    -------
+    int
+        0..n.
+    """
+    ties = int(np.sum(draws == value))
+    return int(np.sum(draws < value)) + int(rng.integers(ties + 1))

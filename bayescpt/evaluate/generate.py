@@ -1,0 +1,156 @@
+"""One draw from a card's whole generative model: parameters from the priors, then losses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayescpt.forecast import Draws, Plan, forecast
+
+if TYPE_CHECKING:
+    from bayescpt.data import Study
+    from bayescpt.model.card import Card
+    from bayescpt.model.rows import Rows
+
+
+def draw_parameters(card: Card, rows: Rows, rng: np.random.Generator) -> xr.Dataset:
+    """Draw every parameter of a card from its prior.
+
+    Parameters
+    ----------
+    card : Card
+        Which parameters, and their priors.
+    rows : Rows
+        Labels, reference points, measured start levels.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    Dataset
+        A posterior of one chain and one draw, with the paper's symbols.
+    """
+    # The sampler is not loaded by this: it only names what a posterior holds.
+    from bayescpt.inference.sample import add_symbols
+
+    labels = {
+        "domain": rows.labels.domain,
+        "other": rows.labels.domain[1:],
+        "pair": rows.labels.pair_names,
+        "level": rows.labels.level_names,
+        "curve": rows.labels.curve_names,
+    }
+    values = {}
+
+    def add(name: str, dims: tuple[str, ...], prior: Any = None) -> None:
+        size = (1, 1, *(len(labels[dim]) for dim in dims))
+        drawn = rng.standard_normal(size) if prior is None else prior.draw(rng, size)
+        coords = {dim: list(labels[dim]) for dim in dims}
+        values[name] = xr.DataArray(
+            drawn, {"chain": [0], "draw": [0], **coords}, ("chain", "draw", *dims)
+        )
+
+    for parameter in card.parameters():
+        add(parameter.name, parameter.dims, card.priors[parameter.name])
+    for term in card.run_effects:
+        add(f"effect_{term}", ("curve",))
+    if card.has_shift and card.parameterisation == "reference":
+        add("start_offset", ("level",))
+    return add_symbols(xr.Dataset(values), rows, card)
+
+
+def draw_curves(
+    card: Card, design: Study, rows: Rows, values: xr.Dataset, seed: int
+) -> pd.DataFrame:
+    """Draw the losses of a design from known parameters.
+
+    Parameters
+    ----------
+    card : Card
+        Law and noise.
+    design : Study
+        Runs and evaluation steps.
+    rows : Rows
+        Labels, of every run of the design, and reference points.
+    values : Dataset
+        A posterior of one chain and one draw.
+    seed : int
+        Seed of the noise.
+
+    Returns
+    -------
+    DataFrame
+        `design.curves` on the card's domains, with columns mu, the expected loss without effects
+        of the run, and loss. Trunks are shared. Rows at step 0, and pre-training rows that the card
+        says nothing of, keep the design's loss.
+    """
+    table = design.curves[design.curves["domain"].isin(rows.labels.domain)].reset_index(drop=True)
+    table["mu"] = table["loss"]
+    names = [
+        name
+        for name in table["run"].unique()
+        if design.run(name).phase == "cpt" or "level_pt" in values
+    ]
+    steps = np.unique(table.loc[table["step"] > 0, "step"])
+    plans = [Plan.from_run(design.run(name)) for name in names]
+    made = forecast(Draws(values, card, design, rows), plans, steps, seed).dataset
+    known = ((table["step"] > 0) & table["run"].isin(names)).to_numpy()
+    at = (
+        pd.Index(names).get_indexer(table.loc[known, "run"]),
+        pd.Index(rows.labels.domain).get_indexer(table.loc[known, "domain"]),
+        np.searchsorted(steps, table.loc[known, "step"]),
+    )
+    for kind in ("mu", "loss"):
+        drawn = made[kind].isel(chain=0, draw=0).transpose("plan", "domain", "step").to_numpy()
+        table.loc[known, kind] = drawn[at]
+    return share_trunks(design, table)
+
+
+def share_trunks(design: Study, table: pd.DataFrame) -> pd.DataFrame:
+    """Give branches the rows of their trunks.
+
+    Parameters
+    ----------
+    design : Study
+        Says which runs branch off which; trunks stand before their branches.
+    table : DataFrame
+        Columns run, step, domain and losses.
+
+    Returns
+    -------
+    DataFrame
+        The table, with losses of branches replaced where their trunk has a row.
+    """
+    out = table.set_index(["run", "step", "domain"])
+    for name in table["run"].unique():
+        trunk = design.run(name).branch_of
+        if trunk is None:
+            continue
+        rows = table[(table["run"] == name) & (table["step"] <= design.trunk_step(name))]
+        ours = pd.MultiIndex.from_frame(rows[["run", "step", "domain"]])
+        theirs = pd.MultiIndex.from_frame(rows.assign(run=trunk)[["run", "step", "domain"]])
+        both = theirs.isin(out.index)
+        out.loc[ours[both]] = out.loc[theirs[both]].to_numpy()
+    return out.reset_index()[list(table.columns)]
+
+
+def with_losses(design: Study, table: pd.DataFrame) -> Study:
+    """Study with the losses of a table; unchecked.
+
+    Parameters
+    ----------
+    design : Study
+        The study.
+    table : DataFrame
+        Columns run, step, domain, loss, in the order of a study's curves.
+
+    Returns
+    -------
+    Study
+        The study with these curves.
+    """
+    return replace(design, curves=table[["run", "step", "domain", "loss"]])

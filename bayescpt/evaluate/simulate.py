@@ -1,0 +1,401 @@
+"""Studies with known truth: the paper's setting and coefficients, and what real curves add."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayescpt.data import Schedule, Study, published_fits, schedules
+from bayescpt.errors import PlanError
+from bayescpt.evaluate.generate import draw_curves, share_trunks
+from bayescpt.forecast import Draws, Plan, forecast
+from bayescpt.laws.features import References
+from bayescpt.laws.paper import to_reference
+from bayescpt.model.card import Card, parse_card
+from bayescpt.model.rows import Rows, make_rows
+
+Array = NDArray[np.float64]
+
+GENERAL, TARGET = "general", "target"
+PEAK_LR = 2e-4
+REPLAYS = (0.0, 0.1, 0.25, 0.5)
+SCHEDULES = ("constant", "wsd", "cosine")
+# Responses to replay: no coefficients are published; these halve the general shift at r = .1-.3.
+RESPONSES: dict[str, dict[str, tuple[float, float]]] = {
+    "own_share": {"replay_gamma": (0.4, 0.6), "replay_eps": (0.03, 0.05)},
+    "exponential": {"replay_rate": (2.0, 3.0), "anneal_replay": (0.1, -0.1)},
+    "none": {},
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """A simulated study and the truth behind it.
+
+    Attributes
+    ----------
+    study : Study
+        Runs and noisy curves.
+    truth : xr.Dataset
+        True values by their names in a posterior, dims domain, pair, level, curve: on the reference
+        scale (base_ref, alpha_s1, shift_ref ...) and the paper's symbols (L0, A, B, E ...).
+    expected : DataFrame
+        The curves of the study without jitter, outliers and misfit: run, step, domain, mean.
+    card : Card
+        The law it was simulated from, with independent normal noise.
+    """
+
+    study: Study
+    truth: xr.Dataset
+    expected: pd.DataFrame = field(repr=False)
+    card: Card = field(repr=False)
+
+
+def simulate_study(
+    *,
+    seed: int = 1,
+    continual: bool = True,
+    fits: tuple[str, str] = ("f3_pt", "f3_cpt"),
+    replay: Literal["own_share", "exponential", "none"] = "own_share",
+    response: Mapping[str, tuple[float, float]] | None = None,
+    replays: Sequence[float] = REPLAYS,
+    cpt_schedules: Sequence[str] = SCHEDULES,
+    pt_steps: int = 20_000,
+    cpt_steps: int = 5_000,
+    peak_lr: float = PEAK_LR,
+    memory: float = 1000.0,
+    eval_every: int | None = None,
+    pt_eval_every: int | None = None,
+    sigma: float = 0.002,
+    misfit_sd: float = 0.0,
+    misfit_length: float = 0.3,
+    run_effects: Mapping[str, float] | None = None,
+    outlier_share: float = 0.0,
+    outlier_sd: float = 0.05,
+    shared_trunks: bool = False,
+    warmup: str = "true",
+    name: str = "simulated",
+) -> Simulation:
+    """Simulate a study from published coefficients.
+
+    The setting of Wang et al., arXiv 2505.07796: 106M parameters, 4M tokens a step, peak LR 2e-4,
+    20,000 steps of pre-training (WSD, 500 of warm-up), then one CPT run for each replay ratio and
+    schedule. Losses follow Eq. 4 with a replay response, plus noise.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of all noise.
+    continual : bool
+        False: pre-training runs only, one a schedule, on the general domain.
+    fits : tuple of (str, str)
+        Rows of `bayescpt.data.published_fits` for the general and the target domain.
+    replay : {"own_share", "exponential", "none"}
+        Replay response (`bayescpt.laws.replay`).
+    response : mapping of str to (float, float), optional
+        Its parameters on the general and the target domain; by default `RESPONSES`.
+    replays : sequence of float
+        Replay ratios of the CPT runs.
+    cpt_schedules : sequence of str
+        Schedules of the runs: ``constant``, ``wsd``, ``cosine``, ``linear``.
+    pt_steps, cpt_steps : int
+        Updates of a run of either phase.
+    peak_lr : float
+        Peak LR of both phases.
+    memory : float
+        1 / (1 - lambda), steps.
+    eval_every, pt_eval_every : int, optional
+        Steps between evaluations in CPT and in pre-training; by default 40 and 50 a run.
+    sigma : float
+        Standard deviation of the jitter of each point, nats.
+    misfit_sd : float
+        Standard deviation of a misfit that drifts along each curve from 0, nats.
+    misfit_length : float
+        Its correlation length, as a share of the run.
+    run_effects : mapping of str to float, optional
+        Standard deviation, nats, of the run-to-run differences by term: level, shift, anneal,
+        drift.
+    outlier_share : float
+        Share of points that are outliers.
+    outlier_sd : float
+        Standard deviation that is added to those, nats.
+    shared_trunks : bool
+        Runs whose schedules begin like the constant one branch off it: the same rows up to there.
+    warmup : {"true", "peak"}
+        How warm-up counts in the areas, as on a card.
+    name : str
+        Name of the study.
+
+    Returns
+    -------
+    Simulation
+        The study and its truth.
+
+    Raises
+    ------
+    PlanError
+        If a schedule, effect or response is unknown.
+    """
+    if replay not in RESPONSES:
+        raise PlanError(f"replay is {replay!r}; it must be one of {', '.join(RESPONSES)}")
+    design = _design(
+        continual, replays, cpt_schedules, pt_steps, cpt_steps, peak_lr,
+        eval_every or max(cpt_steps // 40, 1), pt_eval_every or max(pt_steps // 50, 1),
+        shared_trunks, name,
+    )  # fmt: skip
+    rng = np.random.default_rng(seed)
+    effects = dict(run_effects or {})
+    card = _card(replay if continual else "none", continual, warmup, effects)
+    rows = make_rows(design, card)
+    answers = RESPONSES[replay] if response is None else response
+    truth = _truth(design, fits, answers if continual else {}, memory, rows.refs)
+    truth = truth.assign(_noise_truth(design, rows, sigma, effects, rng))
+    if continual:
+        truth = truth.assign(start_level=_start_level(design, card, rows, truth))
+    expected = _expected(design, card, rows, truth)
+    noise = _Noise(sigma, misfit_sd, misfit_length, outlier_share, outlier_sd)
+    study = _observed(design, expected, noise, rng)
+    return Simulation(study, truth, expected, card)
+
+
+def _card(replay: str, continual: bool, warmup: str, effects: Mapping[str, float]) -> Card:
+    """The law as a card; rows of pre-training are all of it."""
+    known = ("level", "shift", "anneal", "drift")
+    for term in effects:
+        if term not in known:
+            raise PlanError(f"no run effect on {term!r}; there are {', '.join(known)}")
+    return parse_card(
+        f"""
+        name = "simulated"
+        description = "Law of a simulated study."
+        warmup = "{warmup}"
+        [law]
+        base = "power"
+        annealing = "momentum"
+        shift = "{"power" if continual else "none"}"
+        replay = "{replay}"
+        [rows]
+        pretraining = "all"
+        [noise]
+        family = "normal"
+        run_effects = {list(effects)}
+        """,
+        "simulate_study",
+    )
+
+
+def _schedule(kind: str, lr: float, steps: int, warmup: int) -> Schedule:
+    made: dict[str, Callable[[], Schedule]] = {
+        "constant": lambda: schedules.constant_with_warmup(lr, steps, warmup),
+        "wsd": lambda: schedules.wsd(lr, steps, warmup, steps // 5),
+        "cosine": lambda: schedules.cosine(lr, steps, warmup, min_lr_ratio=0.1),
+        "linear": lambda: schedules.linear(lr, steps, warmup),
+    }
+    if kind not in made:
+        raise PlanError(f"no schedule {kind!r} to simulate; there are {', '.join(made)}")
+    return made[kind]()
+
+
+def _design(
+    continual: bool,
+    replays: Sequence[float],
+    kinds: Sequence[str],
+    pt_steps: int,
+    cpt_steps: int,
+    peak_lr: float,
+    eval_every: int,
+    pt_eval_every: int,
+    shared_trunks: bool,
+    name: str,
+) -> Study:
+    """Runs and evaluation steps; every loss a placeholder."""
+    pt_warmup, cpt_warmup = pt_steps // 40, cpt_steps // 50
+    runs: list[dict[str, Any]] = []
+    lrs: dict[str, Schedule] = {}
+    domains = (GENERAL, TARGET) if continual else (GENERAL,)
+    # Trunks first, so that their noise is drawn before that of their branches.
+    order = sorted(kinds, key=lambda kind: kind != "constant")
+    if continual:
+        lrs["pt"] = _schedule("wsd", peak_lr, pt_steps, pt_warmup)
+        runs.append({"run": "pt", "phase": "pt"})
+        for ratio in replays:
+            for kind in order:
+                run = f"r{100 * ratio:g}_{kind}"
+                lrs[run] = _schedule(kind, peak_lr, cpt_steps, cpt_warmup)
+                row = {"parent": "pt", "domain": TARGET, "replay_ratio": ratio}
+                runs.append({"run": run, "phase": "cpt", **row})
+    else:
+        for kind in order:
+            lrs[kind] = _schedule(kind, peak_lr, pt_steps, pt_warmup)
+            runs.append({"run": kind, "phase": "pt"})
+    for seed, row in enumerate(runs):
+        row |= {"seed": seed, "n_params": 106e6, "tokens_per_step": 4e6}
+        trunk = row["run"].replace("wsd", "constant")
+        if shared_trunks and trunk != row["run"] and trunk in lrs:
+            last = np.flatnonzero(lrs[trunk].lr != lrs[row["run"]].lr)[0]
+            row |= {"branch_of": trunk, "branch_step": int(last)}
+    curves = []
+    for row in runs:
+        every, first = (eval_every, 0) if row["phase"] == "cpt" else (pt_eval_every, pt_warmup)
+        end = lrs[row["run"]].n_steps
+        steps = np.union1d(np.arange(0, end, every), [end])
+        steps = steps[(steps == 0) | (steps > first)] if first == 0 else steps[steps > first]
+        curves += [
+            pd.DataFrame({"run": row["run"], "step": steps, "domain": domain, "loss": 1.0})
+            for domain in domains
+        ]
+    table = pd.DataFrame(runs)
+    for column in ("parent", "domain", "replay_ratio", "branch_of", "branch_step"):
+        if column not in table:
+            table[column] = np.nan
+    note = "simulated from published coefficients of arXiv 2505.07796"
+    return Study.from_frames(pd.concat(curves), table, lrs, name=name, general=GENERAL, notes=note)
+
+
+def _truth(
+    design: Study,
+    fits: tuple[str, str],
+    response: Mapping[str, tuple[float, float]],
+    memory: float,
+    refs: References,
+) -> xr.Dataset:
+    """True parameters of the law, as the paper's symbols and on the reference scale."""
+    domains = list(design.domains)
+    rows = published_fits().loc[list(fits)[: len(domains)]]
+    columns = {"L0": "L0", "A": "A", "alpha_s1": "alpha", "C1": "C1_pt"}
+    dims = dict.fromkeys(columns, "domain")
+    if design.cpt_runs:
+        columns |= {"C2": "C2_cpt", "B": "B_signed", "E": "E", "beta": "beta"}
+        dims |= {"C2": "domain", "B": "pair", "E": "pair", "beta": "pair"}
+    labels = {"domain": domains, "pair": [f"{domain}|{TARGET}" for domain in domains]}
+    raw = {symbol: rows[column].to_numpy(np.float64) for symbol, column in columns.items()}
+    raw |= {key: np.asarray(value, dtype=np.float64) for key, value in response.items()}
+    dims |= {key: "domain" if key == "anneal_replay" else "pair" for key in response}
+    raw["log_memory"] = np.asarray(np.log(memory))
+    reference = to_reference(raw, refs)
+    dims |= dict.fromkeys(("base_ref", "level_pt", "anneal_pt_ref", "anneal_ref"), "domain")
+    dims |= {"shift_ref": "pair", "onset": "pair"}
+    used = {dims[key] for key in {**raw, **reference} if key in dims}
+    values = {
+        key: (dims[key], value) if key in dims else ((), value)
+        for key, value in {**raw, **reference}.items()
+    }
+    values["lambda"] = ((), np.asarray(1.0 - 1.0 / memory))
+    return xr.Dataset(values, coords={dim: labels[dim] for dim in sorted(used)})
+
+
+def _noise_truth(
+    design: Study,
+    rows: Rows,
+    sigma: float,
+    effects: Mapping[str, float],
+    rng: np.random.Generator,
+) -> dict[str, xr.DataArray]:
+    domains, curves = list(rows.labels.domain), list(rows.labels.curve_names)
+
+    def same(value: float) -> xr.DataArray:
+        return xr.DataArray(np.full(len(domains), value), {"domain": domains}, "domain")
+
+    out = {key: same(sigma) for key in (("sigma", "sigma_pt") if design.cpt_runs else ("sigma",))}
+    for term, tau in effects.items():
+        unit = xr.DataArray(rng.standard_normal(len(curves)), {"curve": curves}, "curve")
+        for run in rows.labels.run:
+            trunk = design.run(run).branch_of
+            if trunk is not None:  # a branch carries its trunk's weights on
+                ours, theirs = ([f"{name}|{d}" for d in domains] for name in (run, trunk))
+                unit.loc[ours] = unit.sel(curve=theirs).to_numpy()
+        out |= {f"tau_{term}": same(tau), f"effect_{term}": unit}
+    return out
+
+
+def _posterior(truth: xr.Dataset, rows: Rows) -> xr.Dataset:
+    """The truth as a posterior of one draw, its labels in the order of the rows, without noise."""
+    order = {"domain": list(rows.labels.domain), "pair": list(rows.labels.pair_names)}
+    still = truth.assign({key: 0.0 * truth[key] for key in truth if str(key).startswith("sigma")})
+    placed = still.sel({dim: names for dim, names in order.items() if dim in still.dims})
+    return placed.expand_dims(chain=[0], draw=[0])
+
+
+def _start_level(design: Study, card: Card, rows: Rows, truth: xr.Dataset) -> xr.DataArray:
+    """Law's loss at the end of pre-training, shape (level,)."""
+    draws = Draws(_posterior(truth, rows), card, design, rows)
+    made = forecast(draws, Plan.from_run(design.run("pt")), [design.run("pt").steps])
+    end = made.mu.to_numpy().reshape(len(rows.labels.domain))
+    return xr.DataArray(end, {"level": list(rows.labels.level_names)}, "level")
+
+
+def _expected(design: Study, card: Card, rows: Rows, truth: xr.Dataset) -> pd.DataFrame:
+    """Curves with the effects of the runs, but no noise."""
+    table = draw_curves(card, design, rows, _posterior(truth, rows), seed=0)
+    mean = table["loss"].to_numpy(np.float64).copy()
+    if design.cpt_runs:
+        at_start = (table["step"] == 0).to_numpy()
+        starts = [f"pt|{domain}" for domain in table.loc[at_start, "domain"]]
+        mean[at_start] = truth["start_level"].sel(level=starts).to_numpy()
+    return table[["run", "step", "domain"]].assign(mean=mean)
+
+
+@dataclass(frozen=True)
+class _Noise:
+    sigma: float
+    misfit_sd: float
+    misfit_length: float
+    outlier_share: float
+    outlier_sd: float
+
+    def draw(self, fraction: Array, start: float, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Misfit and the whole noise of one curve, from a misfit at its start."""
+        misfit = np.empty(len(fraction))
+        before, now = 0.0 if not len(fraction) else fraction[0], start
+        for n, at in enumerate(fraction):
+            keep = np.exp(-(at - before) / self.misfit_length)
+            now = keep * now + self.misfit_sd * np.sqrt(1.0 - keep**2) * rng.standard_normal()
+            misfit[n], before = now, at
+        jitter = self.sigma * rng.standard_normal(len(fraction))
+        hit = rng.random(len(fraction)) < self.outlier_share
+        jitter += hit * self.outlier_sd * rng.standard_normal(len(fraction))
+        return misfit, misfit + jitter
+
+
+def _observed(
+    design: Study,
+    expected: pd.DataFrame,
+    noise: _Noise,
+    rng: np.random.Generator,
+) -> Study:
+    """The study with noisy losses: trunks shared, one measurement a checkpoint."""
+    loss = expected["mean"].to_numpy(np.float64).copy()
+    misfits: dict[tuple[str, str], tuple[Array, Array]] = {}
+    groups = {
+        (str(run), str(domain)): place
+        for (run, domain), place in expected.groupby(["run", "domain"], sort=False).indices.items()
+    }
+    for (name, domain), place in groups.items():
+        run = design.run(name)
+        steps = expected["step"].to_numpy(np.int64)[place]
+        first, start = 0, 0.0
+        if run.branch_of is not None:
+            first = design.trunk_step(name)
+            trunk_steps, trunk_misfit = misfits[run.branch_of, domain]
+            shared = trunk_steps <= first
+            start = float(trunk_misfit[shared][-1]) if shared.any() else 0.0
+        own = place[steps > first]
+        fraction = steps[steps > first] / run.steps
+        at = np.concatenate([[first / run.steps], fraction])
+        misfit, total = noise.draw(at, start, rng)
+        loss[own] += total[1:]
+        misfits[name, domain] = (np.append(first, steps[steps > first]), misfit)
+        if run.phase == "cpt" and steps[0] == 0:
+            # One measurement of the checkpoint: that at the end of its own curve.
+            loss[place[0]] = loss[groups[str(run.parent), domain][-1]]
+    curves = share_trunks(design, expected.drop(columns="mean").assign(loss=loss))
+    return Study.from_frames(
+        curves, design.runs, design.lrs, name=design.name, general=design.general,
+        notes=design.notes,
+    )  # fmt: skip

@@ -1,0 +1,85 @@
+"""Are ranks uniform? Chi-square and a simultaneous band for the empirical distribution."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+Array = NDArray[np.float64]
+
+# Sets of uniform ranks that the band's null distribution is told from.
+_N_NULL = 4000
+
+
+def chi_square_p(ranks: ArrayLike, n_ranks: int, n_bins: int | None = None) -> float:
+    """P-value of a chi-square test that ranks are uniform on 0..n_ranks.
+
+    Parameters
+    ----------
+    ranks : array_like of int, shape (n,)
+        Ranks.
+    n_ranks : int
+        Largest rank.
+    n_bins : int, optional
+        Bins, as equal as whole ranks allow; by default with 10 ranks or more each, at most 20.
+
+    Returns
+    -------
+    float
+        P-value; 1 where there are too few ranks for two bins.
+    """
+    values = np.asarray(ranks, dtype=np.int64)
+    bins = min(20, values.size // 10, n_ranks + 1) if n_bins is None else n_bins
+    if bins < 2:
+        return 1.0
+    bin_of = np.arange(n_ranks + 1) * bins // (n_ranks + 1)
+    expected = np.bincount(bin_of) * values.size / (n_ranks + 1)
+    seen = np.bincount(bin_of[values], minlength=bins)
+    return float(stats.chisquare(seen, expected).pvalue)
+
+
+def band_p(ranks: ArrayLike, n_ranks: int) -> float:
+    """P-value of the largest departure of the ranks' empirical distribution from uniform.
+
+    The statistic of the simultaneous confidence bands of Säilynoja, Bürkner and Vehtari (2022,
+    Statistics and Computing 32, arXiv 2103.10522): the smallest pointwise binomial tail over all
+    ranks; its null distribution is simulated.
+
+    Parameters
+    ----------
+    ranks : array_like of int, shape (n,)
+        Ranks.
+    n_ranks : int
+        Largest rank.
+
+    Returns
+    -------
+    float
+        P-value, at least 1 / 4001.
+    """
+    values = np.asarray(ranks, dtype=np.int64)
+    statistic = _smallest_tail(values[None, :], n_ranks)[0]
+    null = _null(values.size, n_ranks)
+    return float((1 + np.sum(null <= statistic)) / (1 + null.size))
+
+
+@lru_cache(maxsize=16)
+def _null(n: int, n_ranks: int) -> Array:
+    rng = np.random.default_rng(20220722)
+    return _smallest_tail(rng.integers(0, n_ranks + 1, (_N_NULL, n)), n_ranks)
+
+
+def _smallest_tail(ranks: NDArray[np.int64], n_ranks: int) -> Array:
+    """Smallest two-sided pointwise tail of each set of ranks; `ranks` has shape (sets, n)."""
+    sets, n = ranks.shape
+    cells = np.arange(sets)[:, None] * (n_ranks + 1) + ranks
+    counts = np.bincount(cells.ravel(), minlength=sets * (n_ranks + 1)).reshape(sets, -1)
+    below = np.cumsum(counts, axis=1)[:, :-1]
+    share = np.arange(1, n_ranks + 1) / (n_ranks + 1)
+    cdf = stats.binom.cdf(np.arange(-1, n + 1)[:, None], n, share[None, :])
+    column = np.arange(n_ranks)
+    tails = np.minimum(cdf[below + 1, column], 1.0 - cdf[below, column])
+    return np.asarray(2.0 * tails.min(axis=1))

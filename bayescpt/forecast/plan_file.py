@@ -1,0 +1,146 @@
+"""Files of plans: TOML, one ``[[plan]]`` table a recipe."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayescpt.data import Schedule, schedules
+from bayescpt.errors import PlanError, ScheduleError
+from bayescpt.forecast.plan import Plan
+
+if TYPE_CHECKING:
+    from bayescpt.data import Study
+
+# Keys of a plan's own; all others are arguments of its schedule.
+OWN_KEYS = ("name", "schedule", "replay_ratio", "start", "domain", "from_scratch")
+
+
+def read_plans(path: str | Path, study: Study | None = None) -> list[Plan]:
+    """Read plans from a TOML file.
+
+    Each ``[[plan]]`` has a ``name`` and a schedule: ``schedule``, a constructor of
+    `bayescpt.schedules`, with its arguments beside it, or only ``lr``, an array of one LR a step.
+    ``replay_ratio`` is a number or an array of one value a step (0 if left out), ``start`` the run
+    whose end checkpoint the plan starts from, ``domain`` its target, which may be left out where
+    the study has only one.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    study : Study, optional
+        The fitted study. If it has continual pre-training runs, a plan without ``start`` is an
+        error unless it says ``from_scratch = true``.
+
+    Returns
+    -------
+    list of Plan
+        In the file's order.
+
+    Raises
+    ------
+    PlanError
+        If the file cannot be read or a plan has a defect; the message names file, plan and key.
+    """
+    source = Path(path)
+    try:
+        content = tomllib.loads(source.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PlanError(f"{source}: no such file") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise PlanError(f"{source}: cannot be read: {error}") from error
+    tables = content.get("plan")
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise PlanError(f"{source}: no [[plan]] table; each plan starts with a line [[plan]]")
+    other = [key for key in content if key != "plan"]
+    if other:
+        raise PlanError(f"{source}: unknown key {other[0]!r}; the file holds [[plan]] tables only")
+    plans: list[Plan] = []
+    for number, table in enumerate(tables, 1):
+        name = table.get("name")
+        if not isinstance(name, str) or not name:
+            raise PlanError(f"{source}: plan {number}: key 'name' must be text; it is {name!r}")
+        if name in [plan.name for plan in plans]:
+            raise PlanError(f"{source}: plan {name!r}: key 'name' is taken by an earlier plan")
+        plans.append(_plan(name, table, f"{source}: plan {name!r}", study))
+    return plans
+
+
+def _plan(name: str, table: dict[str, Any], where: str, study: Study | None) -> Plan:
+    start, domain = (_text(table, key, where) for key in ("start", "domain"))
+    scratch = table.get("from_scratch", False)
+    if not isinstance(scratch, bool):
+        raise PlanError(f"{where}: key 'from_scratch' must be true or false; it is {scratch!r}")
+    if scratch and start is not None:
+        raise PlanError(f"{where}: key 'start' contradicts from_scratch = true; give one of them")
+    if study is not None and study.cpt_runs and start is None and not scratch:
+        raise PlanError(
+            f"{where}: key 'start' is missing: the run whose end checkpoint the plan starts from, "
+            f"such as {study.run(study.cpt_runs[0]).parent!r} (or from_scratch = true)"
+        )
+    if study is not None and start is not None and start not in study:
+        known = ", ".join([*study.pt_runs, *study.cpt_runs])
+        raise PlanError(f"{where}: key 'start' = {start!r} is no run of the study; it has {known}")
+    if study is not None and domain is not None and domain not in study.targets:
+        raise PlanError(
+            f"{where}: key 'domain' = {domain!r}: no run of the study trains on it; targets are "
+            f"{', '.join(study.targets) or 'none'}"
+        )
+    schedule = _schedule(table, where)
+    ratio = _numbers(table.get("replay_ratio", 1.0 if scratch else 0.0), "replay_ratio", where)
+    try:
+        return Plan(
+            name=name,
+            schedule=schedule,
+            replay_ratio=float(ratio) if ratio.ndim == 0 else ratio,
+            start=start,
+            domain=domain,
+        )
+    except PlanError as error:
+        # Its message names the plan and the key.
+        raise PlanError(f"{where.partition(': plan ')[0]}: {error}") from error
+
+
+def _schedule(table: dict[str, Any], where: str) -> Schedule:
+    shape = _text(table, "schedule", where)
+    given = {key: value for key, value in table.items() if key not in OWN_KEYS}
+    try:
+        if shape is not None:
+            return schedules.from_name(shape, **given)
+        if isinstance(given.get("lr"), list):
+            unknown = [key for key in given if key != "lr"]
+            if unknown:
+                raise PlanError(
+                    f"{where}: unknown key {unknown[0]!r}; with an array of LRs there are only "
+                    f"{', '.join(sorted({'lr', *OWN_KEYS} - {'schedule'}))}"
+                )
+            return schedules.from_array(_numbers(given["lr"], "lr", where))
+    except ScheduleError as error:
+        # A misspelt key of the plan's own looks like an argument of its schedule.
+        own = f"; a plan's own keys: {', '.join(OWN_KEYS)}" if "unexpected" in str(error) else ""
+        raise PlanError(f"{where}: {error}{own}") from error
+    raise PlanError(
+        f"{where}: key 'schedule' is missing: a constructor of bayescpt.schedules such as 'wsd', "
+        "with its arguments as keys, or lr = [one number a step] alone"
+    )
+
+
+def _text(table: dict[str, Any], key: str, where: str) -> str | None:
+    value = table.get(key)
+    if value is not None and (not isinstance(value, str) or not value):
+        raise PlanError(f"{where}: key {key!r} must be text; it is {value!r}")
+    return value
+
+
+def _numbers(value: Any, key: str, where: str) -> np.ndarray:
+    """Number or array of numbers; TOML's true is none of them."""
+    flat = value if isinstance(value, list) else [value]
+    bad = [v for v in flat if isinstance(v, bool) or not isinstance(v, int | float)]
+    if bad or not flat:
+        shown = bad[0] if bad else value
+        raise PlanError(f"{where}: key {key!r} must be a number or one a step; it has {shown!r}")
+    return np.asarray(value, dtype=float)

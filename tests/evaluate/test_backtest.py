@@ -1,0 +1,172 @@
+import pickle
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from bayescpt.data import load_example
+from bayescpt.errors import PlanError, StudyError
+from bayescpt.evaluate.backtest import backtest, split_seed
+from bayescpt.evaluate.baselines import last_value
+from bayescpt.evaluate.predict import Prediction
+from bayescpt.evaluate.score import QUANTILES, quantile_column
+
+
+def echo_fit(train, card, seed, progress):
+    """Stand-in for bayescpt.fit: forecasts each domain's mean loss, with a known spread."""
+    means = train.curves.groupby("domain")["loss"].mean()
+
+    def predict(plans, steps, seed, allow_failed):
+        assert allow_failed
+        shape = (2, 100, 1, len(means), len(steps))
+        noise = np.random.default_rng(seed).normal(0, 0.01, shape)
+        dims = ("chain", "draw", "plan", "domain", "step")
+        coords = {"plan": [plans[0].name], "domain": list(means.index), "step": steps}
+        loss = means.to_numpy()[:, None] + noise
+        return SimpleNamespace(dataset=xr.Dataset({"loss": (dims, loss)}, coords))
+
+    checks = [SimpleNamespace(name="R-hat", status="fail"), SimpleNamespace(name="E", status="ok")]
+    return SimpleNamespace(forecast=predict, checks=lambda: checks)
+
+
+class PicklingExecutor(Executor):
+    """Runs tasks here, after a trip through pickle, last submitted first."""
+
+    def __init__(self):
+        self.waiting = []
+
+    def submit(self, fn, /, *args, **kwargs):
+        future = Future()
+        self.waiting.append((future, pickle.dumps((fn, args, kwargs))))
+        if len(self.waiting) == 3:
+            for done, task in reversed(self.waiting):
+                function, given, named = pickle.loads(task)  # noqa: S301
+                done.set_result(function(*given, **named))
+        return future
+
+
+RUNS = ["r0_wsd", "r10_cosine", "r25_constant"]
+
+
+@pytest.fixture(scope="module")
+def done(study):
+    return backtest(study, runs=RUNS, fit=echo_fit)
+
+
+def test_table_is_tidy(study, done):
+    columns = [
+        *("split", "run", "domain", "cutoff", "step", "horizon", "fraction", "phase", "final"),
+        *("observed", "mean", "median", *map(quantile_column, QUANTILES), "crps", "energy"),
+    ]
+    assert set(done.table.columns) == set(columns)
+    assert len(done.table) == 3 * 2 * 10
+    row = done.table.query("run == 'r0_wsd' and domain == 'target' and step == 5000").iloc[0]
+    curve = study.curve("r0_wsd", "target").set_index("step")["loss"]
+    assert row["observed"] == curve[5000]
+    assert (row["fraction"], row["horizon"], row["phase"]) == (1.0, 5000, "decay")
+    assert done.table["final"].sum() == 6
+    assert row["final"]
+    ordered = done.table[[quantile_column(q) for q in QUANTILES]].to_numpy()
+    assert (np.diff(ordered, axis=1) >= 0).all()
+
+
+def test_a_fit_that_failed_is_named(done):
+    assert list(done.fits["split"]) == RUNS
+    assert set(done.fits["failed_checks"]) == {"R-hat"}
+    assert (done.fits["rows"] == 20).all()
+
+
+def test_executors_do_not_change_the_result(study, done):
+    for executor in (PicklingExecutor(), ThreadPoolExecutor(2)):
+        with executor:
+            other = backtest(study, runs=RUNS, fit=echo_fit, executor=executor)
+        pd.testing.assert_frame_equal(other.table, done.table)
+
+
+def test_other_splits_do_not_change_a_split(study, done):
+    alone = backtest(study, runs=RUNS[1:2], fit=echo_fit)
+    same = done.table[done.table["run"] == RUNS[1]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(alone.table, same)
+    assert split_seed(1, "a") != split_seed(1, "b") != split_seed(2, "b")
+
+
+def test_cutoffs(study):
+    names = []
+    made = backtest(
+        study,
+        by="cutoff",
+        runs=["r0_wsd"],
+        cutoffs=(0.5, 0.9),
+        method=last_value,
+        on_split=names.append,
+    )
+    assert names == ["r0_wsd@50%", "r0_wsd@90%"]
+    early = made.table[made.table["cutoff"] == 0.5]
+    assert early["step"].min() == 3000
+    assert early["horizon"].min() == 500
+    by = made.scores(by="cutoff")
+    assert list(by["cutoff"]) == [0.5, 0.9]
+
+
+def test_a_method_never_sees_what_was_observed(study):
+    seen = []
+
+    def spy(train, run, rows, *, seed):
+        seen.append((train, run, list(rows.columns)))
+        return Prediction(np.random.default_rng(seed).normal(3, 1, (50, len(rows))))
+
+    backtest(study, runs=["r0_wsd"], method=spy)
+    train, run, columns = seen[0]
+    assert columns == ["step", "domain"]
+    assert list(train.curve(run, "target")["step"]) == [0]
+
+
+def test_rows_without_a_forecast_are_counted_not_scored(study):
+    def half(train, run, rows, *, seed):
+        draws = np.random.default_rng(seed).normal(3, 1, (50, len(rows)))
+        draws[:, (rows["domain"] == "general").to_numpy()] = np.nan
+        return Prediction(draws)
+
+    made = backtest(study, runs=["r0_wsd"], method=half)
+    assert set(made.table["domain"]) == {"target"}
+    assert made.fits["rows_without_forecast"].item() == 10
+
+
+def test_scores_of_a_backtest(done):
+    by = done.scores(by=["domain", "phase"], after=0.1)
+    assert set(by["domain"]) == {"general", "target"}
+    assert done.scores(after=0.95)["rows"].item() == 6
+    assert done.scores()["runs"].item() == 3
+
+
+def test_what_cannot_be_tested(study):
+    with pytest.raises(PlanError, match="by is 'moon'"):
+        backtest(study, by="moon")
+    with pytest.raises(StudyError, match="no row that could be held out"):
+        backtest(study, runs=[], fit=echo_fit)
+
+
+def test_cards_are_read_where_the_backtest_starts(study, tmp_path):
+    given = []
+
+    def spy(train, run, rows, *, seed, card):
+        given.append(card)
+        return Prediction(np.random.default_rng(seed).normal(3, 1, (50, len(rows))))
+
+    backtest(study, card="cpt_replay", runs=["r0_wsd"], method=spy)
+    assert given[0].name == "cpt_replay"
+    assert pickle.loads(pickle.dumps(given[0])) == given[0]  # noqa: S301
+
+
+def test_rows_of_a_trunk_are_not_scored():
+    study = load_example("mpl_100m")
+    made = backtest(study, runs=["wsd_20000_24000"], method=last_value_of_pt)
+    assert made.table["step"].min() > 20_000 - 128
+    assert made.table["horizon"].min() <= 128
+
+
+def last_value_of_pt(train, run, rows, *, seed):
+    return Prediction(np.random.default_rng(seed).normal(3, 1, (50, len(rows))))

@@ -1,0 +1,67 @@
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+
+from bayescpt.laws.shift import expm1_ratio, shift_growth
+
+# beta -> 0 through the switch to the series, down to the logarithm itself.
+BETA = np.array([0.0, 1e-300, 1e-14, 1e-9, 1e-6, 1e-4, 2e-4, 1e-3, 0.19, 1.0, 12.0])
+AREA = np.array([0.0, 1e-9, 1e-3, 0.5, 1.0, 3.0])
+
+
+def test_equals_the_shift_of_the_paper():
+    b, e, beta, reference = 0.366, 28.0, 0.189, 1.6
+    area = np.linspace(0.0, 3.0, 20)
+    ref = b * (1 - (1 + e * reference) ** -beta)
+    grown = ref * shift_growth(area / reference, e * reference, beta)
+    np.testing.assert_allclose(grown, b * (1 - (1 + e * area) ** -beta), rtol=1e-12, atol=1e-15)
+
+
+def test_tends_to_the_logarithm():
+    onset = 45.0
+    exact = np.log1p(onset * AREA) / np.log1p(onset)
+    np.testing.assert_array_equal(shift_growth(AREA, onset, 0.0), exact)
+    np.testing.assert_allclose(shift_growth(AREA, onset, 1e-12), exact, rtol=1e-10)
+    assert np.max(np.abs(shift_growth(AREA, onset, 0.1) - exact)) > 1e-2
+
+
+@pytest.mark.parametrize("onset", [1e-3, 1.0, 45.0, 1e6])
+@pytest.mark.parametrize("beta", BETA)
+def test_starts_at_0_passes_1_at_the_reference_and_rises(onset, beta):
+    grown = shift_growth(AREA, onset, beta)
+    assert grown[0] == 0.0
+    assert grown[4] == 1.0
+    assert np.all(np.diff(grown) >= -1e-15)
+    assert np.all(np.isfinite(grown))
+
+
+def test_is_continuous_where_the_series_begins():
+    x = np.array([-1e-3, 1e-3])
+    for side in (x * (1 - 1e-9), x, x * (1 + 1e-9)):
+        np.testing.assert_allclose(expm1_ratio(side), np.expm1(side) / side, rtol=1e-15)
+    assert expm1_ratio(np.array(0.0)) == 1.0
+
+
+def test_is_the_same_by_numpy_xarray_and_pytensor(everywhere):
+    onset, beta = (grid.ravel() for grid in np.meshgrid([1e-3, 30.0, 1e6], BETA))
+    out = everywhere(shift_growth, {"onset": onset, "beta": beta}, {"area": AREA})
+    for values in out.values():
+        np.testing.assert_allclose(values, out["numpy"], rtol=1e-10)
+
+
+@pytest.mark.parametrize("beta", [0.0, 1e-9, 1e-4, 0.3])
+def test_gradient_in_beta_is_that_of_the_integral_form(beta):
+    # d/dbeta (1 - exp(-beta l)) / beta = -int_0^l u exp(-beta u) du, by Gauss-Legendre.
+    x, w = np.polynomial.legendre.leggauss(60)
+
+    def moments(l):  # noqa: E741
+        u = 0.5 * l * (x + 1)
+        return 0.5 * l * np.sum(w * np.exp(-beta * u)), 0.5 * l * np.sum(w * u * np.exp(-beta * u))
+
+    area, onset = 2.3, 40.0
+    (h, dh), (h1, dh1) = moments(np.log1p(onset * area)), moments(np.log1p(onset))
+    symbol = pt.dscalar()
+    slope = pytensor.grad(shift_growth(area, onset, symbol, xp=pt), symbol)
+    value = slope.eval({symbol: beta}, mode="FAST_COMPILE")
+    assert value == pytest.approx(-dh / h1 + h * dh1 / h1**2, rel=1e-8)

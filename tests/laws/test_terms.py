@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from bayescpt.laws.replay import exponential_response, power_response
+from bayescpt.laws.terms import cpt_terms, pt_terms
+
+VALUES = {
+    "start_level": 3.0, "level_pt": 3.2, "base_ref": 0.2, "alpha_s1": 0.5, "anneal_ref": 0.06,
+    "anneal_pt_ref": 0.07, "shift_ref": 0.8, "onset": 28.0, "beta": 0.2, "replay_gamma": 0.4,
+    "replay_eps": 0.03, "replay_rate": 2.5, "anneal_replay": -0.4,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("is_target", [0.0, 1.0])
+def test_replay_scales_the_shift(is_target):
+    for form, response, anneal in (
+        ("none", 1.0, 0.06),
+        ("own_share", power_response(0.25, is_target, 0.4, 0.03), 0.06),
+        ("exponential", exponential_response(0.25, 2.5), 0.06 * np.exp(-0.4 * 0.25)),
+    ):
+        terms = cpt_terms(VALUES, {}, 0.25, is_target, 1.0, {"replay": form})
+        assert terms["shift"] == pytest.approx(0.8 * response, rel=1e-14)
+        assert terms["anneal_ref"] == pytest.approx(anneal, rel=1e-14)
+        assert (terms["level"], terms["base_ref"], terms["alpha"]) == (3.0, 0.2, 0.5)
+
+
+def test_effects_are_added_in_nats():
+    effects = {"level": 0.01, "shift": -0.02, "anneal": 0.03, "drift": 0.04}
+    terms = cpt_terms(VALUES, effects, 0.0, 0.0, 2.5, {"replay": "own_share"})
+    assert terms["level"] == pytest.approx(3.01)
+    assert terms["shift"] == pytest.approx(0.78)
+    assert terms["anneal_ref"] == pytest.approx(0.09)
+    assert terms["base_ref"] == pytest.approx(0.2 + 0.04 * 2.5)
+
+
+def test_pre_training_has_its_own_level_and_annealing():
+    terms = pt_terms(VALUES, {"level": 0.01})
+    assert terms == {"level": 3.21, "base_ref": 0.2, "alpha": 0.5, "anneal_ref": 0.07}

@@ -1,0 +1,227 @@
+import pytest
+
+from bayescpt.errors import CardError
+from bayescpt.laws import annealing, base, paper, replay, shift
+from bayescpt.model import folder, noise_table
+from bayescpt.model.card import load_card, parse_card, shipped_cards
+from bayescpt.model.priors import DISTRIBUTIONS
+
+HEAD = 'name = "mine"\ndescription = "A card."\n'
+CPT = '[law]\nshift = "power"\nreplay = "own_share"\n'
+
+
+def test_shipped_cards():
+    assert shipped_cards() == ("annealing", "cpt", "cpt_replay")
+    cards = {name: load_card(name) for name in shipped_cards()}
+    assert all(card.name == name and card.description for name, card in cards.items())
+    assert [card.has_shift for card in cards.values()] == [False, True, True]
+    assert [card.law["replay"] for card in cards.values()] == ["none", "none", "own_share"]
+
+
+def test_defaults_are_those_of_the_tables():
+    card = parse_card(HEAD + CPT)
+    assert card.parameterisation == "reference"
+    assert card.warmup == "true"
+    assert (card.pretraining, card.domains, card.family) == ("falling", "goals", "normal")
+    assert (card.skip_pretraining, card.level_sd) == (0.1, 0.02)
+    assert not any((card.early, card.ar1, card.domain_correlation, card.run_effects))
+    assert set(card.priors) == {p.name for p in card.parameters()}
+    for parameter in card.parameters():
+        prior = card.priors[parameter.name]
+        assert prior.reason == parameter.reason
+        assert {"dist": prior.dist, **prior.args} == dict(parameter.default)
+
+
+def names(text):
+    return {p.name for p in parse_card(HEAD + text).parameters()}
+
+
+PT = {"base_ref", "alpha_s1", "log_memory", "anneal_pt_ref", "level_pt", "sigma"}
+SHIFT = {"anneal_ref", "shift_ref", "onset", "beta", "sigma_pt"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", PT),
+        ('[law]\nshift = "power"', PT | SHIFT),
+        (CPT, PT | SHIFT | {"replay_gamma", "replay_eps"}),
+        (
+            '[law]\nshift = "power"\nreplay = "exponential"',
+            PT | SHIFT | {"replay_rate", "anneal_replay"},
+        ),
+        (
+            '[law]\nshift = "power"\n[rows]\npretraining = "none"',
+            (PT | SHIFT) - {"anneal_pt_ref", "level_pt", "sigma_pt"},
+        ),
+        ('[noise]\nfamily = "student_t"', PT | {"nu"}),
+        ('[law]\nannealing = "area"', (PT - {"log_memory"}) | {"log_half", "kernel_shape"}),
+        ('[law]\narea = "lr_power"', PT | {"area_exponent"}),
+        ("[noise]\nearly = true", PT | {"early", "early_width"}),
+        ("[noise]\nar1 = true", PT | {"corr_fraction"}),
+        ("[noise]\ndomain_correlation = true", PT | {"domain_corr"}),
+        ('[noise]\nrun_effects = ["level", "drift"]', PT | {"tau_level", "tau_drift"}),
+        ('parameterisation = "paper"', {"L0", "A", "alpha_s1", "C1", "log_memory", "sigma"}),
+        (
+            'parameterisation = "paper"\n[law]\nshift = "power"\n[rows]\npretraining = "none"',
+            {"L0", "A", "alpha_s1", "C1", "C2", "B", "E", "beta", "log_memory", "sigma"},
+        ),
+    ],
+)
+def test_parameters_are_those_of_the_components(text, expected):
+    assert names(text) == expected
+
+
+def test_every_parameter_can_be_on_a_card():
+    tables = [
+        *base.PARAMETERS, base.LEVEL_PT, annealing.ANNEAL, annealing.ANNEAL_PT,
+        *annealing.KERNELS["momentum"], *annealing.KERNELS["area"], base.AREA_EXPONENT,
+        *shift.PARAMETERS, *replay.POWER_PARAMETERS,
+        *replay.EXPONENTIAL_PARAMETERS, *paper.BASE, paper.C1, paper.C2, *paper.SHIFT,
+        noise_table.SIGMA, noise_table.SIGMA_PT, noise_table.NU, *noise_table.EARLY,
+        noise_table.CORRELATION_STEPS, noise_table.DOMAIN_CORRELATION,
+        *noise_table.EFFECTS.values(),
+    ]  # fmt: skip
+    noise = (
+        '[noise]\nfamily = "student_t"\nearly = true\nar1 = true\ndomain_correlation = true\n'
+        'run_effects = ["level", "shift", "anneal", "drift"]\n'
+    )
+    exponential = CPT.replace("own_share", "exponential")
+    other = '[law]\narea = "lr_power"\nannealing = "area"\n'
+    offered = (
+        names(other)
+        | names(CPT + noise)
+        | names(exponential)
+        | names('parameterisation = "paper"\n' + CPT)
+    )
+    assert offered == {p.name for p in tables}
+
+
+def test_a_prior_of_the_card_replaces_the_default():
+    text = HEAD + '[priors.alpha_s1]\ndist = "Gamma"\nalpha = 4\nbeta = 8\nreason = "a trial"\n'
+    prior = parse_card(text).priors["alpha_s1"]
+    assert str(prior) == "Gamma(alpha=4, beta=8)"
+    assert prior.reason == "a trial"
+
+
+PRIOR = "[priors.alpha_s1]\n"
+GOOD = 'dist = "Normal"\nmu = 1.0\nsigma = 0.1\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("= 3", ["not TOML"]),
+        ("color = 1", ["unknown color", "parameterisation", "warmup", "law", "priors"]),
+        ('parameterisation = "raw"', ["'raw'", "reference, paper"]),
+        ('warmup = "maybe"', ["'maybe'", "true, peak"]),
+        ("law = 3", ["`law` must be a table [law]"]),
+        ('[law]\nbase = "linear"', ["law.base = 'linear'", "power"]),
+        ('[law]\nbase = ["power"]', ["law.base", "power"]),
+        ('[law]\nannealing = "multi"', ["law.annealing = 'multi'", "momentum, area"]),
+        ('[law]\nshift = "exp"', ["law.shift = 'exp'", "none, power"]),
+        ('[law]\nshift = "power"\nreplay = "log"', ["'log'", "none, own_share, exponential"]),
+        ('[law]\nreplay = "own_share"', ["law.replay = 'own_share' needs law.shift"]),
+        ('[law]\ndrift = "x"', ["unknown drift", "base, area, annealing, shift, replay"]),
+        (
+            'parameterisation = "paper"\n[law]\nannealing = "area"',
+            ["'momentum' and law.area = 'lr' only", "'area'"],
+        ),
+        ('[rows]\npretraining = "some"', ["'some'", "falling, all, none"]),
+        ('[rows]\ndomains = "code"', ["'code'", "goals, all"]),
+        ("[rows]\nskip_pretraining = 10", ["skip_pretraining = 10", "from 0 to 0.9"]),
+        ("[rows]\nlevel_sd = nan", ["level_sd = nan", "from 1e-06 to 10"]),
+        ("[rows]\nlevel_sd = true", ["level_sd = True"]),
+        ("[rows]\nfirst = 3", ["unknown first", "pretraining", "skip_pretraining", "level_sd"]),
+        ('[noise]\nfamily = "cauchy"', ["'cauchy'", "normal, student_t"]),
+        ('[noise]\nar1 = "yes"', ["noise.ar1 = 'yes' must be true or false"]),
+        ("[noise]\nwhite = true", ["unknown white", "family", "early", "ar1", "run_effects"]),
+        ('[noise]\nrun_effects = ["slope"]', ["'slope'", "level, shift, anneal, drift"]),
+        ('[noise]\nrun_effects = "level"', ["'level'", "must be a list", "level, shift"]),
+        ("[noise]\nrun_effects = 5", ["run_effects = 5", "must be a list"]),
+        ('[noise]\nrun_effects = ["level", "level"]', ["each term once"]),
+        ('[noise]\nrun_effects = ["shift"]', ["'shift', which needs law.shift"]),
+        (
+            '[priors.shift_ref]\ndist = "Normal"\nmu = 0\nsigma = 1\nreason = "r"',
+            ["unknown shift_ref", "base_ref, alpha_s1, log_memory"],
+        ),
+        ("[priors]\nalpha_s1 = 0.5", ["priors.alpha_s1 = 0.5 must be a table", "reason"]),
+        (PRIOR + 'dist = "Cauchy"\nreason = "r"', ["'Cauchy'", ", ".join(DISTRIBUTIONS)]),
+        (PRIOR + 'dist = ["Normal"]\nreason = "r"', ["['Normal']", ", ".join(DISTRIBUTIONS)]),
+        (PRIOR + GOOD, ["priors.alpha_s1: `reason` is missing"]),
+        (PRIOR + GOOD + 'reason = " "', ["`reason` is missing"]),
+        (PRIOR + GOOD + 'reason = "r"\nnu = 3', ["mu, sigma (and lower, upper", "nu"]),
+        (PRIOR + 'dist = "Gamma"\nalpha = 2\nreason = "r"', ["Gamma takes alpha, beta"]),
+        (
+            PRIOR + 'dist = "Gamma"\nalpha = 2\nbeta = 2\nlower = 1\nreason = "r"',
+            ["Gamma takes alpha, beta;", "lower"],
+        ),
+        (PRIOR + GOOD.replace("1.0", '"one"') + 'reason = "r"', ["mu = 'one' is not a finite"]),
+        (PRIOR + GOOD.replace("1.0", "inf") + 'reason = "r"', ["mu = inf is not a finite"]),
+        (PRIOR + GOOD.replace("0.1", "0.0") + 'reason = "r"', ["sigma = 0.0 must be above 0"]),
+        (
+            PRIOR + GOOD + 'reason = "r"\nlower = 2\nupper = 1',
+            ["lower = 2 is not below upper = 1"],
+        ),
+        (
+            PRIOR + 'dist = "Normal"\nmu = 0.5\nsigma = 0.5\nreason = "r"',
+            ["priors.alpha_s1: Normal(mu=0.5, sigma=0.5)", "15.87% of its mass outside 0..10"],
+        ),
+    ],
+)
+def test_every_defect_says_what_is_allowed(text, said):
+    with pytest.raises(CardError) as caught:
+        parse_card(HEAD + text, "mine.toml")
+    assert str(caught.value).startswith("mine.toml")
+    for fragment in said:
+        assert fragment in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["name", "description"])
+def test_a_card_needs_a_name_and_a_description(key):
+    text = "\n".join(line for line in HEAD.splitlines() if not line.startswith(key))
+    with pytest.raises(CardError, match=f"`{key}` is missing"):
+        parse_card(text)
+
+
+def test_the_memory_may_not_leave_its_nodes_at_all():
+    """Outside of the nodes the interpolation explodes, so .1% is too much there."""
+    prior = '[priors.log_memory]\ndist = "Normal"\nmu = 6.0\nsigma = 0.8\nreason = "r"\n'
+    with pytest.raises(CardError, match=r"log_memory.*outside 0.693147..8.51719"):
+        parse_card(HEAD + prior)
+    assert parse_card(HEAD + prior + "upper = 8.5\nlower = 0.7\n").priors["log_memory"].truncated
+
+
+def test_a_file_works_where_a_name_does(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(HEAD + CPT, encoding="utf-8")
+    by_path, by_text = load_card(path), load_card(str(path))
+    assert by_path == by_text
+    assert by_path.name == "mine"
+    assert by_path.text == HEAD + CPT
+    assert load_card(by_path) is by_path
+
+
+def test_an_error_in_a_file_names_it(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(HEAD + "color = 1", encoding="utf-8")
+    with pytest.raises(CardError, match=r"mine\.toml: unknown color"):
+        load_card(path)
+
+
+def test_an_unknown_name_lists_the_cards():
+    with pytest.raises(CardError, match=r"no card 'cpt_2': .* annealing, cpt, cpt_replay"):
+        load_card("cpt_2")
+
+
+def test_an_incomplete_installation_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "_PACKAGE", tmp_path / "bayescpt")
+    with pytest.raises(CardError, match="no model cards in"):
+        folder.cards_folder()
+    (tmp_path / "models").mkdir()
+    with pytest.raises(CardError, match="no model cards in"):
+        folder.cards_folder()
+    (tmp_path / "pyproject.toml").touch()
+    assert folder.cards_folder() == tmp_path / "models"
+    (tmp_path / "bayescpt" / "_cards").mkdir(parents=True)
+    assert folder.cards_folder() == tmp_path / "bayescpt" / "_cards"

@@ -1,0 +1,308 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayescpt.data import Study, load_example
+from bayescpt.errors import FitError
+from bayescpt.laws.features import features, references, run_path
+from bayescpt.model.card import load_card
+from bayescpt.model.rows import UNMEASURED_SD, compress, make_rows, unit_drift
+
+
+@pytest.fixture(scope="module")
+def rows(study, card):
+    return make_rows(study, card())
+
+
+def row_keys(rows):
+    """(run, domain, step) of every row."""
+    run, domain = rows.labels.run, rows.labels.domain
+    r = rows.row
+    return [
+        (run[i], domain[d], int(s))
+        for i, d, s in zip(r["run"], r["domain"], r["step"], strict=True)
+    ]
+
+
+def test_labels(rows):
+    labels = rows.labels
+    assert labels.domain == ("general", "german")
+    assert labels.pair == (("general", "german"), ("german", "german"))
+    assert labels.checkpoint == ("annealed", "base")
+    assert labels.run == ("pure", "mix", "mix_late", "replay", "base", "annealed")
+    assert labels.level_names[:2] == ("annealed|general", "annealed|german")
+    assert labels.curve_names[:2] == ("pure|general", "pure|german")
+    assert labels.pair_names == ("general|german", "german|german")
+
+
+def test_rows_are_sorted_by_segment_then_step(rows):
+    segment, step = rows.row["segment"], rows.row["step"]
+    assert np.all(np.diff(segment) >= 0)
+    assert set(segment) == set(range(len(rows.segment["level"])))
+    same = np.diff(segment) == 0
+    assert np.all(np.diff(step)[same] > 0)
+    # One run on one domain in one segment.
+    for s in set(segment):
+        here = segment == s
+        assert (
+            len({key[:2] for key, inside in zip(row_keys(rows), here, strict=True) if inside}) == 1
+        )
+
+
+def test_each_row_is_a_loss_of_the_study(rows, study):
+    losses = study.curves.set_index(["run", "domain", "step"])["loss"]
+    keys = row_keys(rows)
+    assert len(set(keys)) == len(keys)
+    np.testing.assert_array_equal(rows.loss, [losses[key] for key in keys])
+
+
+def test_rows_of_a_shared_trunk_enter_once(rows):
+    steps = {name: [k[2] for k in row_keys(rows) if k[0] == name] for name in rows.labels.run}
+    assert min(steps["mix_late"]) == 21
+    assert 20 in steps["mix"]
+    assert min(steps["annealed"]) == 70
+    assert 60 in steps["base"]
+
+
+def test_a_trunk_that_is_not_fitted_does_not_hide_rows(study, card):
+    without_losses = study.curves[study.curves["run"] != "mix"]
+    alone = replace(study, curves=without_losses.reset_index(drop=True))
+    steps = [k[2] for k in row_keys(make_rows(alone, card())) if k[0] == "mix_late"]
+    assert min(steps) == 3
+
+
+def test_a_trunk_whose_domain_is_not_fitted_does_not_hide_rows(study, card):
+    """German rises on the trunk, so it is not fitted there; on this branch it falls."""
+    curves = study.curves.copy()
+    falling = (curves["run"] == "annealed") & (curves["domain"] == "german")
+    curves.loc[falling, "loss"] = 7.0 - 0.01 * curves.loc[falling, "step"]
+    keys = row_keys(make_rows(replace(study, curves=curves), card()))
+    assert not [k for k in keys if k[:2] == ("base", "german")]
+    assert min(k[2] for k in keys if k[:2] == ("annealed", "german")) == 20
+
+
+def test_step_0_of_a_cpt_run_is_no_row_but_the_level(rows, study):
+    cpt = set(study.cpt_runs)
+    assert min(k[2] for k in row_keys(rows) if k[0] in cpt) == 3
+    expected = [
+        study.checkpoint_loss(start, domain)
+        for start in rows.labels.checkpoint
+        for domain in rows.labels.domain
+    ]
+    np.testing.assert_array_equal(rows.start["loss"], expected)
+    np.testing.assert_array_equal(rows.start["sd"], 0.02)
+
+
+def test_an_unmeasured_checkpoint_is_known_by_the_first_row_after_it(study, card):
+    curves = study.curves
+    german_ends = (curves["domain"] == "german") & (
+        (curves["step"] == 0) | curves["run"].isin(study.pt_runs)
+    )
+    rows = make_rows(replace(study, curves=curves[~german_ends]), card())
+    at = rows.labels.level_names.index("annealed|german")
+    first = study.curve("pure", "german")
+    assert rows.start["loss"][at] == first.loc[first["step"] == 10, "loss"].item()
+    np.testing.assert_array_equal(rows.start["sd"], np.tile([0.02, UNMEASURED_SD], 2))
+
+
+def test_level_sd_is_the_cards(study, card):
+    text = '[law]\nshift = "power"\n[rows]\nlevel_sd = 0.005'
+    np.testing.assert_array_equal(make_rows(study, card(text)).start["sd"], 0.005)
+
+
+def test_previous_is_the_row_before_of_the_same_curve(rows, study):
+    keys = row_keys(rows)
+    for n, (run, domain, step) in enumerate(keys):
+        before = int(rows.row["previous"][n])
+        earlier = [k for k in keys if k[:2] == (run, domain) and k[2] < step]
+        if earlier:
+            assert keys[before] == max(earlier, key=lambda k: k[2])
+            gap = (step - keys[before][2]) / study.run(run).steps
+            assert rows.row["gap"][n] == pytest.approx(gap)
+        else:
+            assert before == n
+            # No correlation at all, yet a finite number: the gradient of exp(-gap / x) exists.
+            assert np.exp(-rows.row["gap"][n] / 10.0) == 0.0
+            assert np.isfinite(rows.row["gap"][n])
+
+
+def test_partner_is_the_general_row_of_the_same_run_and_step(rows):
+    keys = row_keys(rows)
+    paired = 0
+    for n, (run, domain, step) in enumerate(keys):
+        partner = int(rows.row["partner"][n])
+        if domain == "german" and (run, "general", step) in keys:
+            assert keys[partner] == (run, "general", step)
+            assert rows.row["paired"][n] == 1.0
+            paired += 1
+        else:
+            assert partner == n
+            assert rows.row["paired"][n] == 0.0
+    assert paired > 5
+
+
+def test_columns_are_the_features_of_the_runs(rows, study):
+    refs = references(study)
+    keys = row_keys(rows)
+    anneal = rows.row["anneal"].T @ rows.anneal_mix
+    for name in rows.labels.run:
+        path = run_path(study, name)
+        here = [n for n, k in enumerate(keys) if k[0] == name]
+        seen = features(path, np.array([keys[n][2] for n in here]), refs)
+        np.testing.assert_allclose(rows.row["log_area"][:, here].T, seen.log_area, rtol=1e-14)
+        np.testing.assert_allclose(rows.row["shift_area"][here], seen.shift_area, rtol=1e-14)
+        np.testing.assert_allclose(anneal[here], seen.anneal, atol=1e-10)
+        segment = rows.row["segment"][here]
+        np.testing.assert_allclose(
+            rows.segment["log_area_start"][segment], np.tile(seen.log_area_start, (len(here), 1))
+        )
+        np.testing.assert_allclose(rows.segment["replay"][segment], seen.replay, atol=1e-11)
+
+
+def test_segments_point_at_their_level_pair_and_curve(rows):
+    labels, segment = rows.labels, rows.segment
+    levels = [*labels.level_names, *labels.domain]
+    keys = row_keys(rows)
+    starts = {"pure": "annealed", "mix": "base", "mix_late": "base", "replay": "annealed"}
+    for n, (run, domain, _) in enumerate(keys):
+        s = rows.row["segment"][n]
+        is_cpt = run in starts
+        assert levels[segment["level"][s]] == (f"{starts[run]}|{domain}" if is_cpt else domain)
+        assert labels.curve_names[segment["curve"][s]] == f"{run}|{domain}"
+        assert labels.domain[segment["domain"][s]] == domain
+        assert segment["is_cpt"][s] == is_cpt
+        assert segment["is_target"][s] == (is_cpt and domain == "german")
+        if is_cpt:
+            assert labels.pair[segment["pair"][s]] == (domain, "german")
+        else:
+            assert not rows.row["shift_area"][n]
+
+
+def test_a_replay_that_varies_makes_a_segment_for_each_value(study, card):
+    varying = replace(study, replays={"pure": np.repeat([0.0, 0.8], 20)})
+    rows = make_rows(varying, card())
+    keys = row_keys(rows)
+    here = [n for n, k in enumerate(keys) if k[:2] == ("pure", "general")]
+    segment = rows.row["segment"][here]
+    # Steps 3, 10 and 20 have seen no replay yet; 21 and 40 each have a mean of their own.
+    assert [keys[n][2] for n in here] == [3, 10, 20, 21, 40]
+    np.testing.assert_array_equal(segment - segment[0], [0, 0, 0, 1, 2])
+    lr, replay = varying.lrs["pure"], varying.replays["pure"]
+    mean = np.cumsum(lr * replay)[[20, 39]] / np.cumsum(lr)[[20, 39]]
+    np.testing.assert_allclose(rows.segment["replay"][segment[-2:]], mean, atol=1e-11)
+    # The curve is still one curve.
+    assert list(rows.row["previous"][here][1:]) == here[:-1]
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("falling", {("base", "general"), ("annealed", "general")}),
+        (
+            "all",
+            {(run, domain) for run in ("base", "annealed") for domain in ("general", "german")},
+        ),
+        ("none", set()),
+    ],
+)
+def test_pretraining_option(study, card, option, expected):
+    rows = make_rows(study, card(f'[law]\nshift = "power"\n[rows]\npretraining = "{option}"'))
+    assert {k[:2] for k in row_keys(rows) if k[0] in study.pt_runs} == expected
+
+
+def test_pretraining_leaves_out_its_start_and_its_warmup(study, card):
+    for skip, first in ((0.0, 10), (0.1, 20), (0.45, 50)):
+        text = f'[law]\nshift = "power"\n[rows]\nskip_pretraining = {skip}'
+        steps = [k[2] for k in row_keys(make_rows(study, card(text))) if k[0] == "base"]
+        assert min(steps) == first
+
+
+def test_domains_option(study, card):
+    text = '[law]\nshift = "power"\n[rows]\ndomains = "all"'
+    rows = make_rows(study, card(text))
+    assert rows.labels.domain == ("general", "german", "code")
+    assert ("code", "german") in rows.labels.pair
+    assert ("mix", "code", 40) in row_keys(rows)
+
+
+def test_a_card_without_shift_takes_every_pretraining_domain(study):
+    rows = make_rows(study, load_card("annealing"))
+    assert {k[0] for k in row_keys(rows)} == {"base", "annealed"}
+    assert rows.labels.domain == ("general", "german", "code")
+    assert rows.labels.checkpoint == ()
+    assert not rows.segment["is_cpt"].any()
+
+
+def test_the_warmup_convention_is_the_cards(study, card):
+    text = 'warmup = "{}"\n[law]\nshift = "power"\n'
+    true, peak = (make_rows(study, card(text.format(kind))) for kind in ("true", "peak"))
+    assert true.refs.area < peak.refs.area == pytest.approx(100 * 2e-3)
+    # The reference is the furthest start checkpoint, under either convention.
+    base = true.labels.checkpoint.index("base")
+    for rows in (true, peak):
+        assert rows.start["log_area"][base] == pytest.approx(0.0, abs=1e-14)
+        of_base = rows.segment["level"] // 2 == base
+        np.testing.assert_allclose(rows.segment["log_area_start"][of_base], 0.0, atol=1e-14)
+
+
+def test_start_checkpoints_stand_on_their_own_curve(rows, study):
+    """The paper's parameterisation ties the level to these."""
+    for c, name in enumerate(rows.labels.checkpoint):
+        lr = study.lrs[name]
+        assert rows.start["log_area"][c] == pytest.approx(np.log(lr.sum() / rows.refs.area))
+        seen = features(run_path(study, name), np.array([lr.size]), rows.refs)
+        np.testing.assert_array_equal(rows.start["anneal"][c], seen.anneal[0])
+
+
+@pytest.mark.parametrize("name", ["mpl_100m", "cpt_micro"])
+def test_compression_is_exact_to_1e9(name):
+    study = load_example(name)
+    refs = references(study)
+    runs = [*study.cpt_runs, *study.pt_runs]
+    basis = np.concatenate(
+        [
+            features(path, np.linspace(1, path.n_steps, 80).astype(int), refs).anneal
+            for path in (run_path(study, run) for run in runs)
+            if path.n_steps < 30_000
+        ]
+    )
+    columns, mix = compress(basis)
+    assert columns.shape[0] == mix.shape[0] < basis.shape[1]
+    assert columns.flags.c_contiguous
+    np.testing.assert_allclose(columns.T @ mix, basis, rtol=0, atol=1e-9 * np.abs(basis).max())
+
+
+def test_compression_of_nothing_annealed():
+    columns, mix = compress(np.zeros((5, 4)))
+    assert columns.shape == (1, 5)
+    assert not (columns.T @ mix).any()
+
+
+def test_unit_drift_is_a_nat_at_the_reference_area(rows):
+    start = 0.17
+    amplitude = unit_drift(start, rows.refs)
+    change = amplitude * ((1 + rows.refs.shift_area / start) ** -0.5 - 1)
+    assert change == pytest.approx(-1.0)
+    assert unit_drift(0.0, rows.refs) == 1.0
+
+
+def test_final_losses_only(study, card):
+    last = study.curves["step"] == study.curves["run"].map(study.runs.set_index("run")["steps"])
+    rows = make_rows(replace(study, curves=study.curves[last].reset_index(drop=True)), card())
+    assert {k[2] for k in row_keys(rows)} == {40}
+    assert np.all(rows.row["previous"] == np.arange(len(rows.loss)))
+
+
+def test_a_study_without_cpt_curves_says_which_card_to_take(card):
+    with pytest.raises(FitError, match=r"no continual pre-training run .* use card 'annealing'"):
+        make_rows(load_example("mpl_25m"), card())
+
+
+def test_no_row_at_all_is_an_error(card):
+    runs = pd.DataFrame({"run": ["a"], "phase": ["pt"]})
+    curves = pd.DataFrame({"run": ["a"], "step": [1], "domain": ["x"], "loss": [3.0]})
+    study = Study.from_frames(curves, runs, {"a": np.full(50, 1e-3)})
+    with pytest.raises(FitError, match=r"no row for card 'test'.*10% of its run"):
+        make_rows(study, card("pt_only"))

@@ -1,0 +1,449 @@
+"""The command line: what it prints, how it ends, and what it does not load."""
+
+import json
+import shlex
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bayescpt import inference
+from bayescpt.cli import demo, main
+from bayescpt.data import load_example, write_study
+from bayescpt.inference import Fit
+from bayescpt.inference.sample import add_symbols
+from bayescpt.model.card import load_card
+from bayescpt.model.rows import make_rows
+
+COMMANDS = ("demo", "check", "fit", "forecast", "goal", "compare", "cards")
+SLOW = ("arviz", "matplotlib", "nutpie", "pandas", "pymc", "pytensor", "scipy", "xarray")
+
+
+def made_up_fit(study, *, converged=True, draws=250):
+    """Return a fit without a sampler: draws near the priors' medians.
+
+    Chains that did not converge lie far apart.
+    """
+    card = load_card("cpt_replay")
+    rows = make_rows(study, card)
+    labels = rows.labels
+    coords = {
+        "chain": np.arange(4),
+        "draw": np.arange(draws),
+        "domain": list(labels.domain),
+        "other": list(labels.domain[1:]),
+        "pair": list(labels.pair_names),
+        "level": list(labels.level_names),
+        "curve": list(labels.curve_names),
+    }
+    rng = np.random.default_rng(0)
+
+    def normal(*dims):
+        return rng.standard_normal([len(coords[dim]) for dim in ("chain", "draw", *dims)])
+
+    found = {}
+    for parameter in card.parameters():
+        at = 0.5 + 0.01 * np.clip(normal(*parameter.dims), -4, 4)
+        if not converged:
+            at += 0.1 * np.arange(4).reshape(4, 1, *[1] * len(parameter.dims))
+        values = card.priors[parameter.name].frozen().ppf(at)
+        if parameter.name == "shift_ref":
+            values = values + np.where(coords["pair"] == np.array("general|german"), 1.0, -3.9)
+        found[parameter.name] = (("chain", "draw", *parameter.dims), values)
+    found["start_offset"] = (("chain", "draw", "level"), 0.1 * normal("level"))
+    sampled = xr.Dataset(found)
+    sampled = sampled.assign_coords({d: coords[d] for d in sampled.dims})
+    stats = xr.Dataset(
+        {
+            "diverging": (("chain", "draw"), normal() > 99),
+            "energy": (("chain", "draw"), normal()),
+            "reached_max_treedepth": (("chain", "draw"), normal() > 99),
+        }
+    )
+    return Fit(card, study, rows, add_symbols(sampled, rows, card), stats, seed=1)
+
+
+@pytest.fixture(scope="module")
+def study():
+    return load_example("cpt_micro")
+
+
+@pytest.fixture(scope="module")
+def fits(study, tmp_path_factory):
+    """Folder with good.nc and bad.nc, which have not seen the demonstration's held-out run."""
+    folder = tmp_path_factory.mktemp("fits")
+    known = study.drop([demo.HELD_OUT])
+    made_up_fit(known).save(folder / "good.nc")
+    made_up_fit(known, converged=False).save(folder / "bad.nc")
+    (folder / "plans.toml").write_text(demo.PLANS)
+    return folder
+
+
+@pytest.fixture
+def cli(capsys, monkeypatch, tmp_path):
+    """Function that runs a command in an empty folder; gives exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        with pytest.raises(SystemExit) as ended:
+            main([str(word) for word in words])
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, out, err
+
+    return run
+
+
+def one_line(text):
+    """Whether there is a message of one line, and no traceback."""
+    return text.startswith("bayescpt: error: ") and text.count("\n") == 1
+
+
+# --- start -----------------------------------------------------------------------------------
+
+
+def test_help_loads_nothing_slow():
+    code = "\n".join(
+        [
+            "import sys",
+            "from bayescpt.cli import main",
+            f"for words in [[], *([name] for name in {COMMANDS!r})]:",
+            "    try: main([*words, '--help'])",
+            "    except SystemExit as end: assert not end.code, words",
+            "sys.stderr.write(' '.join({name.split('.')[0] for name in sys.modules}))",
+        ]
+    )
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert not set(done.stderr.split()) & set(SLOW)
+    for name in COMMANDS:
+        assert f" {name} " in done.stdout
+
+
+def test_decisions_on_a_saved_fit_load_no_sampler(fits):
+    words = ["goal", str(fits / "good.nc"), "-r", "de_r25_wsd_s1", "-g", "general=3.5"]
+    code = (
+        f"import sys\nfrom bayescpt.cli import main\ntry: main({words!r})\n"
+        "except SystemExit as end: assert not end.code\n"
+        "sys.stderr.write(' '.join({name.split('.')[0] for name in sys.modules}))"
+    )
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert not set(done.stderr.split()) & {"pymc", "pytensor", "nutpie", "matplotlib"}
+
+
+def test_version_and_unknown_commands(cli):
+    assert cli("--version")[1].startswith("bayescpt ")
+    assert cli("nothing")[0] == 2
+    assert cli("check")[0] == 2
+
+
+# --- check -----------------------------------------------------------------------------------
+
+
+def test_check_shows_a_shipped_study(cli, study):
+    code, out, _ = cli("check", "cpt_micro")
+    assert code == 0
+    assert all(name in out for name in study.cpt_runs)
+    assert "no defect found" in out
+    code, out, _ = cli("check", "cpt_micro", "--json")
+    told = json.loads(out)
+    assert told["digest"] == study.digest
+    assert told["losses"] == len(study.curves)
+    by_name = {run["run"]: run for run in told["runs"]}
+    assert by_name["de_r25_cos"]["replay_ratio"] == 0.25
+    assert by_name["pt_r0"]["replay_ratio"] is None
+
+
+def test_check_names_a_defect_in_one_line(cli, study, tmp_path):
+    folder = write_study(study, tmp_path / "mine")
+    curves = folder / "curves.csv"
+    curves.write_text(curves.read_text().replace("de_r0_wsd,30,", "de_r0_wsd,3e9,", 1))
+    code, out, err = cli("check", "mine")
+    assert code == 2
+    assert out == ""
+    assert one_line(err)
+    assert "de_r0_wsd" in err
+    code, _, err = cli("check", "nowhere")
+    assert code == 2
+    assert one_line(err)
+    assert "cpt_micro" in err
+
+
+# --- fit -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("converged", "code"), [(True, 0), (False, 1)])
+def test_fit_writes_the_file_and_tells_whether_it_converged(cli, monkeypatch, converged, code):
+    asked = {}
+
+    def sample(study, **options):
+        asked.update(options, study=study)
+        return made_up_fit(study, converged=converged)
+
+    monkeypatch.setattr(inference, "fit", sample)
+    words = ("fit", "cpt_micro", "--hold-out", "de_r25_cos", "--seed", "3", "--draws", "7", "-q")
+    ended, out, err = cli(*words, "--out", "mine.nc")
+    assert ended == code
+    assert err == ""
+    assert ("FAILED CHECKS" in out) == (not converged)
+    assert "C2[german]" in out
+    assert "R-hat" in out
+    assert asked["seed"] == 3
+    assert asked["draws"] == 7
+    assert "de_r25_cos" not in asked["study"]
+    loaded = inference.load_fit("mine.nc")
+    assert loaded.failed == (not converged)
+    ended, out, _ = cli(*words, "--json")
+    assert ended == code
+    told = json.loads(out)
+    assert told["failed"] == (not converged)
+    assert told["study_digest"] == loaded.study.digest
+    assert told["file"] == "fit.nc"
+    assert {found["name"] for found in told["checks"]} >= {"R-hat", "divergences"}
+    assert {"parameter", "unit", "median"} <= set(told["parameters"][0])
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("nowhere",), "nowhere"),
+        (("cpt_micro", "--card", "none"), "cpt_replay"),
+        (("cpt_micro", "--hold-out", "none"), "none"),
+        (("cpt_micro", "--draws", "0"), "draws"),
+    ],
+)
+def test_fit_refuses_what_it_cannot_use(cli, words, part):
+    code, out, err = cli("fit", *words, "--quiet")
+    assert code == 2
+    assert out == ""
+    assert one_line(err)
+    assert part in err
+
+
+@pytest.mark.slow
+def test_fit_samples_for_real(cli, study, tmp_path):
+    write_study(study.select(["de_r25_wsd_s1", "de_r0_wsd"]), tmp_path / "mine")
+    words = ("--draws", "10", "--tune", "20", "--chains", "2")
+    code, out, err = cli("fit", "mine", *words, "--out", "folder/mine.nc")
+    assert code == 1  # ten draws are too few
+    assert "bulk ESS" in out
+    assert "sampling 2 chains" in err
+    assert "FAILED CHECKS" in out
+    code, out, _ = cli("forecast", "folder/mine.nc", "--run", "de_r0_wsd", "--allow-failed")
+    assert code == 1
+    assert "FAILED CHECKS" in out
+
+
+# --- forecast, goal, compare -----------------------------------------------------------------
+
+
+def test_forecast_prints_bands_and_writes_files(cli, fits):
+    words = ("forecast", fits / "good.nc", "--plans", fits / "plans.toml")
+    code, out, _ = cli(*words, "--steps", "500,1000", "--csv", "t.csv", "--figure", "f.png")
+    assert code == 0
+    assert "wsd_r30" in out
+    code, out, _ = cli(*words, "--points", "4", "--prob", "0.5", "--json")
+    assert code == 0
+    told = json.loads(out)
+    assert told["prob"] == 0.5
+    assert {row["step"] for row in told["rows"]} == {250, 500, 750, 1000}
+    assert {row["plan"] for row in told["rows"]} == {"wsd_r30", "cos_r40"}
+    assert all(row["lower"] < row["median"] < row["upper"] for row in told["rows"])
+    with open("t.csv") as file:
+        assert len(file.readlines()) == 1 + 2 * 2 * 2
+    with open("f.png", "rb") as file:
+        assert file.read(4) == b"\x89PNG"
+
+
+def test_a_run_that_the_fit_has_not_seen_is_scored(cli, fits, study):
+    words = ("forecast", fits / "good.nc", "--run", "de_r25_cos")
+    code, _, err = cli(*words)
+    assert code == 2
+    assert one_line(err)
+    assert "--study" in err
+    code, out, _ = cli(*words, "--study", "cpt_micro", "--json")
+    assert code == 0
+    scored = {row["domain"]: row for row in json.loads(out)["held_out"]}
+    truth = study.curve("de_r25_cos", "german")
+    assert scored["german"]["losses"] == (truth["step"] > 100).sum()
+    assert scored["german"]["last"] == truth["loss"].iloc[-1]
+    code, out, _ = cli(*words[:3], "de_r0_wsd", "--study", "cpt_micro", "--json")
+    assert json.loads(out)["held_out"] is None
+
+
+def test_goal_gives_probabilities_with_their_error(cli, fits):
+    words = ("goal", fits / "good.nc", "-p", fits / "plans.toml", "-r", "de_r25_wsd_s1")
+    goals = ("--goal", "general=3.6", "--goal", "german=3.5")
+    code, out, _ = cli(*words, *goals, "--figure", "g.png")
+    assert code == 0
+    assert "general <= 3.6" in out
+    code, out, _ = cli(*words, *goals, "--by", "best", "--json")
+    told = json.loads(out)
+    assert told["goal"] == {"general": 3.6, "german": 3.5}
+    assert [row["plan"] for row in told["rows"]] == ["wsd_r30", "cos_r40", "de_r25_wsd_s1"]
+    for row in told["rows"]:
+        assert 0 <= row["joint"] <= min(row["general"], row["german"])
+        assert row["joint_mcse"] > 0
+        assert row["best_step"] > 0
+
+
+def test_min_probability_decides_the_exit_code(cli, fits):
+    words = (fits / "good.nc", "-p", fits / "plans.toml", "--json")
+    never, always = ("-g", "general=0.1"), ("-g", "general=99")
+    limit = ("--min-probability", "0.5")
+    for command in ("goal", "compare"):
+        assert cli(command, *words, *never)[0] == 0
+        assert cli(command, *words, *never, *limit)[0] == 1
+        assert cli(command, *words, *always, *limit)[0] == 0
+    told = json.loads(cli("compare", *words, *never, *limit)[1])
+    assert told["best"] is None
+    assert told["warnings"]
+
+
+def test_compare_chooses_and_shows_contrasts(cli, fits):
+    words = ("compare", fits / "good.nc", "-p", fits / "plans.toml")
+    code, out, _ = cli(*words, "--risk", "cvar", "-w", "general=3", "-w", "german=1", "--json")
+    assert code == 0
+    told = json.loads(out)
+    assert told["weights"] == {"general": 0.75, "german": 0.25}
+    losses = {row["plan"]: row["cvar"] for row in told["rows"]}
+    assert told["best"] == min(losses, key=losses.get)
+    (other,) = set(losses) - {told["best"]}
+    code, out, _ = cli(*words)
+    assert "<- chosen" in out
+    assert f"{other} minus {told['best']}" in out or f"{told['best']} minus {other}" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("goal", "-r", "de_r0_wsd"), "--goal"),
+        (("goal", "-g", "general=3"), "--plans"),
+        (("goal", "-g", "general", "-r", "de_r0_wsd"), "DOMAIN=NUMBER"),
+        (("goal", "-g", "general=low", "-r", "de_r0_wsd"), "general=low"),
+        (("goal", "-g", "general=3", "-g", "general=4", "-r", "de_r0_wsd"), "already"),
+        (("goal", "-g", "french=3", "-r", "de_r0_wsd"), "german"),
+        (("goal", "-g", "general=3", "-r", "de_r0_wsd", "--by", "week"), "best"),
+        (("goal", "-g", "general=3", "-r", "de_r0_wsd", "--min-probability", "50"), "50"),
+        (("goal", "-g", "general=3", "-p", "none.toml"), "none.toml"),
+        (("compare", "-r", "de_r0_wsd", "--risk", "luck"), "cvar"),
+        (("compare", "-r", "de_r0_wsd", "-w", "french=1"), "german"),
+        (("forecast", "-r", "de_r0_wsd", "--steps", "1,x"), "1,x"),
+        (("forecast", "-r", "de_r0_wsd", "--steps", "5000"), "5000"),
+        (("forecast", "-r", "de_r0_wsd", "--prob", "90"), "90"),
+        (("forecast", "-r", "de_r0_wsd", "--kind", "best"), "mu"),
+        (("forecast", "-r", "de_r0_wsd", "--study", "nowhere"), "nowhere"),
+    ],
+)
+def test_bad_input_is_one_line_and_code_2(cli, fits, words, part):
+    command, *rest = words
+    code, out, err = cli(command, fits / "good.nc", *rest)
+    assert code == 2
+    assert out == ""
+    assert one_line(err)
+    assert part in err
+
+
+def test_what_is_no_fit_is_refused(cli, fits):
+    for path in ("none.nc", fits / "plans.toml"):
+        code, _, err = cli("goal", path, "-g", "general=3", "-r", "de_r0_wsd")
+        assert code == 2
+        assert one_line(err)
+        assert str(path) in err
+
+
+@pytest.mark.parametrize(
+    "command", [("forecast",), ("goal", "-g", "general=3.5"), ("compare", "-g", "general=3.5")]
+)
+def test_a_failed_fit_needs_an_override_and_says_so_everywhere(cli, fits, command):
+    words = (command[0], fits / "bad.nc", "-r", "de_r0_wsd", *command[1:])
+    code, out, err = cli(*words)
+    assert code == 1
+    assert out == ""
+    assert one_line(err)
+    assert "--allow-failed" in err
+    code, out, _ = cli(*words, "--allow-failed")
+    assert code == 1
+    assert "FAILED CHECKS" in out
+    code, out, _ = cli(*words, "--allow-failed", "--json")
+    assert code == 1
+    assert "R-hat" in json.loads(out)["failed_checks"]
+
+
+# --- cards -----------------------------------------------------------------------------------
+
+
+def test_cards_are_listed(cli):
+    code, out, _ = cli("cards")
+    assert code == 0
+    assert "cpt_replay" in out
+    names = {card["name"] for card in json.loads(cli("cards", "--json")[1])["cards"]}
+    assert {"annealing", "cpt", "cpt_replay"} <= names
+
+
+@pytest.mark.parametrize("name", ["annealing", "cpt", "cpt_replay"])
+def test_a_card_shows_every_parameter_with_its_reason(cli, name):
+    told = json.loads(cli("cards", name, "--json")[1])
+    card = load_card(name)
+    assert [p["name"] for p in told["parameters"]] == [p.name for p in card.parameters()]
+    assert all(p["reason"] and p["source"] and p["unit"] for p in told["parameters"])
+    out = cli("cards", name)[1]
+    assert all(p.symbol in out for p in card.parameters())
+
+
+def test_implied_priors_go_both_ways(cli, tmp_path):
+    told = json.loads(cli("cards", "cpt_replay", "--json")[1])
+    implied = {row["name"]: row for row in told["implied"]}
+    area, peak = told["references"]["area"], told["references"]["peak_lr"]
+    assert peak == pytest.approx(2e-3)
+    # A = base_ref area^alpha of two log-normals is log-normal itself.
+    wanted = np.exp(-1.2 + np.log(area) * np.exp(-0.6))
+    assert implied["A"]["median"] == pytest.approx(wanted, rel=0.1)
+    assert all(row["lower"] < row["median"] < row["upper"] for row in told["implied"])
+    (tmp_path / "raw.toml").write_text(
+        'name = "raw"\ndescription = "Raw symbols."\nparameterisation = "paper"\n'
+        '[law]\nshift = "power"\n'
+    )
+    told = json.loads(cli("cards", "raw.toml", "--json")[1])
+    assert {"L0", "A", "B", "E"} <= {p["name"] for p in told["parameters"]}
+    assert {"base_ref", "shift_ref", "onset"} <= {row["name"] for row in told["implied"]}
+    other = json.loads(cli("cards", "raw.toml", "--study", "mpl_25m", "--json")[1])
+    assert other["references"]["peak_lr"] == pytest.approx(3e-4)
+    assert cli("cards", "nothing")[0] == 2
+
+
+# --- demo ------------------------------------------------------------------------------------
+
+
+def test_demo_shows_writes_and_says_what_is_next(cli, monkeypatch):
+    monkeypatch.setattr(inference, "fit", lambda study, **options: made_up_fit(study))
+    code, out, err = cli("demo", "--out", "here")
+    assert code == 0
+    for part in ("held-out run", "forecast", "probability", "<- chosen", "wsd_r30", "cos_r40"):
+        assert part in out
+    assert "bayescpt: " in err
+    for name in ("forecast.png", "goal.png"):
+        with open(f"here/{name}", "rb") as file:
+            assert file.read(4) == b"\x89PNG"
+    # What it says to type works as it stands, but for what is the reader's own.
+    after = out.partition("Next:\n")[2].splitlines()
+    typed = [shlex.split(line, comments=True)[1:] for line in after]
+    runnable = [words for words in typed if "FOLDER" not in words]
+    assert len(runnable) == 4
+    for words in runnable:
+        assert cli(*words)[0] == 0, words
+
+
+def test_demo_goes_on_after_a_failed_fit_but_says_so(cli, monkeypatch):
+    monkeypatch.setattr(
+        inference, "fit", lambda study, **options: made_up_fit(study, converged=False)
+    )
+    code, out, _ = cli("demo")
+    assert code == 1
+    assert out.count("FAILED CHECKS") == 2
