@@ -4,6 +4,7 @@ import json
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,9 +73,9 @@ def study():
 
 @pytest.fixture(scope="module")
 def fits(study, tmp_path_factory):
-    """Folder with good.nc and bad.nc, which have not seen the demonstration's held-out run."""
+    """Folder with good.nc and bad.nc: two runs, without the demonstration's held-out one."""
     folder = tmp_path_factory.mktemp("fits")
-    known = study.drop([demo.HELD_OUT])
+    known = study.select(["de_r25_wsd_s1", "de_r0_wsd"])
     made_up_fit(known).save(folder / "good.nc")
     made_up_fit(known, converged=False).save(folder / "bad.nc")
     (folder / "plans.toml").write_text(demo.PLANS)
@@ -179,7 +180,10 @@ def test_check_names_a_defect_in_one_line(cli, study, tmp_path):
 
 
 @pytest.mark.parametrize(("converged", "code"), [(True, 0), (False, 1)])
-def test_fit_writes_the_file_and_tells_whether_it_converged(cli, monkeypatch, converged, code):
+def test_fit_writes_the_file_and_tells_whether_it_converged(
+    cli, study, monkeypatch, converged, code
+):
+    write_study(study.select(["de_r25_wsd_s1", "de_r0_wsd", "de_r25_cos"]), "mine")
     asked = {}
 
     def sample(study, **options):
@@ -187,7 +191,7 @@ def test_fit_writes_the_file_and_tells_whether_it_converged(cli, monkeypatch, co
         return made_up_fit(study, converged=converged)
 
     monkeypatch.setattr(inference, "fit", sample)
-    words = ("fit", "cpt_micro", "--hold-out", "de_r25_cos", "--seed", "3", "--draws", "7", "-q")
+    words = ("fit", "mine", "--hold-out", "de_r25_cos", "--seed", "3", "--draws", "7", "-q")
     ended, out, err = cli(*words, "--out", "mine.nc")
     assert ended == code
     assert err == ""
@@ -374,6 +378,14 @@ def test_a_failed_fit_needs_an_override_and_says_so_everywhere(cli, fits, comman
     code, out, _ = cli(*words, "--allow-failed", "--json")
     assert code == 1
     assert "R-hat" in json.loads(out)["failed_checks"]
+
+
+def test_plans_of_the_readme_are_read(cli, fits, tmp_path):
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    (tmp_path / "plans.toml").write_text(readme.partition("```toml\n")[2].partition("```")[0])
+    code, out, _ = cli("goal", fits / "good.nc", "-p", "plans.toml", "-g", "german=9", "--json")
+    assert code == 0
+    assert [row["plan"] for row in json.loads(out)["rows"]] == ["wsd_r30", "as_logged"]
 
 
 # --- cards -----------------------------------------------------------------------------------

@@ -139,10 +139,9 @@ def band_table(made: Forecast, prob: float, kind: str = "loss") -> pd.DataFrame:
     pandas.DataFrame
         Columns plan, domain, step, lower, median, upper; only steps and domains that the plan has.
     """
-    bands = made.interval(prob, kind).to_dataframe().dropna().reset_index()
-    order = {plan.name: k for k, plan in enumerate(made.plans)}
-    bands = bands.sort_values(["plan", "domain", "step"], key=lambda c: c.map(order).fillna(c))
-    return bands[["plan", "domain", "step", "lower", "median", "upper"]].reset_index(drop=True)
+    # In the order of the dimensions: plans stay as they were given.
+    bands = made.interval(prob, kind).to_dataframe(dim_order=["plan", "domain", "step"])
+    return bands.dropna().reset_index()[["plan", "domain", "step", "lower", "median", "upper"]]
 
 
 def show_bands(table: pd.DataFrame, prob: float, kind: str = "loss") -> None:
@@ -158,7 +157,8 @@ def show_bands(table: pd.DataFrame, prob: float, kind: str = "loss") -> None:
         ``loss`` or ``mu``.
     """
     domains = list(dict.fromkeys(table["domain"]))
-    rows, last = [], None
+    rows: list[list[str | int]] = []
+    last = None
     for (plan, _), part in table.groupby(["plan", "step"], sort=False):
         by = part.set_index("domain")
         cells = []

@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayescpt.errors import StudyError
+from bayescpt.errors import FitError, StudyError
 from bayescpt.evaluate.generate import draw_curves, draw_parameters, with_losses
 from bayescpt.evaluate.score import thin
 from bayescpt.evaluate.simulate import simulate_study
@@ -194,8 +194,8 @@ def calibrate(
     study = _default_design(read) if design is None else design
     run = split_by_run(study)[-1].run if held_out is None else held_out
     _check_starts(study)
-    text = study.to_json()
-    tasks = [(text, read, run, n, seed, n_ranks, fit, fit_options) for n in range(n_simulations)]
+    setup = _prepare(study, read, run)
+    tasks = [(setup, n, seed, n_ranks, fit, fit_options) for n in range(n_simulations)]
     if executor is None:
         results = (simulation(*task) for task in tasks)
     else:
@@ -210,10 +210,57 @@ def calibrate(
     return Calibration(pd.concat(ranks, ignore_index=True), pd.DataFrame(fits), n_ranks)
 
 
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """What all simulations have in common.
+
+    Attributes
+    ----------
+    design : str
+        Study, as JSON, its curves on the card's domains.
+    card : Card
+        The card.
+    run : str
+        Run that is forecast.
+    visible : ndarray of bool, shape (n_rows,)
+        Rows of the design that the fit sees.
+    fitted : Rows
+        Arrays of those.
+    drawn : Rows
+        Arrays of all rows, with the reference points of the fit.
+    """
+
+    design: str
+    card: Card
+    run: str
+    visible: NDArray[np.bool_]
+    fitted: Rows
+    drawn: Rows
+
+
+def _prepare(study: Study, card: Card, run: str) -> Setup:
+    from bayescpt.model.rows import make_rows
+
+    everything = make_rows(study, card)
+    kept = study.curves["domain"].isin(everything.labels.domain)
+    design = replace(study, curves=study.curves[kept].reset_index(drop=True))
+    train = split_by_run(design, [run])[0].train
+    keys = ["run", "step", "domain"]
+    seen = pd.MultiIndex.from_frame(train.curves[keys])
+    fitted = make_rows(train, card)
+    return Setup(
+        design=design.to_json(),
+        card=card,
+        run=run,
+        visible=pd.MultiIndex.from_frame(design.curves[keys]).isin(seen),
+        fitted=fitted,
+        # Labels of all runs, so that the one left out has effects too.
+        drawn=replace(everything, refs=fitted.refs),
+    )
+
+
 def simulation(
-    design: str,
-    card: Card,
-    run: str,
+    setup: Setup,
     number: int,
     seed: int,
     n_ranks: int,
@@ -224,12 +271,8 @@ def simulation(
 
     Parameters
     ----------
-    design : str
-        Study, as JSON.
-    card : Card
-        The card.
-    run : str
-        Run that is forecast.
+    setup : Setup
+        What is simulated.
     number : int
         Number of the simulation.
     seed : int
@@ -252,18 +295,20 @@ def simulation(
     from bayescpt.forecast import Plan
 
     if fit is None:
-        from bayescpt.inference import fit
+        from bayescpt.inference import fit as sampled
+
+        fit = sampled
     begun = time.perf_counter()
     rng = np.random.default_rng([seed, number])
-    study = Study.from_json(design)
-    train, truth, finals, redraws = _draw(study, card, run, rng)
+    design = Study.from_json(setup.design)
+    train, truth, finals, redraws = _draw(design, setup, rng)
     fit_seed = int(rng.integers(2**31))
-    fitted = fit(train, card=card, seed=fit_seed, **{"progress": False, **fit_options})
+    fitted = fit(train, card=setup.card, seed=fit_seed, **{"progress": False, **fit_options})
 
     found = _quantities(truth, fitted.posterior)
     last = np.unique(finals["step"])
     made = fitted.forecast(
-        [Plan.from_run(train.run(run))], steps=last, seed=fit_seed, allow_failed=True
+        [Plan.from_run(train.run(setup.run))], steps=last, seed=fit_seed, allow_failed=True
     )
     for row in finals.itertuples(index=False):
         for kind in ("mu", "loss"):
@@ -308,24 +353,20 @@ def _check_starts(design: Study) -> None:
 
 
 def _draw(
-    design: Study, card: Card, run: str, rng: np.random.Generator
+    design: Study, setup: Setup, rng: np.random.Generator
 ) -> tuple[Study, xr.Dataset, pd.DataFrame, int]:
     """Training study, truth, finals of the held-out run, and how many draws could not be."""
     from bayescpt.model.rows import make_rows
 
-    everything = make_rows(design, card)
-    rows = make_rows(split_by_run(design, [run])[0].train, card)
-    # Labels of all runs, so that the one left out has effects too; the fit's reference points.
-    drawn_rows = replace(everything, refs=rows.refs)
+    card = setup.card
     for redraws in range(_TRIES):
-        values = draw_parameters(card, drawn_rows, rng)
-        seed = int(rng.integers(2**31))
-        table = draw_curves(card, design, drawn_rows, values, seed)
-        train = split_by_run(with_losses(design, table), [run])[0].train
+        values = draw_parameters(card, setup.drawn, rng)
+        table = draw_curves(card, design, setup.drawn, values, int(rng.integers(2**31)))
+        train = with_losses(design, table[setup.visible].reset_index(drop=True))
         losses = train.curves["loss"]
         could_be = bool((np.isfinite(losses) & (losses > 0)).all())
-        if could_be and _same_rows(rows, make_rows(train, card)):
-            finals = table[table["run"] == run].groupby("domain", sort=False).tail(1)
+        if could_be and _same_rows(setup.fitted, make_rows(train, card)):
+            finals = table[table["run"] == setup.run].groupby("domain", sort=False).tail(1)
             return train, values.isel(chain=0, draw=0, drop=True), finals, redraws
     raise StudyError(
         f"study {design.name!r}: {_TRIES} draws from the priors of card {card.name!r} gave no "
@@ -338,10 +379,17 @@ def _same_rows(rows: Rows, others: Rows) -> bool:
 
 
 def _quantities(truth: xr.Dataset, posterior: xr.Dataset) -> dict[str, tuple[float, Array]]:
-    """True value and draws of everything that both hold."""
+    """True value and draws of every parameter that both hold."""
     out: dict[str, tuple[float, Array]] = {}
+    sampled = {name for name, drawn in posterior.items() if drawn.attrs.get("sampled")}
+    if missed := sampled.difference(truth):
+        raise FitError(
+            f"the fit sampled {', '.join(sorted(map(str, missed)))}, which the simulation did not "
+            "draw: extend bayescpt.evaluate.generate"
+        )
     for name in truth.data_vars:
-        if name not in posterior:
+        # What is derived from the sampled parameters would only add comparisons.
+        if name not in posterior or not posterior[name].attrs.get("sampled", 1):
             continue
         draws = posterior[name]
         dims: Sequence[Any] = truth[name].dims

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,22 +46,21 @@ def draw_parameters(card: Card, rows: Rows, rng: np.random.Generator) -> xr.Data
         "level": rows.labels.level_names,
         "curve": rows.labels.curve_names,
     }
-    values = {}
+    values: dict[str, xr.DataArray] = {}
 
-    def add(name: str, dims: tuple[str, ...], prior: Any = None) -> None:
-        size = (1, 1, *(len(labels[dim]) for dim in dims))
-        drawn = rng.standard_normal(size) if prior is None else prior.draw(rng, size)
+    def _add(name: str, dims: tuple[str, ...], draw: Callable[[tuple[int, ...]], Any]) -> None:
         coords = {dim: list(labels[dim]) for dim in dims}
-        values[name] = xr.DataArray(
-            drawn, {"chain": [0], "draw": [0], **coords}, ("chain", "draw", *dims)
-        )
+        drawn = draw((1, 1, *map(len, coords.values())))
+        place = {"chain": [0], "draw": [0], **coords}
+        values[name] = xr.DataArray(drawn, place, ("chain", "draw", *dims))
 
     for parameter in card.parameters():
-        add(parameter.name, parameter.dims, card.priors[parameter.name])
+        _add(parameter.name, parameter.dims, partial(card.priors[parameter.name].draw, rng))
     for term in card.run_effects:
-        add(f"effect_{term}", ("curve",))
+        scale = values[f"tau_{term}"].sel(domain=[domain for _, domain in rows.labels.curve])
+        _add(f"effect_{term}", ("curve",), partial(rng.normal, 0.0, scale.to_numpy()))
     if card.has_shift and card.parameterisation == "reference":
-        add("start_offset", ("level",))
+        _add("start_offset", ("level",), rng.standard_normal)
     return add_symbols(xr.Dataset(values), rows, card)
 
 
@@ -100,8 +101,8 @@ def draw_curves(
     made = forecast(Draws(values, card, design, rows), plans, steps, seed).dataset
     known = ((table["step"] > 0) & table["run"].isin(names)).to_numpy()
     at = (
-        pd.Index(names).get_indexer(table.loc[known, "run"]),
-        pd.Index(rows.labels.domain).get_indexer(table.loc[known, "domain"]),
+        pd.Index(names).get_indexer(pd.Index(table.loc[known, "run"])),
+        pd.Index(rows.labels.domain).get_indexer(pd.Index(table.loc[known, "domain"])),
         np.searchsorted(steps, table.loc[known, "step"]),
     )
     for kind in ("mu", "loss"):

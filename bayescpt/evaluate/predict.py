@@ -99,7 +99,9 @@ def bayes_forecast(
     from bayescpt.forecast import Plan
 
     if fit is None:
-        from bayescpt.inference import fit
+        from bayescpt.inference import fit as sampled
+
+        fit = sampled
     fitted = fit(train, card=card, seed=seed, **{"progress": False, **fit_options})
     plan = Plan.from_run(train.run(run))
     steps = np.unique(rows["step"].to_numpy(np.int64))

@@ -262,7 +262,8 @@ def _summary(points: pd.DataFrame) -> dict[str, float]:
     runs = points["run"].to_numpy()
     out: dict[str, float] = {"rows": len(points), "runs": len(set(runs))}
     shown = [_coverage(level) for level in LEVELS]
-    for name in (*shown, "msce", *(c for c in points if not c.startswith(("coverage", "run")))):
+    rest = [name for name in map(str, points) if not name.startswith(("coverage", "run"))]
+    for name in (*shown, "msce", *rest):
         if name == "msce":
             out[name], out[f"{name}_se"] = _msce(points, runs)
         else:

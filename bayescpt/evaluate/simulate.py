@@ -236,18 +236,20 @@ def _design(
             runs.append({"run": kind, "phase": "pt"})
     for seed, row in enumerate(runs):
         row |= {"seed": seed, "n_params": 106e6, "tokens_per_step": 4e6}
-        trunk = row["run"].replace("wsd", "constant")
-        if shared_trunks and trunk != row["run"] and trunk in lrs:
-            last = np.flatnonzero(lrs[trunk].lr != lrs[row["run"]].lr)[0]
+        run = str(row["run"])
+        trunk = run.replace("wsd", "constant")
+        if shared_trunks and trunk != run and trunk in lrs:
+            last = np.flatnonzero(lrs[trunk].lr != lrs[run].lr)[0]
             row |= {"branch_of": trunk, "branch_step": int(last)}
     curves = []
     for row in runs:
-        every, first = (eval_every, 0) if row["phase"] == "cpt" else (pt_eval_every, pt_warmup)
-        end = lrs[row["run"]].n_steps
-        steps = np.union1d(np.arange(0, end, every), [end])
-        steps = steps[(steps == 0) | (steps > first)] if first == 0 else steps[steps > first]
+        run, is_cpt = str(row["run"]), row["phase"] == "cpt"
+        end = lrs[run].n_steps
+        steps = np.union1d(np.arange(0, end, eval_every if is_cpt else pt_eval_every), [end])
+        if not is_cpt:
+            steps = steps[steps > pt_warmup]
         curves += [
-            pd.DataFrame({"run": row["run"], "step": steps, "domain": domain, "loss": 1.0})
+            pd.DataFrame({"run": run, "step": steps, "domain": domain, "loss": 1.0})
             for domain in domains
         ]
     table = pd.DataFrame(runs)
@@ -304,13 +306,13 @@ def _noise_truth(
 
     out = {key: same(sigma) for key in (("sigma", "sigma_pt") if design.cpt_runs else ("sigma",))}
     for term, tau in effects.items():
-        unit = xr.DataArray(rng.standard_normal(len(curves)), {"curve": curves}, "curve")
+        effect = xr.DataArray(tau * rng.standard_normal(len(curves)), {"curve": curves}, "curve")
         for run in rows.labels.run:
             trunk = design.run(run).branch_of
             if trunk is not None:  # a branch carries its trunk's weights on
                 ours, theirs = ([f"{name}|{d}" for d in domains] for name in (run, trunk))
-                unit.loc[ours] = unit.sel(curve=theirs).to_numpy()
-        out |= {f"tau_{term}": same(tau), f"effect_{term}": unit}
+                effect.loc[ours] = effect.sel(curve=theirs).to_numpy()
+        out |= {f"tau_{term}": same(tau), f"effect_{term}": effect}
     return out
 
 
@@ -372,10 +374,9 @@ def _observed(
     """The study with noisy losses: trunks shared, one measurement a checkpoint."""
     loss = expected["mean"].to_numpy(np.float64).copy()
     misfits: dict[tuple[str, str], tuple[Array, Array]] = {}
-    groups = {
-        (str(run), str(domain)): place
-        for (run, domain), place in expected.groupby(["run", "domain"], sort=False).indices.items()
-    }
+    found = expected.groupby(["run", "domain"]).indices
+    # In the order of the runs: parents and trunks first.
+    groups = {(run, d): found[run, d] for run in design.runs["run"] for d in design.domains}
     for (name, domain), place in groups.items():
         run = design.run(name)
         steps = expected["step"].to_numpy(np.int64)[place]

@@ -66,10 +66,12 @@ def shared_steps(study: Study, run: str, other: str) -> int:
 
 def _trunks(study: Study, name: str) -> dict[str, int]:
     """The run and what it branches off, each with the last step they share."""
-    runs = study.runs.set_index("run")
-    limit = int(runs.at[name, "steps"])
+    steps, trunks = (
+        dict(zip(study.runs["run"], study.runs[c], strict=True)) for c in ("steps", "branch_of")
+    )
+    limit = int(steps[name])
     out = {name: limit}
-    while isinstance(trunk := runs.at[name, "branch_of"], str):
+    while isinstance(trunk := trunks[name], str):
         limit = min(limit, study.trunk_step(name))
         out[trunk] = limit
         name = trunk

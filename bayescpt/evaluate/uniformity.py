@@ -79,7 +79,7 @@ def _smallest_tail(ranks: NDArray[np.int64], n_ranks: int) -> Array:
     counts = np.bincount(cells.ravel(), minlength=sets * (n_ranks + 1)).reshape(sets, -1)
     below = np.cumsum(counts, axis=1)[:, :-1]
     share = np.arange(1, n_ranks + 1) / (n_ranks + 1)
-    cdf = stats.binom.cdf(np.arange(-1, n + 1)[:, None], n, share[None, :])
+    cdf = np.asarray(stats.binom.cdf(np.arange(-1, n + 1)[:, None], n, share[None, :]))
     column = np.arange(n_ranks)
     tails = np.minimum(cdf[below + 1, column], 1.0 - cdf[below, column])
     return np.asarray(2.0 * tails.min(axis=1))

@@ -177,7 +177,9 @@ def _curve(
     replay = seen.replay[:1] if np.ptp(seen.replay) < 1e-12 else seen.replay
     terms = draws.terms(path, domain, replay, rng, realised)
     scalars = {
-        name: draws.value(name) for name in draws.posterior if draws.posterior[name].ndim == 2
+        str(name): draws.value(str(name))
+        for name, values in draws.posterior.data_vars.items()
+        if values.ndim == 2
     }
     kernel = kernel_weights(draws.card.law["annealing"], scalars)
     exponents = np.atleast_2d(exponent_weights(scalars))
@@ -187,7 +189,8 @@ def _curve(
             log_area=exponents @ seen.log_area.T,
             log_area_start=(exponents @ seen.log_area_start)[:, None],
             anneal=kernel @ seen.anneal.T,
-            shift_area=seen.shift_area,
+            shift_area=np.atleast_2d(exponent_weights(scalars, name="shift_exponent"))
+            @ seen.shift_area.T,
         )
     )
 

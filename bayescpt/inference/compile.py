@@ -1,4 +1,4 @@
-"""Compiled samplers, one for each structure of a model: new data of the same card need no compiling."""
+"""Compiled samplers, one for each structure of a model: new data need no compiling."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def pad(rows: Rows, card: Card) -> Rows:
         start["log_area"] = np.concatenate([start["log_area"], np.zeros(more)])
         start["anneal"] = np.pad(start["anneal"], ((0, more), (0, 0)))
     segment = dict(rows.segment)
-    pretraining = segment["level"] >= len(labels.level_names)
-    segment["level"] = segment["level"] + np.where(pretraining, more * width, 0)
+    level = np.asarray(segment["level"], dtype=np.int64)
+    segment["level"] = level + np.where(level >= len(labels.level_names), more * width, 0)
     return replace(
         rows,
         labels=replace(

@@ -220,8 +220,8 @@ def _known_only(symbols: dict[str, Any], rows: Rows) -> dict[str, Any]:
 def _tied_level(values: dict[str, Any], rows: Rows) -> xr.DataArray:
     """Start levels of the paper's form, which are functions of its symbols."""
     from bayescpt.data.areas import memory_weights
-    from bayescpt.laws.curve import expected_loss
     from bayescpt.laws.annealing import memory_grid
+    from bayescpt.laws.curve import expected_loss
 
     weights = memory_weights(np.exp(values["log_memory"].to_numpy()), memory_grid())
     parts = []

@@ -21,8 +21,8 @@ SOURCE_AREA = (
 MEMORY_RANGE = (2.0, 5000.0)
 N_NODES = 40
 # Relaxation rates, 1 / (steps at the reference peak LR). The mixture over them is a trapezoidal
-# rule in log rate, which converges exponentially: the spacing gives 1e-6.
-RATES = np.exp(np.arange(-14.0, 3.5, 0.6))
+# rule in log rate, which converges exponentially in 1 / spacing.
+RATES = np.exp(np.arange(-16.0, 6.0, 0.4))
 # Drops are scaled to this many steps at the reference peak LR: about a decay phase of a short run,
 # so that the size of the drop and the shape of the kernel are told apart by different rows.
 NORM_STEPS = 100.0
@@ -141,10 +141,10 @@ KERNEL_SHAPE = Parameter(
     "beta",
     "1",
     (),
-    0.05,
-    50.0,
-    {"dist": "LogNormal", "mu": -0.3, "sigma": 0.5},
-    "arXiv 2503.12811 fits .4-.6; large values are an exponential in the LR sum",
+    0.2,
+    5.0,
+    {"dist": "LogNormal", "mu": -0.3, "sigma": 0.4},
+    "arXiv 2503.12811 fits .4-.6; above 5 the kernel is as good as an exponential in the LR sum",
     SOURCE_AREA,
 )
 KERNELS = {"momentum": (LOG_MEMORY,), "area": (LOG_HALF, KERNEL_SHAPE)}

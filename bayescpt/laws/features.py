@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
+SMALLEST = 1e-9
+
+
 @dataclass(frozen=True)
 class References:
     """Reference points that turn areas into numbers of order 1.
@@ -41,7 +44,7 @@ class References:
     kernel : str
         Annealing kernel: ``momentum`` or ``area``.
     free_exponent : bool
-        Whether the LR exponent of the base term's area is inferred.
+        Whether the LR exponents of the areas are inferred.
     """
 
     area: float
@@ -75,6 +78,8 @@ class Path:
         Run whose end checkpoint it starts from.
     start_area : float
         Forward area spent before the start, LR x steps, under the references' warm-up convention.
+    before : tuple of ndarray
+        Learning rates of the ancestors, first to last, as they were.
     start_lr : float or None
         Last LR before the start; None from scratch.
     target : str or None
@@ -120,8 +125,8 @@ class Features:
         The same at the start checkpoint; 0 (S1 = S1ref) in pre-training.
     anneal : ndarray, shape (n, J)
         Annealing area of this phase at the kernel's nodes, scaled to 1 for a full anneal.
-    shift_area : ndarray, shape (n,)
-        CPT forward area over its reference; 0 in pre-training.
+    shift_area : ndarray, shape (n, K)
+        CPT forward area over its reference, at the exponents' nodes; 0 in pre-training.
     replay : ndarray, shape (n,)
         LR-weighted mean replay ratio of the updates so far.
     fraction : ndarray, shape (n,)
@@ -250,7 +255,7 @@ def references(
     kernel : str
         Annealing kernel: ``momentum`` or ``area``.
     free_exponent : bool
-        Whether the LR exponent of the base term's area is inferred.
+        Whether the LR exponents of the areas are inferred.
 
     Returns
     -------
@@ -259,6 +264,8 @@ def references(
     """
     cpt = [run_path(study, name) for name in study.cpt_runs]
     fitted = cpt or [run_path(study, name) for name in study.pt_runs if study.has_curve(name)]
+    if not fitted:
+        raise StudyError(f"study {study.name!r} has no curve to fit: every run is without losses")
     own = [float(_counted(path.lr, warmup).sum()) for path in fitted]
     before = [area_before(study, path.start, warmup) for path in cpt]
     return References(
@@ -289,7 +296,6 @@ def features(path: Path, steps: NDArray[np.int64], refs: References) -> Features
     """
     counted = _counted(path.lr, refs.warmup)
     area = forward_area(counted)
-    is_cpt = path.phase == "cpt"
     replayed = np.concatenate([[path.replay[0]], np.cumsum(path.replay * counted)])
     used = np.where(area > 0, area, 1.0)
     mean_replay = np.where(area > 0, replayed / used, path.replay[0])
@@ -299,7 +305,7 @@ def features(path: Path, steps: NDArray[np.int64], refs: References) -> Features
         log_area=log_area,
         log_area_start=log_area_start,
         anneal=_anneal(path, counted, steps, refs),
-        shift_area=area[steps] / refs.shift_area if is_cpt else np.zeros(len(steps)),
+        shift_area=_shift_areas(path, counted, steps, refs),
         replay=mean_replay[steps],
         fraction=steps / path.n_steps,
     )
@@ -315,9 +321,20 @@ def _log_areas(
     for p in refs.exponents:
         powered = [(lr / refs.peak_lr) ** p for lr in (*before, counted)]
         spent = sum(float(lr.sum()) for lr in powered[:-1])
-        here.append(np.log((spent + forward_area(powered[-1])[steps]) / whole))
+        # The loss before any training is out of the law's reach; keep its logarithm finite.
+        area = np.maximum(spent + forward_area(powered[-1])[steps], SMALLEST * whole)
+        here.append(np.log(area / whole))
         start.append(np.log(spent / whole) if path.phase == "cpt" else 0.0)
     return np.stack(here, axis=-1), np.array(start)
+
+
+def _shift_areas(path: Path, counted: Array, steps: NDArray[np.int64], refs: References) -> Array:
+    """CPT forward area over its reference, by LR exponent."""
+    if path.phase == "pt":
+        return np.zeros((steps.size, refs.exponents.size))
+    whole = refs.shift_area / refs.peak_lr
+    powered = [forward_area((counted / refs.peak_lr) ** p)[steps] for p in refs.exponents]
+    return np.stack(powered, axis=-1) / whole
 
 
 def _anneal(path: Path, counted: Array, steps: NDArray[np.int64], refs: References) -> Array:

@@ -16,6 +16,7 @@ TERM_PARAMETERS = (
     annealing.ANNEAL_PT,
     *shift.PARAMETERS,
     *replay.POWER_PARAMETERS,
+    replay.KAPPA,
     *replay.EXPONENTIAL_PARAMETERS,
 )
 
@@ -58,15 +59,15 @@ def cpt_terms(
     if law["replay"] == "exponential":
         # Eq. 8 of arXiv 2505.07796: C2 S2cpt exp(a2 r).
         anneal = anneal * xp.exp(values["anneal_replay"] * ratio)
+    response, onset = _response(values, ratio, is_target, law, xp)
     return {
         **pt_terms(
             {**values, "level_pt": values["start_level"], "anneal_pt_ref": anneal},
             effects,
             unit_drift,
         ),
-        "shift": values["shift_ref"] * _response(values, ratio, is_target, law, xp)
-        + effects.get("shift", 0.0),
-        "onset": values["onset"],
+        "shift": values["shift_ref"] * response + effects.get("shift", 0.0),
+        "onset": onset,
         "beta": values["beta"],
     }
 
@@ -100,10 +101,15 @@ def pt_terms(
 
 def _response(
     values: Mapping[str, Any], ratio: Any, is_target: Any, law: Mapping[str, str], xp: Any
-) -> Any:
-    if law["replay"] == "own_share":
-        gamma, eps = values["replay_gamma"], values["replay_eps"]
-        return replay.power_response(ratio, is_target, gamma, eps, xp)
+) -> tuple[Any, Any]:
+    """Part of the no-replay shift left at the reference area, and the onset."""
+    onset = values["onset"]
     if law["replay"] == "exponential":
-        return replay.exponential_response(ratio, values["replay_rate"], xp)
-    return 1.0
+        return replay.exponential_response(ratio, values["replay_rate"], xp), onset
+    if law["replay"] == "none":
+        return 1.0, onset
+    gamma, eps = values["replay_gamma"], values["replay_eps"]
+    if law["replay"] == "own_share":
+        return replay.power_response(ratio, is_target, gamma, eps, xp), onset
+    kappa, beta = values["share_kappa"], values["beta"]
+    return replay.own_tokens_response(ratio, is_target, gamma, eps, kappa, onset, beta, xp)

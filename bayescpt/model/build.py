@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bayescpt.data import Study
 
 
-_COLUMNS = {"anneal": "column", "log_area": "exponent"}
+_COLUMNS = {"anneal": "column", "log_area": "exponent", "shift_area": "exponent"}
 # Of `expected_loss`, in the order in which `CurveMean` takes them.
 ARGUMENTS = ("level", "base_ref", "alpha", "anneal_ref", "shift", "onset", "beta")
 
@@ -176,6 +176,7 @@ def _mean(values: Mapping[str, Any], data: Mapping[str, Any], card: Card, fused:
     at_node = kernel_weights(card.law["annealing"], values, pt)
     weights = (data["anneal_mix"] * at_node[None, :]).sum(axis=1)
     exponents = exponent_weights(values, pt)
+    shift_exponents = exponent_weights(values, pt, "shift_exponent")
     log_area_start = (segment["log_area_start"] * exponents[None, :]).sum(axis=1)
     if fused:
         none = pt.zeros_like(per_segment["level"])
@@ -187,14 +188,15 @@ def _mean(values: Mapping[str, Any], data: Mapping[str, Any], card: Card, fused:
             log_area_start,
             exponents,
             rows["log_area"],
-            rows["segment"],
+            shift_exponents,
             rows["shift_area"],
+            rows["segment"],
         )
         return mean
     here = rows["segment"]
     by_row = {key: value[here] for key, value in per_segment.items()}
     if card.has_shift:
-        by_row["shift_area"] = rows["shift_area"]
+        by_row["shift_area"] = (rows["shift_area"] * shift_exponents[:, None]).sum(axis=0)
     return expected_loss(
         **by_row,
         log_area=(rows["log_area"] * exponents[:, None]).sum(axis=0),

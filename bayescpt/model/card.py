@@ -24,7 +24,7 @@ _LAW: dict[str, tuple[str, ...]] = {
     "area": ("lr", "lr_power"),
     "annealing": tuple(annealing.KERNELS),
     "shift": ("none", "power"),
-    "replay": ("none", "own_share", "exponential"),
+    "replay": ("none", "own_share", "own_tokens", "exponential"),
 }
 _ROWS: dict[str, Any] = {"pretraining": ("falling", "all", "none"), "domains": ("goals", "all")}
 _NOISE: dict[str, Any] = {"family": ("normal", "student_t")}
@@ -105,14 +105,18 @@ def _parameters(card: Any) -> tuple[Parameter, ...]:
     wanted += annealing.KERNELS[card.law["annealing"]]
     if card.law["area"] == "lr_power":
         wanted.append(base.AREA_EXPONENT)
+        if card.law["shift"] != "none":
+            wanted.append(base.SHIFT_EXPONENT)
     has_shift = card.law["shift"] != "none"
     if has_shift:
         wanted += [paper.C2, *paper.SHIFT] if raw else [annealing.ANNEAL, *shift.PARAMETERS]
     # The pre-training term drops out where no pre-training row is fitted and nothing needs it.
     if raw or not has_shift or card.pretraining != "none":
         wanted += [paper.C1] if raw else [annealing.ANNEAL_PT, base.LEVEL_PT]
-    if card.law["replay"] == "own_share":
+    if card.law["replay"] in ("own_share", "own_tokens"):
         wanted += replay.POWER_PARAMETERS
+    if card.law["replay"] == "own_tokens":
+        wanted.append(replay.KAPPA)
     elif card.law["replay"] == "exponential":
         wanted += replay.EXPONENTIAL_PARAMETERS
     wanted.append(noise_table.SIGMA)

@@ -22,9 +22,9 @@ from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_defa
 
 # Arguments by segment that carry gradients; the weights follow them.
 N_SEGMENT = 7
-N_PARTIALS = 6
+N_PARTIALS = 7
 # Those, the weights, the anchor's area and the exponents.
-_DIFFERENTIABLE = (*range(N_SEGMENT + 1), 9, 10)
+_DIFFERENTIABLE = (*range(N_SEGMENT + 1), 9, 10, 12)
 SERIES_BELOW = 1e-3
 # Sums may be reordered, so that they vectorise; NaN and inf keep their meaning.
 FAST = {"reassoc", "contract"}
@@ -45,10 +45,16 @@ def _forward(
     log_area_start: Any,
     exponents: Any,
     log_areas: Any,
+    shift_exponents: Any,
+    shift_areas: Any,
     segment: Any,
-    shift_area: Any,
 ) -> Any:
-    n = shift_area.shape[0]
+    n = segment.shape[0]
+    shift_area = np.zeros(n)
+    for k in range(shift_exponents.shape[0]):
+        w = shift_exponents[k]
+        for i in range(n):
+            shift_area[i] += w * shift_areas[k, i]
     log_area = np.zeros(n)
     for k in range(exponents.shape[0]):
         w = exponents[k]
@@ -81,6 +87,7 @@ def _forward(
         if shift_area[last - 1] == 0.0:  # pre-training
             for i in range(first, last):
                 partials[2:5, i] = 0.0
+                partials[6, i] = 0.0
             first = last
             continue
         o, be = onset[s], beta[s]
@@ -113,6 +120,7 @@ def _forward(
             partials[2, i] = g
             partials[3, i] = d * r * (area * f / t - g * q1)
             partials[4, i] = d * r * (k - g * k1)
+            partials[6, i] = d * r * o * f / t
         first = last
     return mean, partials
 
@@ -129,6 +137,8 @@ def _backward(
     log_area_start: Any,
     exponents: Any,
     log_areas: Any,
+    shift_exponents: Any,
+    shift_areas: Any,
 ) -> Any:
     n, n_segments = cotangent.shape[0], anneal_ref.shape[0]
     out = np.zeros((N_SEGMENT + 1, n_segments))
@@ -144,6 +154,7 @@ def _backward(
             anneal[i] += w * basis[k, i]
             total += row[i] * basis[k, i]
         by_weight[k] = total
+    # With one column the exponent is a constant of the law.
     by_exponent = np.zeros(exponents.shape[0])
     if exponents.shape[0] > 1:
         for k in range(exponents.shape[0]):
@@ -151,6 +162,13 @@ def _backward(
             for i in range(n):
                 total += cotangent[i] * partials[5, i] * log_areas[k, i]
             by_exponent[k] = total
+    by_shift = np.zeros(shift_exponents.shape[0])
+    if shift_exponents.shape[0] > 1:
+        for k in range(shift_exponents.shape[0]):
+            total = 0.0
+            for i in range(n):
+                total += cotangent[i] * partials[6, i] * shift_areas[k, i]
+            by_shift[k] = total
     first = 0
     while first < n:
         s = segment[first]
@@ -177,7 +195,7 @@ def _backward(
         # The anchor's own area enters with the opposite sign.
         out[7, s] += s0 * base_ref[s] * alpha[s] * np.exp(-alpha[s] * log_area_start[s])
         first = last
-    return out, by_weight, by_exponent
+    return out, by_weight, by_exponent, by_shift
 
 
 class CurveMean(Op):
@@ -185,8 +203,8 @@ class CurveMean(Op):
 
     Inputs: level, base_ref, alpha, anneal_ref, shift, onset, beta (segment,); weights (column,);
     basis (column, obs); log_area_start (segment,); exponents (exponent,); log_areas (exponent,
-    obs); segment, shift_area (obs,). Outputs: the mean (obs,) and the partial derivatives that the
-    gradient needs (6, obs).
+    obs); shift_exponents (exponent,); shift_areas (exponent, obs); segment (obs,). Outputs: the
+    mean (obs,) and the partial derivatives that the gradient needs (7, obs).
     """
 
     __props__ = ()
@@ -197,7 +215,7 @@ class CurveMean(Op):
         Parameters
         ----------
         *inputs : TensorVariable
-            The fourteen inputs.
+            The fifteen inputs.
 
         Returns
         -------
@@ -233,7 +251,7 @@ class CurveMean(Op):
         -------
         list of tuple
         """
-        return [shapes[13], (N_PARTIALS, shapes[13][0])]
+        return [shapes[14], (N_PARTIALS, shapes[14][0])]
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
         """Vector-Jacobian product by `CurveBack`.
@@ -253,8 +271,10 @@ class CurveMean(Op):
         if isinstance(cotangents[0].type, DisconnectedType):
             return [DisconnectedType()() for _ in inputs]
         base_ref, alpha, anneal_ref = inputs[1:4]
-        weights, basis, start, exponents, log_areas, segment, _ = inputs[N_SEGMENT:]
-        by_segment, by_weight, by_exponent = CurveBack()(
+        (weights, basis, start, exponents, log_areas, by_shift, shift_areas, segment) = inputs[
+            N_SEGMENT:
+        ]
+        by_segment, by_weight, by_exponent, to_shift = CurveBack()(
             cotangents[0],
             outputs[1],
             segment,
@@ -266,11 +286,13 @@ class CurveMean(Op):
             start,
             exponents,
             log_areas,
+            by_shift,
+            shift_areas,
         )
         data = DisconnectedType()
         sizes = [by_segment[k] for k in range(N_SEGMENT)]
-        start = by_segment[N_SEGMENT]
-        return [*sizes, by_weight, data(), start, by_exponent, data(), data(), data()]
+        anchors = [by_segment[N_SEGMENT], by_exponent]
+        return [*sizes, by_weight, data(), *anchors, data(), to_shift, data(), data()]
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         """Only the mean depends on the parameters as far as gradients go.
@@ -306,7 +328,9 @@ class CurveBack(Op):
         Apply
         """
         return Apply(
-            self, [pt.as_tensor(x) for x in inputs], [pt.dmatrix(), pt.dvector(), pt.dvector()]
+            self,
+            [pt.as_tensor(x) for x in inputs],
+            [pt.dmatrix(), *(pt.dvector() for _ in range(3))],
         )
 
     def perform(self, node: Apply, inputs: list[Any], outputs: list[list[Any]]) -> None:
@@ -321,7 +345,7 @@ class CurveBack(Op):
         outputs : list of list
             Storage of the two outputs.
         """
-        outputs[0][0], outputs[1][0], outputs[2][0] = BACKWARD(*inputs)
+        outputs[0][0], outputs[1][0], outputs[2][0], outputs[3][0] = BACKWARD(*inputs)
 
     def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
         """Shapes of both outputs.
@@ -337,7 +361,7 @@ class CurveBack(Op):
         -------
         list of tuple
         """
-        return [(N_SEGMENT + 1, shapes[3][0]), shapes[6], shapes[9]]
+        return [(N_SEGMENT + 1, shapes[3][0]), shapes[6], shapes[9], shapes[11]]
 
 
 FORWARD = numba.njit(_forward, cache=True, error_model="numpy", fastmath=FAST)

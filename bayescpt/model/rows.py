@@ -87,7 +87,7 @@ class Rows:
     segment : dict of ndarray, shape (S,), ``log_area_start`` (S, P)
         ``level`` (into checkpoint x domain, then domain), ``domain``, ``pair``, ``curve`` (into
         `Labels.curve`), ``is_cpt``, ``is_target``, ``replay``, ``log_area_start``, ``unit_drift``.
-    row : dict of ndarray, shape (N,), ``log_area`` (P, N), ``anneal`` (K, N)
+    row : dict of ndarray, shape (N,), ``log_area`` and ``shift_area`` (P, N), ``anneal`` (K, N)
         ``segment``, ``log_area``, ``shift_area``, ``anneal``, ``fraction``, ``step``,
         ``previous`` (row before in the same run and domain, or itself), ``gap`` (its distance as a
         fraction of the run; 1e6 for none), ``partner`` (general row of the same run and step, or
@@ -219,7 +219,8 @@ def make_rows(study: Study, card: Card) -> Rows:
         )
     rows = {key: np.concatenate(values) for key, values in row.items() if key in _ROW}
     rows |= _partners(rows)
-    rows["log_area"] = np.ascontiguousarray(rows["log_area"].T)
+    for key in ("log_area", "shift_area"):
+        rows[key] = np.ascontiguousarray(rows[key].T)
     rows["anneal"], mix = compress(rows["anneal"])
     observed = np.concatenate(losses)
     labels = Labels(tuple(domains), tuple(pairs), tuple(checkpoints), tuple(fitted), tuple(curves))

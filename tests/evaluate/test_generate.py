@@ -19,11 +19,11 @@ def test_every_parameter_of_a_card_is_drawn_from_its_prior(design, name):
     card = load_card(name)
     rows = make_rows(design, card)
     rng = np.random.default_rng(5)
-    drawn = [draw_parameters(card, rows, rng) for _ in range(60)]
+    drawn = [draw_parameters(card, rows, rng) for _ in range(30)]
     for parameter in card.parameters():
         prior = card.priors[parameter.name].frozen()
         values = np.array([values[parameter.name].to_numpy().ravel() for values in drawn])
-        # Probability transforms are uniform: mean 1/2, sd 1/sqrt(12), over 60 x entries draws.
+        # Probability transforms are uniform: mean 1/2, sd 1/sqrt(12), over 30 x entries draws.
         error = 1 / np.sqrt(12 * values.size)
         assert abs(prior.cdf(values).mean() - 0.5) < 4.5 * error, parameter.name
     assert {"A", "start_level"} <= set(drawn[0].data_vars)

@@ -86,7 +86,7 @@ def test_quantiles_hold_the_bounds_of_all_levels():
     assert quantile_column(0.5 - 0.495) == "q0.005"
 
 
-def forecasts(rng, n_runs=100, n_steps=5, scale=1.0, shift=0.0):
+def forecasts(rng, n_runs=60, n_steps=5, scale=1.0, shift=0.0):
     """Table of forecasts of standard normals, by draws with a scale and a shift."""
     tables = []
     for run in range(n_runs):
@@ -113,12 +113,12 @@ def test_an_exact_predictive_covers_as_it_says(rng):
         name = f"coverage_{100 * level:g}"
         # Quantiles of 200 draws are a little narrow: coverage falls short by about 1 / 200.
         assert abs(scores[name] - level) < 4 * scores[f"{name}_se"] + 0.01
-    assert scores["msce"] < 0.001
+    assert scores["msce"] < 0.002
     assert abs(scores["bias"]) < 4 * scores["bias_se"]
     assert scores["crps"] == pytest.approx(1 / np.sqrt(np.pi), abs=4 * scores["crps_se"])
     assert scores["width_90"] == pytest.approx(2 * 1.645, rel=0.05)
-    assert scores["rows"] == 1000
-    assert scores["runs"] == 100
+    assert scores["rows"] == 600
+    assert scores["runs"] == 60
 
 
 @pytest.mark.parametrize(("scale", "low", "high"), [(0.3, 0.3, 0.5), (3.0, 0.99, 1.01)])

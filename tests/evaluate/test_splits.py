@@ -43,8 +43,8 @@ def test_by_run_hides_all_of_a_cpt_run_but_its_step_0(study):
 @pytest.mark.parametrize(
     ("name", "runs"),
     [
-        ("cpt_micro", ["de_r0_wsd", "de_r25_wsd_lp1"]),
-        ("mpl_25m", ["constant_24000", "cosine_24000", "wsdcon_9"]),
+        ("cpt_micro", ["de_r25_wsd_lp1"]),
+        ("mpl_25m", ["constant_24000", "wsdcon_9"]),
     ],
 )
 @pytest.mark.parametrize("make", [split_by_run, split_by_cutoff])

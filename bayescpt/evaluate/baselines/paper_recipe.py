@@ -129,7 +129,8 @@ def curve(values: Array, areas: Areas) -> tuple[Array, Array]:
     gradient[7] = b * answer * left * log_s
     gradient[8] = b * (1.0 - left) * (1.0 - areas.replay) * np.exp(-a * (1.0 - areas.replay))
     gradient[9] = c2 * basis[3] * areas.replay
-    return linear @ basis, gradient
+    # einsum, not @: threads of a BLAS cost more than such small sums.
+    return np.einsum("k,kn->n", linear, basis), gradient
 
 
 def _linear_basis(values: Array, areas: Areas) -> Array:
@@ -172,7 +173,7 @@ def fit_law(
     lower, upper = _bounds(areas)
     log_loss = np.log(loss)
 
-    def objective(values: Array) -> tuple[float, Array]:
+    def _objective(values: Array) -> tuple[float, Array]:
         fitted, gradient = curve(values, areas)
         positive = np.maximum(fitted, _FLOOR)
         # In units of delta^2: the same minimum, on a scale that suits the stopping rules.
@@ -180,11 +181,11 @@ def fit_law(
         size = np.abs(z)
         cost = np.where(size <= 1.0, 0.5 * z**2, size - 0.5)
         slope = -np.clip(z, -1.0, 1.0) / (DELTA * positive)
-        return float(count @ cost), gradient @ (count * slope)
+        return float((count * cost).sum()), np.einsum("kn,n->k", gradient, count * slope)
 
-    def descend(start: Array, iterations: int) -> tuple[float, Array]:
+    def _descend(start: Array, iterations: int) -> tuple[float, Array]:
         found = minimize(
-            objective,
+            _objective,
             np.clip(start, lower, upper),
             jac=True,
             method="L-BFGS-B",
@@ -194,15 +195,15 @@ def fit_law(
         return float(found.fun), np.asarray(found.x)
 
     if starts is None:
-        begun = [descend(start, _SCOUT) for start in _starts(areas, loss, count, lower, upper)]
+        begun = [_descend(start, _SCOUT) for start in _starts(areas, loss, count, lower, upper)]
         starts = [values for _, values in sorted(begun, key=lambda pair: pair[0])[:_KEPT]]
-    return min((descend(start, _ITERATIONS) for start in starts), key=lambda pair: pair[0])[1]
+    return min((_descend(start, _ITERATIONS) for start in starts), key=lambda pair: pair[0])[1]
 
 
 def _bounds(areas: Areas) -> tuple[Array, Array]:
     """Bounds of the values; what the rows cannot tell is held at a value that does not matter."""
     lower, upper = LOWER.copy(), UPPER.copy()
-    held = {}
+    held: dict[str, float] = {}
     in_cpt = areas.s1_cpt > 0
     if not in_cpt.any():
         held |= {"C2": 0.0, "B": 0.0, "log_E": 0.0, "beta": 1.0}
