@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         write_study,
     )
     from bayescpt.decide import Decision, Goal, compare, goal_probability
+    from bayescpt.evaluate import backtest, calibrate
     from bayescpt.forecast import Forecast, Plan
     from bayescpt.inference import Check, Fit, fit, load_fit
     from bayescpt.model.build import build_model
@@ -40,7 +41,9 @@ _HOMES = {
     "Run": "data",
     "Schedule": "data",
     "Study": "data",
+    "backtest": "evaluate",
     "build_model": "model.build",
+    "calibrate": "evaluate",
     "compare": "decide",
     "example_studies": "data",
     "fit": "inference",
@@ -66,7 +69,9 @@ __all__ = [
     "Run",
     "Schedule",
     "Study",
+    "backtest",
     "build_model",
+    "calibrate",
     "compare",
     "example_studies",
     "fit",

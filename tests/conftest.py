@@ -4,3 +4,5 @@ import os
 
 # Figures are drawn to files: no test needs a screen.
 os.environ["MPLBACKEND"] = "Agg"
+# The matrices are small: threads of the BLAS only get into each other's way.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

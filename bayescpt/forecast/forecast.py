@@ -200,7 +200,7 @@ def _steps(steps: ArrayLike | None, paths: list[Path]) -> NDArray[np.int64]:
     if steps is None:
         return np.arange(0 if any(p.phase == "cpt" for p in paths) else 1, longest + 1)
     at = np.unique(np.asarray(steps))
-    if not at.size or not np.all(at == at.astype(np.int64)):
+    if not at.size or not np.all(np.isfinite(at) & (at == np.floor(at))):
         raise PlanError(f"steps must be whole numbers, at least one; got {steps!r}")
     if at[0] < 0 or at[-1] > longest:
         bad = at[0] if at[0] < 0 else at[-1]

@@ -53,8 +53,8 @@ def _outside(path: Path, alike: Sequence[Path]) -> list[str]:
     zero_tail = int(np.argmax(path.lr[::-1] > 0)) if (path.lr > 0).any() else path.n_steps
     if zero_tail > max(1, path.n_steps // 100):
         out.append(
-            f"the last {zero_tail} steps have LR 0, where the annealing term keeps falling but "
-            "training stands still"
+            f"the last {zero_tail} steps have LR 0, where training stands still but the annealing "
+            "term may not"
         )
     longest = max(other.n_steps for other in alike)
     if path.n_steps > longest:

@@ -16,6 +16,8 @@ DIVERGENT_SHARE = 0.005
 TREE_DEPTH_SHARE = 0.05
 E_BFMI = 0.3
 CONTRACTION = 0.9
+# Spread of the posterior over the prior's from which on the two disagree.
+CONFLICT = 1.3
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,11 @@ def convergence_checks(posterior: xr.Dataset, sample_stats: xr.Dataset, card: Ca
     """
     from arviz_stats import bfmi, ess, rhat
 
-    worst_rhat, at_rhat = _worst(rhat(posterior), largest=True)
-    bulk, at_bulk = _worst(ess(posterior, method="bulk"), largest=False)
-    tail, at_tail = _worst(ess(posterior, method="tail"), largest=False)
+    # A parameter that never moved divides 0 by 0: NaN, which fails below.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        worst_rhat, at_rhat = _worst(rhat(posterior), largest=True)
+        bulk, at_bulk = _worst(ess(posterior, method="bulk"), largest=False)
+        tail, at_tail = _worst(ess(posterior, method="tail"), largest=False)
     divergent = float(sample_stats["diverging"].mean())
     deep = float(sample_stats["reached_max_treedepth"].mean())
     energy = _array(bfmi(sample_stats))
@@ -127,11 +131,23 @@ def _contraction(posterior: xr.Dataset, card: Card) -> Check:
         found += [
             (float(v), f"{name}[{label}]" if rest else name)
             for v, label in zip(values, labels, strict=True)
+            if card.uses(name, str(label))
         ]
-    loose = [name for value, name in sorted(found, reverse=True) if value > CONTRACTION]
-    worst = max(found)[0] if found else 0.0
-    advice = f"the data say little about {', '.join(loose[:6])}: their priors carry the forecast"
-    return _check("contraction", worst, CONTRACTION, not loose, advice, bad="warn")
+    ranked = sorted(found, reverse=True)
+    pulled = [name for value, name in ranked if value > CONFLICT]
+    loose = [name for value, name in ranked if CONTRACTION < value <= CONFLICT]
+    advice = []
+    if loose:
+        advice.append(
+            f"the data say little about {', '.join(loose[:6])}: their priors carry the forecast"
+        )
+    if pulled:
+        advice.append(
+            f"{', '.join(pulled[:6])}: wider than the prior, so data and prior pull apart; look at "
+            "the prior"
+        )
+    worst = ranked[0][0] if ranked else 0.0
+    return _check("contraction", worst, CONTRACTION, not advice, "; ".join(advice), bad="warn")
 
 
 def _check(

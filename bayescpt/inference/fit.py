@@ -123,7 +123,7 @@ class Fit:
             for k, label in enumerate(draws[rest[0]].to_numpy() if rest else [None]):
                 at = {rest[0]: k} if rest else {}
                 values = draws.isel(at).to_numpy().ravel()
-                if np.isnan(values).all():
+                if np.isnan(values).all() or not self.card.uses(str(name), str(label)):
                     continue
                 low, middle, high = np.quantile(values, [tail, 0.5, 1.0 - tail])
                 table[str(name) if label is None else f"{name}[{label}]"] = {

@@ -199,6 +199,8 @@ def add_symbols(posterior: xr.Dataset, rows: Rows, card: Card) -> xr.Dataset:
         )
     if not raw and card.has_shift and "level_pt" in values:
         other |= _known_only(other, rows)
+    elif not raw and card.has_shift:
+        other["L0"] = _asymptote(values | other, rows)
     units = {p.name: p.unit for p in card.parameters()} | paper.UNITS
     out = posterior.copy()
     for name in out.data_vars:
@@ -215,6 +217,17 @@ def _known_only(symbols: dict[str, Any], rows: Rows) -> dict[str, Any]:
     seen = np.isin(np.arange(len(rows.labels.domain)), rows.segment["domain"][pt])
     mask = xr.DataArray(seen, dims="domain", coords={"domain": list(rows.labels.domain)})
     return {name: symbols[name].where(mask) for name in ("L0", "C1") if name in symbols}
+
+
+def _asymptote(values: dict[str, Any], rows: Rows) -> xr.DataArray:
+    """L0 without pre-training rows: the first start checkpoint's level less its base term.
+
+    The annealing of pre-training is inside it, as S2pt = 0 (a fully annealed open base model).
+    """
+    width = len(rows.labels.domain)
+    level = values["start_level"].isel(level=slice(width)).rename(level="domain")
+    level = level.assign_coords(domain=list(rows.labels.domain))
+    return level - values["base_ref"] * np.exp(-values["alpha_s1"] * rows.start["log_area"][0])
 
 
 def _tied_level(values: dict[str, Any], rows: Rows) -> xr.DataArray:

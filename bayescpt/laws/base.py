@@ -61,7 +61,7 @@ PARAMETERS = (
         ("domain",),
         0.0,
         10.0,
-        {"dist": "LogNormal", "mu": -0.6, "sigma": 0.2},
+        {"dist": "LogNormal", "mu": -0.6, "sigma": 0.15},
         "16 of the 18 published fits lie in .41-.70; one is .24, one marked unidentified. A wide "
         "prior lets the term swallow the transient after the start",
         SOURCE,

@@ -10,6 +10,8 @@ import numpy as np
 from bayescpt.laws.features import References
 from bayescpt.laws.table import Parameter
 
+# 1 / (1 - lambda) in both papers.
+PAPER_MEMORY = 1000.0
 SOURCE = "Wang et al., arXiv 2505.07796, Eq. 4 and the 18 published fits"
 
 BASE = (
@@ -122,13 +124,15 @@ def from_reference(ref: Mapping[str, Any], refs: References, xp: Any = np) -> di
     out = {"A": ref["base_ref"] * xp.exp(ref["alpha_s1"] * xp.log(refs.area))}
     if "level_pt" in ref:
         out["L0"] = ref["level_pt"] - ref["base_ref"]
-    # C and lambda belong to the momentum kernel.
+    # What curves tell is the drop per unit of LR, C / (1 - lambda). A kernel without a lambda gives
+    # the C of the papers' lambda.
+    memory = PAPER_MEMORY
     if "log_memory" in ref:
-        out["lambda"] = 1.0 - xp.exp(-ref["log_memory"])
-        annealed = refs.peak_lr * xp.exp(ref["log_memory"])
-        for name, drop in (("C1", "anneal_pt_ref"), ("C2", "anneal_ref")):
-            if drop in ref:
-                out[name] = ref[drop] / annealed
+        memory = xp.exp(ref["log_memory"])
+        out["lambda"] = 1.0 - 1.0 / memory
+    for name, drop in (("C1", "anneal_pt_ref"), ("C2", "anneal_ref")):
+        if drop in ref:
+            out[name] = ref[drop] / (refs.peak_lr * memory)
     if "shift_ref" in ref:
         out["E"] = ref["onset"] / refs.shift_area
         reach = _reach(ref["onset"], ref["beta"], ref.get("replay_rate"), xp)

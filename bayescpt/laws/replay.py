@@ -129,7 +129,8 @@ def own_tokens_response(
         The same.
     """
     # A share of nothing at all would be 0/0 in the growth; a billionth is as good as none.
-    share = xp.exp(kappa * xp.log(is_target * (1.0 - replay) + (1.0 - is_target) + 1e-9))
+    own_share = is_target * (1.0 - replay) + (1.0 - is_target)
+    share = xp.exp(kappa * xp.log(xp.maximum(own_share, 1e-9)))
     own = shift_growth(share, onset, beta, xp)
     phi = power_share(is_target + (1.0 - is_target) * replay, gamma, eps, xp)
     return is_target * own + (1.0 - is_target) * phi, onset * share

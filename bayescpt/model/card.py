@@ -89,6 +89,29 @@ class Card:
         """Whether the card describes continual pre-training."""
         return self.law["shift"] != "none"
 
+    def uses(self, name: str, label: str) -> bool:
+        """Tell whether a parameter's entry has a part in the law.
+
+        Parameters
+        ----------
+        name : str
+            Parameter.
+        label : str
+            Entry along its dimension, such as ``general|german``.
+
+        Returns
+        -------
+        bool
+            False for the share response of a target, and the token count of another set, under
+            ``own_tokens``: such entries keep their prior.
+        """
+        if self.law["replay"] != "own_tokens":
+            return True
+        domain, _, target = str(label).partition("|")
+        if name in ("replay_gamma", "replay_eps"):
+            return domain != target
+        return name != "share_kappa" or domain == target
+
     def parameters(self) -> tuple[Parameter, ...]:
         """Return the parameters of the card's components, laws first.
 

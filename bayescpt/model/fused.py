@@ -106,7 +106,8 @@ def _forward(
         for i in range(first, last):
             area = shift_area[i]
             t = 1.0 + o * area
-            ls = np.log(t)
+            # Not log(t): a target at replay 1 has an onset far below rounding of 1.
+            ls = np.log1p(o * area)
             x = be * ls
             f = np.exp(-x)
             if x < SERIES_BELOW:
@@ -321,7 +322,7 @@ class CurveBack(Op):
         Parameters
         ----------
         *inputs : TensorVariable
-            The eleven inputs of `_backward`.
+            The thirteen inputs of `_backward`.
 
         Returns
         -------

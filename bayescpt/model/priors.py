@@ -29,6 +29,15 @@ class Prior:
     """A prior: distribution, arguments (PyMC's names) and the reason for it.
 
     A Normal may carry ``lower`` and ``upper``: it is truncated there.
+
+    Parameters
+    ----------
+    dist : str
+        Name of the distribution, PyMC's.
+    args : Mapping
+        Its arguments, PyMC's names.
+    reason : str
+        Why this prior.
     """
 
     dist: str

@@ -89,12 +89,14 @@ def test_an_exact_posterior_passes_and_the_control_is_found_out(right):
     table = right.table()
     assert {"level_pt[general]", "final mu[general]", "final loss[general]"} <= set(table.index)
     assert (table["simulations"] == 40).all()
-    assert right.uniform()
+    # At level .05 one seed in twenty would fail.
+    assert right.uniform(level=0.01)
     assert right.control_rejected()
     assert table.loc["level_pt[general]", "mean_rank"] == pytest.approx(0.5, abs=0.18)
 
 
-@pytest.mark.parametrize("wrong", [{"width": 0.4}, {"width": 3.0}, {"bias": 1.5}])
+# Faults that 30 simulations find at every seed tried (2 to 8), not only at this one.
+@pytest.mark.parametrize("wrong", [{"width": 0.3}, {"width": 8.0}, {"bias": 2.0}])
 def test_a_wrong_posterior_is_found_out(design, wrong):
     made = calibrate(CARD, design=design, n_simulations=30, n_ranks=49, fit=conjugate_fit, **wrong)
     assert not made.uniform()

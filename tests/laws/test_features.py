@@ -49,7 +49,8 @@ def test_areas_of_known_schedules(make_study):
     seen = features(run_path(study, "run0"), np.arange(5), refs)
     own = np.array([0.0, 0.001, 0.003, 0.005, 0.005])
     np.testing.assert_allclose(seen.log_area[:, 0], np.log((0.04 + own) / 0.04), atol=1e-14)
-    np.testing.assert_allclose(seen.shift_area, own / refs.shift_area, rtol=1e-12)
+    assert seen.shift_area.shape == (5, 1)
+    np.testing.assert_allclose(seen.shift_area[:, 0], own / refs.shift_area, rtol=1e-12)
     np.testing.assert_allclose(seen.fraction, [0, 0.25, 0.5, 0.75, 1])
     assert seen.log_area_start == pytest.approx(0.0, abs=1e-14)
 
@@ -115,7 +116,7 @@ def test_warmup_conventions_differ_where_they_should(make_study):
     counted = np.array([0.0, 2e-3, 4e-3, 6e-3, 6e-3])
     seen = features(run_path(study, "run0", "peak"), steps, peak)
     np.testing.assert_allclose(seen.log_area[:, 0], np.log1p(counted / 0.08), atol=1e-14)
-    np.testing.assert_allclose(seen.shift_area * 6e-3, counted, atol=1e-15)
+    np.testing.assert_allclose(seen.shift_area[:, 0] * 6e-3, counted, atol=1e-15)
     # The start checkpoint is the reference under either convention.
     assert seen.log_area_start == pytest.approx(0.0, abs=1e-14)
     seen = features(run_path(study, "run0"), steps, true)
@@ -214,6 +215,22 @@ def test_area_of_any_lr_exponent_is_interpolated(make_study, exponent):
     exact = np.log((before + np.r_[0.0, np.cumsum((lr / 2e-3) ** exponent)]) / (0.041 / 2e-3))
     np.testing.assert_allclose(seen.log_area @ weights, exact, atol=1e-6)
     assert seen.log_area_start @ weights == pytest.approx(exact[0], abs=1e-6)
+
+
+@pytest.mark.parametrize("exponent", [0.05, 0.5, 0.8, 1.0, 1.5])
+def test_shift_area_of_any_lr_exponent_is_interpolated(make_study, exponent):
+    """S1cpt = sum eta^q of the run alone; the unit stays that of the exponent 1."""
+    lr = np.r_[np.linspace(1e-4, 2e-3, 20), np.full(200, 2e-3), np.linspace(2e-3, 1e-5, 80)]
+    study = make_study(FLAT, [lr])
+    refs = references(study, free_exponent=True)
+    seen = features(run_path(study, "run0"), np.arange(301), refs)
+    weights = exponent_weights({"shift_exponent": np.float64(exponent)}, name="shift_exponent")
+    exact = np.r_[0.0, np.cumsum((lr / 2e-3) ** exponent)] / (lr.sum() / 2e-3)
+    np.testing.assert_allclose(seen.shift_area @ weights, exact, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(seen.shift_area[0], 0.0)
+    before = features(run_path(study, "base"), np.array([1, 20]), refs)
+    assert before.shift_area.shape == (2, 8)
+    assert not before.shift_area.any()
 
 
 def test_the_area_kernel_is_that_of_its_paper(make_study):

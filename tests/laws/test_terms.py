@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from bayescpt.laws.replay import exponential_response, power_response
+from bayescpt.laws.replay import exponential_response, own_tokens_response, power_response
 from bayescpt.laws.terms import cpt_terms, pt_terms
 
 VALUES = {
     "start_level": 3.0, "level_pt": 3.2, "base_ref": 0.2, "alpha_s1": 0.5, "anneal_ref": 0.06,
     "anneal_pt_ref": 0.07, "shift_ref": 0.8, "onset": 28.0, "beta": 0.2, "replay_gamma": 0.4,
-    "replay_eps": 0.03, "replay_rate": 2.5, "anneal_replay": -0.4,
+    "replay_eps": 0.03, "share_kappa": 1.2, "replay_rate": 2.5, "anneal_replay": -0.4,
 }  # fmt: skip
 
 
@@ -22,6 +22,17 @@ def test_replay_scales_the_shift(is_target):
         assert terms["shift"] == pytest.approx(0.8 * response, rel=1e-14)
         assert terms["anneal_ref"] == pytest.approx(anneal, rel=1e-14)
         assert (terms["level"], terms["base_ref"], terms["alpha"]) == (3.0, 0.2, 0.5)
+        assert (terms["onset"], terms["beta"]) == (28.0, 0.2)
+
+
+@pytest.mark.parametrize("is_target", [0.0, 1.0])
+def test_own_tokens_change_the_shift_and_its_onset(is_target):
+    terms = cpt_terms(VALUES, {}, 0.25, is_target, 1.0, {"replay": "own_tokens"})
+    response, onset = own_tokens_response(0.25, is_target, 0.4, 0.03, 1.2, 28.0, 0.2)
+    assert terms["shift"] == pytest.approx(0.8 * response, rel=1e-14)
+    assert terms["onset"] == pytest.approx(onset, rel=1e-14)
+    assert (terms["onset"] < 28.0) == bool(is_target)
+    assert (terms["anneal_ref"], terms["beta"]) == (0.06, 0.2)
 
 
 def test_effects_are_added_in_nats():

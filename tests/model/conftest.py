@@ -42,7 +42,9 @@ CARDS = {
         area = "lr_power"
         annealing = "area"
         shift = "power"
-        replay = "own_share"
+        replay = "own_tokens"
+        [noise]
+        run_effects = ["shift"]
     """,
     "paper_exponential": """
         parameterisation = "paper"

@@ -27,7 +27,7 @@ def default(study):
     return build_model(study)
 
 
-@pytest.mark.parametrize("name", ["annealing", "cpt", "cpt_replay", *MADE])
+@pytest.mark.parametrize("name", ["annealing", "cpt", "cpt_momentum", "cpt_replay", *MADE])
 def test_density_and_gradient_are_finite(study, card, logp_and_gradient, near, name):
     model = build_model(study, card_of(name, card))
     evaluate = logp_and_gradient(model)
@@ -122,7 +122,7 @@ def complaints(losses, rows):
     return found
 
 
-@pytest.mark.parametrize("name", ["annealing", "cpt", "cpt_replay"])
+@pytest.mark.parametrize("name", ["annealing", "cpt", "cpt_momentum", "cpt_replay"])
 def test_prior_curves_of_shipped_cards_look_like_loss_curves(study, name):
     assert not complaints(*prior_curves(study, load_card(name)))
 
@@ -147,17 +147,19 @@ def test_a_silly_level_of_pretraining_is_seen(study, card):
 
 
 TRUTH = {
-    "base_ref": [0.3, 0.2], "alpha_s1": [0.5, 0.5], "log_memory": 2.0, "anneal_ref": [0.1, 0.1],
-    "anneal_pt_ref": [0.1, 0.1], "level_pt": [3.0, 6.0], "shift_ref": [0.8, -1.5],
-    "onset": [30.0, 60.0], "beta": [0.2, 0.2], "replay_gamma": [0.4, 0.4],
-    "replay_eps": [0.03, 0.03], "sigma": [1e-4, 1e-4], "sigma_pt": [1e-4, 1e-4],
-    "early": [1e-3, 1e-3], "early_width": [0.03, 0.03], "start_offset": [0.0, 0.0, 0.0, 0.0],
+    "base_ref": [0.3, 0.2], "alpha_s1": [0.5, 0.5], "log_half": 1.5, "kernel_shape": 1.0,
+    "anneal_ref": [0.1, 0.1], "anneal_pt_ref": [0.1, 0.1], "level_pt": [3.0, 6.0],
+    "shift_ref": [0.8, -1.5], "onset": [30.0, 60.0], "beta": [0.2, 0.2],
+    "replay_gamma": [0.4, 0.4], "replay_eps": [0.03, 0.03], "share_kappa": [1.0, 1.0],
+    "sigma": [1e-4, 1e-4], "sigma_pt": [1e-4, 1e-4], "early": [1e-3, 1e-3],
+    "early_width": [0.03, 0.03], "start_offset": [0.0, 0.0, 0.0, 0.0],
 }  # fmt: skip
 
 
 def test_do_simulates_from_chosen_parameters(default, study):
     """pm.do with every parameter leaves the noise: curves around the law at the truth."""
-    intervened = pm.do(default, {key: np.array(value) for key, value in TRUTH.items()})
+    truth = {v.name: np.array(TRUTH[v.name]) for v in default.free_RVs}
+    intervened = pm.do(default, truth)
     assert not intervened.free_RVs
     with intervened:
         drawn = pm.sample_prior_predictive(30, var_names=["loss"], random_seed=1, **QUIET)
@@ -167,10 +169,12 @@ def test_do_simulates_from_chosen_parameters(default, study):
     # At replay 1 the shift is gone; without replay it is there.
     run, domain = rows.row["run"], rows.row["domain"]
     end = rows.row["step"] == 40
-    for name, general in (("pure", 0.5), ("replay", 0.0)):
-        here = end & (run == rows.labels.run.index(name)) & (domain == 0)
-        start = rows.start["loss"][rows.labels.level_names.index("annealed|general")]
-        assert loss[:, here].mean() - start == pytest.approx(general, abs=0.2)
+    for name, shifts in (("pure", (0.5, -1.1)), ("replay", (0.0, 0.0))):
+        for d, shift in enumerate(shifts):
+            here = end & (run == rows.labels.run.index(name)) & (domain == d)
+            level = f"annealed|{rows.labels.domain[d]}"
+            start = rows.start["loss"][rows.labels.level_names.index(level)]
+            assert loss[:, here].mean() - start == pytest.approx(shift, abs=0.2)
 
 
 def test_only_the_samplers_model_says_where_to_start(study):

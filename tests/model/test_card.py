@@ -11,11 +11,12 @@ CPT = '[law]\nshift = "power"\nreplay = "own_share"\n'
 
 
 def test_shipped_cards():
-    assert shipped_cards() == ("annealing", "cpt", "cpt_replay")
+    assert shipped_cards() == ("annealing", "cpt", "cpt_momentum", "cpt_replay")
     cards = {name: load_card(name) for name in shipped_cards()}
     assert all(card.name == name and card.description for name, card in cards.items())
-    assert [card.has_shift for card in cards.values()] == [False, True, True]
-    assert [card.law["replay"] for card in cards.values()] == ["none", "none", "own_share"]
+    assert [card.has_shift for card in cards.values()] == [False, True, True, True]
+    assert [card.law["replay"] for card in cards.values()] == ["none", "none", *["own_tokens"] * 2]
+    assert [card.law["annealing"] for card in cards.values()] == [*["momentum"] * 3, "area"]
 
 
 def test_defaults_are_those_of_the_tables():
@@ -47,6 +48,10 @@ SHIFT = {"anneal_ref", "shift_ref", "onset", "beta", "sigma_pt"}
         ('[law]\nshift = "power"', PT | SHIFT),
         (CPT, PT | SHIFT | {"replay_gamma", "replay_eps"}),
         (
+            CPT.replace("own_share", "own_tokens"),
+            PT | SHIFT | {"replay_gamma", "replay_eps", "share_kappa"},
+        ),
+        (
             '[law]\nshift = "power"\nreplay = "exponential"',
             PT | SHIFT | {"replay_rate", "anneal_replay"},
         ),
@@ -57,6 +62,10 @@ SHIFT = {"anneal_ref", "shift_ref", "onset", "beta", "sigma_pt"}
         ('[noise]\nfamily = "student_t"', PT | {"nu"}),
         ('[law]\nannealing = "area"', (PT - {"log_memory"}) | {"log_half", "kernel_shape"}),
         ('[law]\narea = "lr_power"', PT | {"area_exponent"}),
+        (
+            '[law]\nshift = "power"\narea = "lr_power"',
+            PT | SHIFT | {"area_exponent", "shift_exponent"},
+        ),
         ("[noise]\nearly = true", PT | {"early", "early_width"}),
         ("[noise]\nar1 = true", PT | {"corr_fraction"}),
         ("[noise]\ndomain_correlation = true", PT | {"domain_corr"}),
@@ -76,7 +85,7 @@ def test_every_parameter_can_be_on_a_card():
     tables = [
         *base.PARAMETERS, base.LEVEL_PT, annealing.ANNEAL, annealing.ANNEAL_PT,
         *annealing.KERNELS["momentum"], *annealing.KERNELS["area"], base.AREA_EXPONENT,
-        *shift.PARAMETERS, *replay.POWER_PARAMETERS,
+        base.SHIFT_EXPONENT, *shift.PARAMETERS, *replay.POWER_PARAMETERS, replay.KAPPA,
         *replay.EXPONENTIAL_PARAMETERS, *paper.BASE, paper.C1, paper.C2, *paper.SHIFT,
         noise_table.SIGMA, noise_table.SIGMA_PT, noise_table.NU, *noise_table.EARLY,
         noise_table.CORRELATION_STEPS, noise_table.DOMAIN_CORRELATION,
@@ -87,7 +96,7 @@ def test_every_parameter_can_be_on_a_card():
         'run_effects = ["level", "shift", "anneal", "drift"]\n'
     )
     exponential = CPT.replace("own_share", "exponential")
-    other = '[law]\narea = "lr_power"\nannealing = "area"\n'
+    other = '[law]\narea = "lr_power"\nannealing = "area"\nshift = "power"\nreplay = "own_tokens"\n'
     offered = (
         names(other)
         | names(CPT + noise)
@@ -120,7 +129,7 @@ GOOD = 'dist = "Normal"\nmu = 1.0\nsigma = 0.1\n'
         ('[law]\nbase = ["power"]', ["law.base", "power"]),
         ('[law]\nannealing = "multi"', ["law.annealing = 'multi'", "momentum, area"]),
         ('[law]\nshift = "exp"', ["law.shift = 'exp'", "none, power"]),
-        ('[law]\nshift = "power"\nreplay = "log"', ["'log'", "none, own_share, exponential"]),
+        ('[law]\nshift = "power"\nreplay = "log"', ["'log'", "none, own_share, own_tokens, exp"]),
         ('[law]\nreplay = "own_share"', ["law.replay = 'own_share' needs law.shift"]),
         ('[law]\ndrift = "x"', ["unknown drift", "base, area, annealing, shift, replay"]),
         (
@@ -210,7 +219,9 @@ def test_an_error_in_a_file_names_it(tmp_path):
 
 
 def test_an_unknown_name_lists_the_cards():
-    with pytest.raises(CardError, match=r"no card 'cpt_2': .* annealing, cpt, cpt_replay"):
+    with pytest.raises(
+        CardError, match=r"no card 'cpt_2': .* annealing, cpt, cpt_momentum, cpt_replay"
+    ):
         load_card("cpt_2")
 
 

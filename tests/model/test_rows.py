@@ -143,16 +143,20 @@ def test_partner_is_the_general_row_of_the_same_run_and_step(rows):
     assert paired > 5
 
 
-def test_columns_are_the_features_of_the_runs(rows, study):
-    refs = references(study)
+@pytest.mark.parametrize("name", ["own_share", "variants"])
+def test_columns_are_the_features_of_the_runs(study, card, name):
+    rows = make_rows(study, card(name))
+    free = name == "variants"
+    refs = references(study, kernel="area" if free else "momentum", free_exponent=free)
+    assert len(rows.row["shift_area"]) == len(rows.row["log_area"]) == (8 if free else 1)
     keys = row_keys(rows)
     anneal = rows.row["anneal"].T @ rows.anneal_mix
-    for name in rows.labels.run:
-        path = run_path(study, name)
-        here = [n for n, k in enumerate(keys) if k[0] == name]
+    for run in rows.labels.run:
+        path = run_path(study, run)
+        here = [n for n, k in enumerate(keys) if k[0] == run]
         seen = features(path, np.array([keys[n][2] for n in here]), refs)
         np.testing.assert_allclose(rows.row["log_area"][:, here].T, seen.log_area, rtol=1e-14)
-        np.testing.assert_allclose(rows.row["shift_area"][here], seen.shift_area, rtol=1e-14)
+        np.testing.assert_allclose(rows.row["shift_area"][:, here].T, seen.shift_area, rtol=1e-14)
         np.testing.assert_allclose(anneal[here], seen.anneal, atol=1e-10)
         segment = rows.row["segment"][here]
         np.testing.assert_allclose(
@@ -177,7 +181,7 @@ def test_segments_point_at_their_level_pair_and_curve(rows):
         if is_cpt:
             assert labels.pair[segment["pair"][s]] == (domain, "german")
         else:
-            assert not rows.row["shift_area"][n]
+            assert not rows.row["shift_area"][:, n].any()
 
 
 def test_a_replay_that_varies_makes_a_segment_for_each_value(study, card):

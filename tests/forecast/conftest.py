@@ -1,0 +1,79 @@
+"""Posteriors made by hand: draws from the priors, no sampler."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bayescpt.data import Study
+from bayescpt.evaluate import simulate_study
+from bayescpt.forecast import Draws
+from bayescpt.inference.sample import add_symbols
+from bayescpt.model.card import parse_card
+from bayescpt.model.rows import make_rows
+
+MakeDraws = Callable[..., Draws]
+
+
+@pytest.fixture(scope="session")
+def simulated_study() -> Study:
+    """One pre-training and four cpt runs of 200 steps; replay 0.1 and 0.5."""
+    made = simulate_study(
+        replays=(0.1, 0.5),
+        cpt_schedules=("constant", "wsd"),
+        pt_steps=1000,
+        cpt_steps=200,
+        peak_lr=2e-3,
+        memory=50.0,
+        eval_every=20,
+        pt_eval_every=100,
+        shared_trunks=True,
+    )
+    return made.study
+
+
+@pytest.fixture(scope="session")
+def make_draws(simulated_study) -> MakeDraws:
+    """Function that draws a posterior of 2 chains from the priors of a card."""
+
+    def make(noise: str = "", draws: int = 40, study: Study | None = None, rows: str = "") -> Draws:
+        card = parse_card(
+            'name = "test"\ndescription = "A card."\n[law]\nshift = "power"\n'
+            f'replay = "own_share"\n[rows]\npretraining = "all"\n{rows}\n[noise]\n{noise}'
+        )
+        used = simulated_study if study is None else study
+        made = make_rows(used, card)
+        rng = np.random.default_rng(7)
+        labels = {
+            "domain": made.labels.domain,
+            "pair": made.labels.pair_names,
+            "level": made.labels.level_names,
+            "curve": made.labels.curve_names,
+        }
+        coords = {"chain": range(2), "draw": range(draws)}
+        coords |= {dim: list(names) for dim, names in labels.items()}
+
+        def drawn(dims: tuple[str, ...], draw: Callable[..., np.ndarray]) -> xr.DataArray:
+            dims = ("chain", "draw", *dims)
+            shape = tuple(len(coords[dim]) for dim in dims)
+            return xr.DataArray(draw(shape), {dim: coords[dim] for dim in dims}, dims)
+
+        values = {
+            p.name: drawn(p.dims, partial(card.priors[p.name].draw, rng)) for p in card.parameters()
+        }
+        values["start_offset"] = drawn(("level",), rng.standard_normal)
+        for term in card.run_effects:
+            scale = values[f"tau_{term}"].sel(domain=[domain for _, domain in made.labels.curve])
+            effect = drawn(("curve",), rng.standard_normal)
+            values[f"effect_{term}"] = effect * scale.to_numpy()
+        posterior = add_symbols(xr.Dataset(values), made, card)
+        return Draws(posterior, card, used, made)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def draws(make_draws) -> Draws:
+    return make_draws()

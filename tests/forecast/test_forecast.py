@@ -1,0 +1,388 @@
+"""Forecasts from posteriors made by hand."""
+
+import re
+import sys
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bayescpt.data import schedules
+from bayescpt.data.areas import annealing_area, forward_area
+from bayescpt.errors import PlanError
+from bayescpt.evaluate.generate import with_losses
+from bayescpt.forecast import Draws, Plan, forecast
+from bayescpt.laws.curve import expected_loss
+from bayescpt.laws.replay import power_response
+from bayescpt.model.rows import make_rows
+
+PEAK = 2e-3
+WSD = schedules.wsd(PEAK, 200, 10, 40)
+SHORT = schedules.cosine(PEAK, 120, 5, min_lr_ratio=0.1)
+
+
+def plan(name="new", schedule=WSD, ratio=0.25, start="pt", **kwargs) -> Plan:
+    return Plan(name, schedule, ratio, start=start, **kwargs)
+
+
+def without_noise(draws: Draws) -> Draws:
+    quiet = draws.posterior.copy(deep=True)
+    for name in ("sigma", "sigma_pt"):
+        quiet[name][:] = 0.0
+    return replace(draws, posterior=quiet)
+
+
+# what is forecast
+
+
+@pytest.mark.parametrize("domain", ["general", "target"])
+def test_mu_is_the_law_at_each_draw(draws, domain):
+    steps = np.array([0, 1, 10, 100, 160, 200])
+    made = forecast(draws, plan(), steps).mu.sel(plan="new", domain=domain)
+    study, refs = draws.study, draws.rows.refs
+    before = study.run("pt").schedule
+    spent, own = before.lr.sum(), forward_area(WSD.lr)
+    for chain, n in ((0, 0), (1, 17)):
+        at = draws.posterior.isel(chain=chain, draw=n)
+        memory = float(np.exp(at["log_memory"]))
+        by_domain = {"domain": domain}
+        by_pair = {"pair": f"{domain}|target"}
+        response = power_response(
+            0.25,
+            float(domain == "target"),
+            float(at["replay_gamma"].sel(by_pair)),
+            float(at["replay_eps"].sel(by_pair)),
+        )
+        direct = expected_loss(
+            level=float(at["start_level"].sel(level=f"pt|{domain}")),
+            base_ref=float(at["base_ref"].sel(by_domain)),
+            alpha=float(at["alpha_s1"].sel(by_domain)),
+            anneal_ref=float(at["anneal_ref"].sel(by_domain)),
+            log_area=np.log((spent + own[steps]) / refs.area),
+            log_area_start=np.log(spent / refs.area),
+            anneal=annealing_area(WSD.lr, 1 - 1 / memory, before.final_lr)[steps]
+            / (memory * refs.peak_lr),
+            shift=float(at["shift_ref"].sel(by_pair)) * response,
+            onset=float(at["onset"].sel(by_pair)),
+            beta=float(at["beta"].sel(by_pair)),
+            shift_area=own[steps] / refs.shift_area,
+        )
+        np.testing.assert_allclose(made.isel(chain=chain, draw=n), direct, rtol=1e-6)
+
+
+def test_forecast_of_a_run_from_scratch(draws):
+    made = forecast(draws, Plan("scratch", schedules.wsd(PEAK, 1000, 25, 200)), [1, 1000]).mu
+    at = draws.posterior.isel(chain=0, draw=3).sel(domain="general")
+    own = made.sel(plan="scratch", domain="general").isel(chain=0, draw=3)
+    # S1 of the study's own pre-training is the reference area: the base term is level_pt there.
+    area = schedules.wsd(PEAK, 1000, 25, 200).lr.sum()
+    assert area == pytest.approx(draws.rows.refs.area)
+    memory = float(np.exp(at["log_memory"]))
+    lr = schedules.wsd(PEAK, 1000, 25, 200).lr
+    drop = annealing_area(lr, 1 - 1 / memory)[-1] / (memory * draws.rows.refs.peak_lr)
+    expected = at["level_pt"] - at["anneal_pt_ref"] * drop
+    assert float(own[-1]) == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_the_dataset_has_the_draws_under_their_own_labels(draws):
+    made = forecast(draws, [plan("a"), plan("b", SHORT)], [0, 50, 120])
+    assert dict(made.dataset.sizes) == {"chain": 2, "draw": 40, "plan": 2, "domain": 2, "step": 3}
+    assert made.mu.dims == made.loss.dims == ("chain", "draw", "plan", "domain", "step")
+    assert list(made.dataset["plan"].values) == ["a", "b"]
+    assert list(made.dataset["domain"].values) == ["general", "target"]
+    assert made.study_name == "simulated"
+    assert [p.name for p in made.plans] == ["a", "b"]
+
+
+def test_steps_past_a_plans_own_end_are_nan(draws):
+    made = forecast(draws, [plan("long"), plan("short", SHORT)])
+    assert list(made.dataset["step"].values) == list(range(201))
+    for kind in ("mu", "loss"):
+        values = made.dataset[kind]
+        assert not values.sel(plan="long").isnull().any()
+        assert not values.sel(plan="short", step=slice(0, 120)).isnull().any()
+        assert values.sel(plan="short", step=slice(121, None)).isnull().all()
+        bands = made.interval(0.9, kind)
+        assert bands["median"].sel(plan="short", step=slice(121, None)).isnull().all()
+        assert not bands["median"].sel(plan="short", step=120).isnull().any()
+
+
+def test_a_run_from_scratch_has_no_loss_at_step_0(draws):
+    scratch = Plan("scratch", schedules.wsd(PEAK, 1000, 25, 200))
+    made = forecast(draws, [plan(), scratch], [0, 1])
+    assert made.mu.sel(plan="scratch", step=0).isnull().all()
+    assert not made.mu.sel(plan="scratch", step=1).isnull().any()
+    assert not made.mu.sel(plan="new", step=0).isnull().any()
+    assert forecast(draws, scratch).dataset["step"].values[0] == 1
+
+
+# bands
+
+
+@pytest.mark.parametrize("kind", ["mu", "loss"])
+def test_bands_of_higher_probability_contain_those_of_lower(draws, kind):
+    made = forecast(draws, [plan()], [1, 100, 200])
+    bands = [made.interval(prob, kind) for prob in (0.3, 0.5, 0.8, 0.95)]
+    for inner, outer in pairwise(bands):
+        assert (outer["lower"] <= inner["lower"]).all()
+        assert (inner["lower"] <= inner["median"]).all()
+        assert (inner["median"] <= inner["upper"]).all()
+        assert (inner["upper"] <= outer["upper"]).all()
+        assert (outer["upper"] - outer["lower"] > inner["upper"] - inner["lower"]).all()
+
+
+def test_bands_hold_their_share_of_the_draws(draws):
+    made = forecast(draws, plan(), [200])
+    band = made.interval(0.8)
+    inside = (made.loss >= band["lower"]) & (made.loss <= band["upper"])
+    np.testing.assert_allclose(inside.mean(("chain", "draw")), 0.8, atol=0.03)
+
+
+def test_loss_is_wider_than_mu_by_the_noise_and_the_effects(make_draws):
+    draws = make_draws('run_effects = ["level"]', draws=400)
+    narrow = draws.posterior.copy(deep=True)
+    for name in narrow.data_vars:  # all draws one: only noise and effects are left
+        narrow[name][:] = narrow[name].isel(chain=0, draw=0)
+    narrow["sigma"][:] = 0.03
+    narrow["tau_level"][:] = 0.04
+    made = forecast(replace(draws, posterior=narrow), plan(), [100, 200])
+    assert float(made.mu.std(("chain", "draw")).max()) < 1e-12
+    np.testing.assert_allclose(made.loss.std(("chain", "draw")), 0.05, rtol=0.12)
+    # The effect is the run's, the noise the step's: .04^2 of .05^2 is shared between steps.
+    both = made.loss.sel(plan="new", domain="general").to_numpy().reshape(-1, 2)
+    assert np.corrcoef(both.T)[0, 1] == pytest.approx(0.64, abs=0.08)
+
+
+def test_a_band_needs_a_probability_and_a_kind(draws):
+    made = forecast(draws, plan(), [200])
+    for prob in (0.0, 1.0, 90, float("nan")):
+        with pytest.raises(PlanError, match=r"between 0 and 1, such as 0\.9"):
+            made.interval(prob)
+    with pytest.raises(PlanError, match="kind = 'noise'"):
+        made.interval(0.9, "noise")
+
+
+# plans beside each other
+
+
+def test_a_plan_s_draws_do_not_depend_on_the_others(make_draws):
+    draws = make_draws('early = true\nar1 = true\nrun_effects = ["level", "shift"]')
+    a, b, c = plan("a"), plan("b", SHORT), plan("c", ratio=0.4)
+    alone = forecast(draws, a).dataset.sel(plan="a")
+    for others in ([a, b], [b, a], [c, b, a]):
+        xr.testing.assert_identical(forecast(draws, others).dataset.sel(plan="a"), alone)
+    assert not forecast(draws, a, seed=1).loss.equals(forecast(draws, a, seed=2).loss)
+    xr.testing.assert_identical(forecast(draws, a, seed=1).mu, forecast(draws, a, seed=2).mu)
+
+
+def test_plans_share_the_parameter_draws(draws):
+    made = forecast(draws, [plan("a"), plan("b", ratio=0.3)], [200]).mu.sel(domain="general")
+    one, two = (made.sel(plan=name).to_numpy().ravel() for name in "ab")
+    assert np.corrcoef(one, two)[0, 1] > 0.99
+
+
+# effects of the run
+
+
+def effects_of(draws: Draws, *plans: Plan) -> xr.DataArray:
+    """Realised minus expected loss without noise, at the last step."""
+    made = forecast(without_noise(draws), plans, [200])
+    return (made.loss - made.mu).isel(step=0)
+
+
+@pytest.fixture(scope="module")
+def pooled(make_draws) -> Draws:
+    return make_draws('run_effects = ["level"]')
+
+
+def test_a_fitted_run_has_its_own_effects(pooled, simulated_study):
+    run = simulated_study.run("r10_constant")
+    made = effects_of(pooled, Plan.from_run(run), Plan.from_run(run, name="again"))
+    for domain in ("general", "target"):
+        own = pooled.posterior["effect_level"].sel(curve=f"r10_constant|{domain}")
+        for name in ("r10_constant", "again"):
+            np.testing.assert_allclose(made.sel(plan=name, domain=domain), own, atol=1e-12)
+
+
+def test_a_new_run_has_new_effects(pooled):
+    made = effects_of(pooled, plan("a"), plan("b")).sel(domain="general")
+    scaled = made / pooled.posterior["tau_level"].sel(domain="general")
+    assert float(scaled.std()) == pytest.approx(1.0, abs=0.25)
+    one, two = (scaled.sel(plan=name).to_numpy().ravel() for name in "ab")
+    assert abs(np.corrcoef(one, two)[0, 1]) < 0.3
+    effects = pooled.posterior["effect_level"].sel(curve="r10_constant|general")
+    assert not np.allclose(made.sel(plan="a"), effects)
+
+
+def test_a_branch_carries_its_trunks_level_on(pooled):
+    made = effects_of(pooled, plan(ratio=0.1, branch_of="r10_constant", branch_step=100))
+    own = pooled.posterior["effect_level"].sel(curve="r10_constant|general")
+    np.testing.assert_allclose(made.sel(plan="new", domain="general"), own, atol=1e-12)
+
+
+# starts
+
+
+def test_a_plan_may_start_from_any_checkpoint_with_a_known_loss(draws):
+    made = forecast(without_noise(draws), plan(start="r10_wsd"), [0, 200])
+    measured = draws.study.checkpoint_loss("r10_wsd", "general")
+    at_start = made.mu.sel(plan="new", domain="general", step=0)
+    assert float(at_start.mean()) == pytest.approx(measured, abs=0.01)
+    assert float(at_start.std()) == pytest.approx(draws.card.level_sd, rel=0.3)
+    # one start in both: not drawn anew for the realised curve
+    xr.testing.assert_allclose(made.loss, made.mu)
+
+
+def test_a_start_without_a_measured_loss_is_an_error(draws):
+    study = draws.study
+    gone = study.curves[(study.curves["run"] != "r10_wsd") | (study.curves["step"] < 200)]
+    cut = replace(draws, study=with_losses(study, gone))
+    with pytest.raises(PlanError, match=r"start checkpoint 'r10_wsd' on 'general' was never meas"):
+        forecast(cut, plan(start="r10_wsd"), [200])
+
+
+def test_an_unknown_start_is_an_error_that_lists_the_runs(draws):
+    with pytest.raises(PlanError, match=r"plan 'new': unknown start checkpoint 'base'; .*pt, r10"):
+        forecast(draws, plan(start="base"))
+
+
+def test_an_unknown_domain_is_an_error_that_lists_the_targets(draws):
+    with pytest.raises(PlanError, match=r"plan 'new': no fitted run trains on domain 'code'.*targ"):
+        forecast(draws, plan(domain="code"))
+
+
+def test_from_scratch_needs_fitted_pretraining(make_draws, simulated_study):
+    study = simulated_study
+    curves = study.curves[study.curves["run"] != "pt"]
+    draws = make_draws(draws=2, study=with_losses(study, curves))
+    stripped = replace(draws, posterior=draws.posterior.drop_vars("level_pt"))
+    with pytest.raises(PlanError, match="plan 'scratch' starts from scratch, but card 'test' fits"):
+        forecast(stripped, Plan("scratch", WSD))
+
+
+# arguments
+
+
+@pytest.mark.parametrize("steps", [[0.5], [], [10.0, 10.5], [np.nan]])
+def test_steps_must_be_whole_numbers(draws, steps):
+    with pytest.raises(PlanError, match="steps must be whole numbers, at least one"):
+        forecast(draws, plan(), steps)
+
+
+@pytest.mark.parametrize("bad", [-1, 201])
+def test_steps_must_lie_in_the_plan(draws, bad):
+    with pytest.raises(PlanError, match=rf"step {bad} is outside the plans' 0\.\.200"):
+        forecast(draws, plan(), [100, bad])
+
+
+def test_steps_come_sorted_once_each(draws):
+    made = forecast(draws, plan(), [200, 10, 10, 50.0])
+    assert list(made.dataset["step"].values) == [10, 50, 200]
+
+
+def test_no_plan_and_two_of_one_name_are_errors(draws):
+    with pytest.raises(PlanError, match="no plan to forecast"):
+        forecast(draws, [])
+    with pytest.raises(PlanError, match="two plans are called 'a'; give each a name of its own"):
+        forecast(draws, [plan("a"), plan("b"), plan("a", SHORT)])
+
+
+def test_percent_for_replay_is_an_error_with_the_ratio():
+    with pytest.raises(PlanError, match=r"plan 'new': replay_ratio = 25 is outside.*25% is 0\.25"):
+        plan(ratio=25)
+    ratio = np.full(200, 0.2)
+    ratio[7] = np.nan
+    with pytest.raises(PlanError, match="replay_ratio = nan at step 8 is outside"):
+        plan(ratio=ratio)
+    with pytest.raises(PlanError, match=r"replay_ratio has shape \(3,\).*\(200,\)"):
+        plan(ratio=np.zeros(3))
+
+
+def test_a_schedule_must_be_one():
+    with pytest.raises(PlanError, match="schedule is a ndarray; make one with"):
+        plan(schedule=WSD.lr)
+
+
+def test_replay_by_step_is_its_mean_weighted_by_lr(draws):
+    switched = plan("switched", ratio=np.r_[np.zeros(100), np.full(100, 0.5)])
+    mean = float((switched.replay_ratio * WSD.lr).sum() / WSD.lr.sum())
+    made = forecast(draws, [switched, plan("even", ratio=mean)], [200]).mu
+    np.testing.assert_allclose(made.sel(plan="switched"), made.sel(plan="even"), rtol=1e-12)
+
+
+# memory
+
+
+def test_a_forecast_too_large_keeps_fewer_draws_and_says_so(draws, monkeypatch):
+    whole = forecast(draws, plan(), [100, 200])
+    assert not whole.warnings
+    cells = 2 * 2
+    module = sys.modules["bayescpt.forecast.forecast"]
+    monkeypatch.setattr(module, "MEMORY_LIMIT", 16.0 * cells * draws.size / 3)
+    made = forecast(draws, plan(), [100, 200])
+    assert made.warnings == [
+        "every 3th draw is used (28 of 80), to keep the forecast in memory; ask for fewer steps "
+        "to use all"
+    ]
+    xr.testing.assert_identical(made.mu, whole.mu.isel(draw=slice(None, None, 3)))
+
+
+# ranges
+
+
+def test_a_plan_inside_what_was_fitted_has_no_warning(draws, simulated_study):
+    plans = [plan(), *(Plan.from_run(simulated_study.run(n)) for n in simulated_study.cpt_runs)]
+    assert forecast(draws, plans, [200]).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "ratio", "text"),
+    [
+        (schedules.constant(4e-3, 200), 0.2, r"peak LR 0\.004 is above the fitted 0\.002"),
+        (schedules.constant(1e-3, 200), 0.2, r"peak LR 0\.001 is below the fitted 0\.002"),
+        (WSD, 0.6, r"replay ratio 0\.6 is above the fitted 0\.5"),
+        (WSD, 0.0, r"replay ratio 0 is below the fitted 0\.1"),
+        (schedules.constant(PEAK, 201), 0.2, "201 steps are more than the fitted 200"),
+        (
+            schedules.from_array(np.r_[np.full(180, PEAK), np.zeros(20)]),
+            0.2,
+            "the last 20 steps have LR 0",
+        ),
+    ],
+)
+def test_a_plan_outside_what_was_fitted_is_warned_of(draws, schedule, ratio, text):
+    (warning,) = forecast(draws, plan(schedule=schedule, ratio=ratio), [180]).warnings
+    assert warning.startswith("plan 'new': ")
+    assert warning.endswith("; the forecast extrapolates")
+    assert re.search(text, warning)
+
+
+# leaks
+
+
+def test_losses_of_a_dropped_run_reach_nothing(draws, simulated_study):
+    held = "r50_wsd"
+    table = simulated_study.curves.copy()
+    hit = table["run"] == held
+    table.loc[hit, "loss"] = np.random.default_rng(9).uniform(1.0, 9.0, hit.sum())
+    kept = simulated_study.drop([held])
+    scrambled = with_losses(simulated_study, table).drop([held])
+    assert scrambled.digest == kept.digest
+    one, two = make_rows(kept, draws.card), make_rows(scrambled, draws.card)
+    assert held not in one.labels.run
+    assert one.labels == two.labels
+    assert one.refs == two.refs
+    np.testing.assert_array_equal(one.loss, two.loss)
+    np.testing.assert_array_equal(one.anneal_mix, two.anneal_mix)
+    for part in ("segment", "row", "start"):
+        for name, values in getattr(one, part).items():
+            np.testing.assert_array_equal(values, getattr(two, part)[name], err_msg=name)
+
+
+def test_scrambled_losses_of_a_fitted_run_do_reach_the_rows(draws, simulated_study):
+    table = simulated_study.curves.copy()
+    table.loc[table["run"] == "r50_wsd", "loss"] += 1.0
+    rows = make_rows(with_losses(simulated_study, table), draws.card)
+    assert not np.array_equal(rows.loss, draws.rows.loss)

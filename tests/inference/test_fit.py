@@ -1,0 +1,218 @@
+"""A real fit: what it holds, its file, and what it says when it failed."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import xarray as xr
+
+import bayescpt as bc
+from bayescpt.data import load_example
+from bayescpt.errors import ConvergenceError, FitError
+from bayescpt.evaluate import simulate_study
+from bayescpt.inference import compile as compiled
+from bayescpt.inference import default_card, load_fit
+from bayescpt.laws import paper
+
+
+@pytest.fixture(scope="module")
+def saved(small_fit, tmp_path_factory) -> Path:
+    return small_fit.save(tmp_path_factory.mktemp("fit") / "small.nc")
+
+
+@pytest.fixture
+def plans(study) -> list[bc.Plan]:
+    wsd = bc.schedules.wsd(1e-4, 4000, 100, 800)
+    return [
+        bc.Plan("new", wsd, 0.1, start="pt"),
+        bc.Plan.from_run(study.run("r25_cosine")),
+    ]
+
+
+def edit(path: Path, change) -> None:
+    """Change the text inside a fit file."""
+    with h5py.File(path, "r+") as file:
+        text = json.loads(file.attrs["bayescpt"])
+        change(text)
+        file.attrs["bayescpt"] = json.dumps(text)
+
+
+# what a fit holds
+
+
+def test_every_parameter_is_sampled_under_the_study_s_own_labels(small_fit):
+    posterior = small_fit.posterior
+    for parameter in small_fit.card.parameters():
+        assert posterior[parameter.name].dims == ("chain", "draw", *parameter.dims)
+        assert posterior[parameter.name].attrs["units"] == parameter.unit
+    assert posterior.sizes["chain"] == 2
+    assert posterior.sizes["draw"] == 150
+    assert list(posterior["domain"].values) == ["general", "target"]
+    assert list(posterior["pair"].values) == ["general|target", "target|target"]
+    # the padding of unused start checkpoints is gone
+    assert list(posterior["level"].values) == ["pt|general", "pt|target"]
+
+
+def test_papers_symbols_are_those_of_the_reference_quantities(small_fit):
+    posterior = small_fit.posterior
+    sampled = {name: v for name, v in posterior.data_vars.items() if v.attrs["sampled"]}
+    symbols = paper.from_reference(sampled, small_fit.rows.refs)
+    assert set(symbols) == {"L0", "A", "C1", "C2", "lambda", "B", "E"}
+    for name, value in symbols.items():
+        got = posterior[name]
+        known = ~np.isnan(got)  # L0 and C1 only where pre-training rows were fitted
+        assert known.any()
+        xr.testing.assert_allclose(got, value.transpose(*got.dims).where(known), rtol=1e-12)
+        assert got.attrs["sampled"] == 0
+        assert got.attrs["units"] == paper.UNITS[name]
+
+
+def test_summary_puts_the_papers_symbols_first_and_orders_its_interval(small_fit):
+    table = small_fit.summary(prob=0.8)
+    assert table.index[0].startswith("L0")
+    assert {"B[general|target]", "E[target|target]", "beta[target|target]", "lambda"} <= set(
+        table.index
+    )
+    assert (table["lower"] < table["median"]).all()
+    assert (table["median"] < table["upper"]).all()
+    draws = small_fit.posterior["B"].sel(pair="general|target")
+    assert table.loc["B[general|target]", "upper"] == pytest.approx(float(draws.quantile(0.9)))
+    assert table.attrs["prob"] == 0.8
+
+
+# failed checks
+
+
+def test_failed_checks_show_in_every_output(small_fit, plans):
+    failed = [check.name for check in small_fit.checks() if check.status == "fail"]
+    assert "bulk ESS" in failed  # 300 draws are not 400
+    assert small_fit.failed
+    assert "FAILED" in repr(small_fit)
+    assert small_fit.summary().attrs["failed_checks"] == failed
+    with pytest.raises(ConvergenceError, match=r"failed .*bulk ESS.*allow_failed"):
+        small_fit.forecast(plans)
+    made = small_fit.forecast(plans, [4000], allow_failed=True)
+    assert made.failed_checks == failed
+    table = bc.goal_probability(made, {"general": 3.0})
+    assert f"the fit failed its check: {failed[0]}" in table.attrs["warnings"]
+
+
+# the same again
+
+
+def test_same_seed_gives_the_same_draws_on_any_number_of_cores(study, settings):
+    short = {**settings, "draws": 20, "tune": 60}
+    one, two = (bc.fit(study, "cpt_replay", cores=n, **short) for n in (1, 2))
+    xr.testing.assert_equal(one.posterior, two.posterior)
+    other = bc.fit(study, "cpt_replay", cores=2, **{**short, "seed": 4})
+    assert not np.allclose(other.posterior["sigma"], one.posterior["sigma"])
+
+
+def test_another_study_of_the_card_is_not_compiled_again(small_fit, settings):
+    before = dict(compiled._COMPILED)
+    other = simulate_study(
+        seed=2, cpt_steps=3000, replays=(0.0, 0.2, 0.4), cpt_schedules=("wsd",), eval_every=200
+    ).study
+    assert len(other.cpt_runs) != len(small_fit.study.cpt_runs)
+    made = bc.fit(other, "cpt_replay", **{**settings, "draws": 50, "tune": 200})
+    assert compiled._COMPILED == before
+    assert made.rows.loss.size != small_fit.rows.loss.size
+    # and it saw the other study: its start level is the other checkpoint's
+    expected = made.rows.start["loss"]
+    np.testing.assert_allclose(made.posterior["start_level"].mean(("chain", "draw")), expected,
+                               atol=0.03)  # fmt: skip
+
+
+def test_another_card_has_a_structure_of_its_own(small_fit):
+    rows, card = small_fit.rows, small_fit.card
+    key = compiled.structure(rows, card)
+    assert compiled.structure(rows, replace(card, early=False)) != key
+    assert compiled.structure(rows, replace(card, name="other name")) == key
+
+
+# arguments
+
+
+@pytest.mark.parametrize("name", ["draws", "tune", "chains"])
+def test_a_count_below_one_is_an_error(study, name):
+    with pytest.raises(FitError, match=f"{name} = 0: must be at least 1"):
+        bc.fit(study, progress=False, **{name: 0})
+
+
+def test_default_card_is_chosen_by_the_runs(study):
+    assert default_card(study) == "cpt_replay"
+    assert default_card(study.select(["r0_wsd"])) == "cpt"
+    assert default_card(load_example("mpl_25m")) == "annealing"
+
+
+# the file
+
+
+def test_a_saved_fit_comes_back_the_same(small_fit, saved, plans):
+    back = load_fit(saved)
+    xr.testing.assert_identical(back.posterior, small_fit.posterior)
+    xr.testing.assert_identical(back.sample_stats, small_fit.sample_stats)
+    assert back.study.digest == small_fit.study.digest
+    assert back.card == small_fit.card
+    assert back.seed == small_fit.seed
+    assert back.checks() == small_fit.checks()
+    steps = [0, 10, 4000, 5000]
+    xr.testing.assert_identical(
+        back.forecast(plans, steps, seed=5, allow_failed=True).dataset,
+        small_fit.forecast(plans, steps, seed=5, allow_failed=True).dataset,
+    )
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(small_fit, tmp_path, monkeypatch):
+    target = tmp_path / "fit.nc"
+    target.write_bytes(b"the old fit")
+
+    def fill_the_disk(self, draft, **_):
+        Path(draft).write_bytes(b"half a")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(xr.DataTree, "to_netcdf", fill_the_disk)
+    with pytest.raises(FitError, match=r"cannot write the fit to .*fit\.nc: No space"):
+        small_fit.save(target)
+    assert target.read_bytes() == b"the old fit"
+    assert [path.name for path in tmp_path.iterdir()] == ["fit.nc"]
+
+
+def test_save_makes_folders_and_leaves_only_the_file(small_fit, tmp_path):
+    path = small_fit.save(tmp_path / "a" / "b" / "fit.nc")
+    assert [found.name for found in path.parent.iterdir()] == ["fit.nc"]
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(FitError, match=r"no fit at .*none\.nc; `bayescpt fit STUDY --out"):
+        load_fit(tmp_path / "none.nc")
+
+
+def test_a_file_of_something_else(tmp_path):
+    text = tmp_path / "notes.nc"
+    text.write_text("not netCDF")
+    with pytest.raises(FitError, match=r"notes\.nc is no fit of bayescpt"):
+        load_fit(text)
+    other = tmp_path / "other.nc"
+    xr.Dataset({"a": ("x", [1.0])}).to_netcdf(other, engine="h5netcdf")
+    with pytest.raises(FitError, match=r"other\.nc is no fit of bayescpt"):
+        load_fit(other)
+
+
+def test_a_file_of_another_format(saved, tmp_path):
+    path = tmp_path / "old.nc"
+    path.write_bytes(saved.read_bytes())
+    edit(path, lambda text: text.update(format=99, bayescpt="9.9"))
+    with pytest.raises(FitError, match=r"old\.nc has format 99, written by bayescpt 9\.9; .* 1$"):
+        load_fit(path)
+
+
+def test_a_file_whose_study_was_changed(saved, tmp_path):
+    path = tmp_path / "changed.nc"
+    path.write_bytes(saved.read_bytes())
+    edit(path, lambda text: text.update(study_digest="0" * 64))
+    with pytest.raises(FitError, match=r"changed\.nc: the study inside was changed after the fit"):
+        load_fit(path)

@@ -1,0 +1,52 @@
+"""Parameters of simulated studies come back (minutes a study; `pytest -m slow`)."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayescpt as bc
+from bayescpt.evaluate import simulate_study
+
+SEEDS = (1, 2, 3, 4, 5)
+
+
+def intervals(made: bc.Fit, truth, seed: int) -> pd.DataFrame:
+    """95% interval and truth of every sampled parameter."""
+    rows = []
+    for parameter in made.card.parameters():
+        draws = made.posterior[parameter.name]
+        true = truth[parameter.name]
+        for dim in parameter.dims:  # the two may have their labels in another order
+            true = true.sel({dim: draws[dim].to_numpy()})
+        low, high = draws.quantile([0.025, 0.975], dim=("chain", "draw")).to_numpy()
+        for k, value in enumerate(np.atleast_1d(true.to_numpy())):
+            rows.append(
+                (
+                    seed,
+                    f"{parameter.name} {k}",
+                    np.atleast_1d(low)[k],
+                    value,
+                    np.atleast_1d(high)[k],
+                )
+            )
+    return pd.DataFrame(rows, columns=["seed", "parameter", "low", "truth", "high"])
+
+
+@pytest.mark.slow
+def test_published_coefficients_are_recovered():
+    """Twelve runs, four replay ratios, three schedules, from the published fit of the paper."""
+    tables, bad = [], {}
+    for seed in SEEDS:
+        simulated = simulate_study(seed=seed)
+        study = simulated.study
+        assert len(study.cpt_runs) == 12
+        assert len({study.run(name).replay_ratio for name in study.cpt_runs}) == 4
+        made = bc.fit(study, simulated.card, seed=seed, progress=False)
+        found = {check.name: check for check in made.checks()}
+        if found["divergences"].value > 0 or not found["R-hat"].value < 1.01:
+            bad[seed] = (found["divergences"].value, found["R-hat"].value, found["R-hat"].advice)
+        tables.append(intervals(made, simulated.truth, seed))
+    table = pd.concat(tables)
+    covered = (table["low"] <= table["truth"]) & (table["truth"] <= table["high"])
+    assert not bad, bad
+    assert covered.mean() >= 0.9, table[~covered].to_string()
