@@ -103,11 +103,12 @@ def _forward(
             k1 = (l1 * f1 - h1) / be
         r = 1.0 / h1
         q1 = f1 / (1.0 + o)
+        # A target at replay 1 has an onset below the rounding of 1; log is faster elsewhere.
+        tiny = o < 1e-3
         for i in range(first, last):
             area = shift_area[i]
             t = 1.0 + o * area
-            # Not log(t): a target at replay 1 has an onset far below rounding of 1.
-            ls = np.log1p(o * area)
+            ls = np.log1p(o * area) if tiny else np.log(t)
             x = be * ls
             f = np.exp(-x)
             if x < SERIES_BELOW:

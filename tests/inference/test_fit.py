@@ -60,20 +60,24 @@ def test_papers_symbols_are_those_of_the_reference_quantities(small_fit):
     posterior = small_fit.posterior
     sampled = {name: v for name, v in posterior.data_vars.items() if v.attrs["sampled"]}
     symbols = paper.from_reference(sampled, small_fit.rows.refs)
-    assert set(symbols) == {"L0", "A", "C1", "C2", "lambda", "B", "E"}
+    # Its kernel has no lambda, and without pre-training rows nothing tells C1.
+    assert set(symbols) == {"A", "C2", "B", "E"}
     for name, value in symbols.items():
         got = posterior[name]
-        known = ~np.isnan(got)  # L0 and C1 only where pre-training rows were fitted
-        assert known.any()
-        xr.testing.assert_allclose(got, value.transpose(*got.dims).where(known), rtol=1e-12)
+        xr.testing.assert_allclose(got, value.transpose(*got.dims), rtol=1e-12)
         assert got.attrs["sampled"] == 0
         assert got.attrs["units"] == paper.UNITS[name]
+    # L0 then is the start level less the base term that training so far has left.
+    start = small_fit.rows.start["log_area"][0]
+    left = posterior["base_ref"] * np.exp(-posterior["alpha_s1"] * start)
+    level = posterior["start_level"].to_numpy()[..., :2]
+    np.testing.assert_allclose((posterior["L0"] + left).to_numpy(), level, rtol=1e-12)
 
 
 def test_summary_puts_the_papers_symbols_first_and_orders_its_interval(small_fit):
     table = small_fit.summary(prob=0.8)
     assert table.index[0].startswith("L0")
-    assert {"B[general|target]", "E[target|target]", "beta[target|target]", "lambda"} <= set(
+    assert {"B[general|target]", "E[target|target]", "beta[target|target]", "C2[general]"} <= set(
         table.index
     )
     assert (table["lower"] < table["median"]).all()

@@ -15,7 +15,7 @@ from bayescpt.model.rows import make_rows
 
 QUIET = {"compile_kwargs": {"mode": "FAST_COMPILE"}}
 
-MADE = ("everything", "paper", "exponential", "paper_exponential", "variants")
+MADE = ("everything", "exponential", "paper_exponential", "variants")
 
 
 def card_of(name, card):
