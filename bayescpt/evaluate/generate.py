@@ -96,10 +96,10 @@ def draw_curves(
         for name in table["run"].unique()
         if design.run(name).phase == "cpt" or "level_pt" in values
     ]
-    steps = np.unique(table.loc[table["step"] > 0, "step"])
+    known = ((table["step"] > 0) & table["run"].isin(names)).to_numpy()
+    steps = np.unique(table.loc[known, "step"])
     plans = [Plan.from_run(design.run(name)) for name in names]
     made = forecast(Draws(values, card, design, rows), plans, steps, seed).dataset
-    known = ((table["step"] > 0) & table["run"].isin(names)).to_numpy()
     at = (
         pd.Index(names).get_indexer(pd.Index(table.loc[known, "run"])),
         pd.Index(rows.labels.domain).get_indexer(pd.Index(table.loc[known, "domain"])),
