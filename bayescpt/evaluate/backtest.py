@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bayescpt.errors import PlanError, StudyError
+from bayescpt.evaluate.execute import run_tasks
 from bayescpt.evaluate.phases import schedule_phase
 from bayescpt.evaluate.predict import Method, bayes_forecast
 from bayescpt.evaluate.score import predictive_columns, score_table
@@ -139,11 +140,7 @@ def backtest(
         )
         for split in splits
     ]
-    if executor is None:
-        results = (refit(*task) for task in tasks)
-    else:
-        futures = [executor.submit(refit, *task) for task in tasks]
-        results = (future.result() for future in futures)
+    results = run_tasks(refit, tasks, executor)
     tables, fits = [], []
     for split, (table, report) in zip(splits, results, strict=True):
         tables.append(table)

@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescpt.errors import FitError, StudyError
+from bayescpt.evaluate.execute import run_tasks
 from bayescpt.evaluate.generate import draw_curves, draw_parameters, with_losses
 from bayescpt.evaluate.score import thin
 from bayescpt.evaluate.simulate import simulate_study
@@ -196,11 +197,7 @@ def calibrate(
     _check_starts(study)
     setup = _prepare(study, read, run)
     tasks = [(setup, n, seed, n_ranks, fit, fit_options) for n in range(n_simulations)]
-    if executor is None:
-        results = (simulation(*task) for task in tasks)
-    else:
-        futures = [executor.submit(simulation, *task) for task in tasks]
-        results = (future.result() for future in futures)
+    results = run_tasks(simulation, tasks, executor)
     ranks, fits = [], []
     for n, (ranked, report) in enumerate(results):
         ranks.append(ranked)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bayescpt.data import Run, Schedule
 from bayescpt.errors import PlanError
-from bayescpt.laws.features import Path, area_before, rates_before
+from bayescpt.laws.features import Path, placed_start
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -169,7 +169,6 @@ def plan_path(plan: Plan, study: Study, warmup: str = "true") -> Path:
                 f"plan {plan.name!r}: no fitted run trains on domain {target!r}; targets are "
                 f"{', '.join(study.targets) or 'none'}"
             )
-    schedule = None if plan.start is None else study.run(plan.start).schedule
     return Path(
         name=plan.name,
         phase="pt" if plan.start is None else "cpt",
@@ -177,10 +176,7 @@ def plan_path(plan: Plan, study: Study, warmup: str = "true") -> Path:
         replay=np.broadcast_to(
             np.asarray(plan.replay_ratio, dtype=float), (plan.schedule.n_steps,)
         ),
-        start=plan.start,
-        start_area=area_before(study, plan.start, warmup),
-        before=rates_before(study, plan.start),
-        start_lr=None if schedule is None else schedule.final_lr,
+        **placed_start(study, plan.start, warmup),
         target=target,
         branch_of=plan.branch_of,
         branch_step=plan.branch_step,

@@ -84,7 +84,7 @@ def _room(count: int, step: int) -> int:
     return room
 
 
-def compiled_sampler(rows: Rows, card: Card) -> tuple[Any, bool]:
+def compiled_sampler(rows: Rows, card: Card) -> Any:
     """Sampler of a model with a study's data, compiled only if its structure is new here.
 
     Parameters
@@ -96,19 +96,16 @@ def compiled_sampler(rows: Rows, card: Card) -> tuple[Any, bool]:
 
     Returns
     -------
-    sampler : nutpie CompiledPyMCModel
+    nutpie CompiledPyMCModel
         With the study's data.
-    fresh : bool
-        Whether it had to be compiled.
     """
     key = structure(rows, card)
-    fresh = key not in _COMPILED
-    if fresh:
+    if key not in _COMPILED:
         _COMPILED[key] = _compile(rows, card)
     sampler = _COMPILED[key]
     used = {variable.name for variable in sampler.shared_var_keys}
     data = {name: value for name, value in _data(rows, card).items() if name in used}
-    return sampler.with_data(**data), fresh
+    return sampler.with_data(**data)
 
 
 def is_compiled(rows: Rows, card: Card) -> bool:

@@ -15,6 +15,8 @@ from bayescpt.errors import FitError
 from bayescpt.inference.compile import compiled_sampler, is_compiled, pad
 from bayescpt.inference.fit import Fit
 from bayescpt.laws import paper
+from bayescpt.laws.annealing import kernel_weights
+from bayescpt.laws.curve import expected_loss
 from bayescpt.model.card import Card, load_card
 from bayescpt.model.rows import Rows, make_rows
 
@@ -106,7 +108,7 @@ def fit(
         _say(
             progress, "compiling the sampler (once for a card; half a minute, longer at first) ..."
         )
-    sampler, _ = compiled_sampler(padded, read)
+    sampler = compiled_sampler(padded, read)
     cores = min(chains, cores or os.cpu_count() or 1)
     _say(progress, f"sampling {chains} chains of {tune} + {draws} draws on {cores} cores ...")
     trace = _sample(sampler, seed, draws, tune, chains, cores, target_accept)
@@ -190,17 +192,17 @@ def add_symbols(posterior: xr.Dataset, rows: Rows, card: Card) -> xr.Dataset:
     other = (paper.to_reference if raw else paper.from_reference)(values, rows.refs)
     if raw:
         other["lambda"] = 1.0 - np.exp(-values["log_memory"])
-        if card.has_shift:
-            other["start_level"] = _tied_level(values | other, rows)
+    if raw and card.has_shift:
+        other["start_level"] = _tied_level(values | other, rows)
     elif card.has_shift:
         offset = values["start_offset"]
         other["start_level"] = offset.copy(
             data=rows.start["loss"] + rows.start["sd"] * offset.to_numpy()
         )
-    if not raw and card.has_shift and "level_pt" in values:
-        other |= _known_only(other, rows)
-    elif not raw and card.has_shift:
-        other["L0"] = _asymptote(values | other, rows)
+        if "level_pt" in values:
+            other |= _known_only(other, rows)
+        else:
+            other["L0"] = _asymptote(values | other, rows)
     units = {p.name: p.unit for p in card.parameters()} | paper.UNITS
     out = posterior.copy()
     for name in out.data_vars:
@@ -232,11 +234,7 @@ def _asymptote(values: dict[str, Any], rows: Rows) -> xr.DataArray:
 
 def _tied_level(values: dict[str, Any], rows: Rows) -> xr.DataArray:
     """Start levels of the paper's form, which are functions of its symbols."""
-    from bayescpt.data.areas import memory_weights
-    from bayescpt.laws.annealing import memory_grid
-    from bayescpt.laws.curve import expected_loss
-
-    weights = memory_weights(np.exp(values["log_memory"].to_numpy()), memory_grid())
+    weights = kernel_weights("momentum", {"log_memory": values["log_memory"].to_numpy()})
     parts = []
     for c in range(len(rows.labels.checkpoint)):
         anneal = xr.DataArray(weights @ rows.start["anneal"][c], dims=("chain", "draw"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,12 +164,10 @@ def area_before(study: Study, start: str | None, warmup: str = "true") -> float:
     StudyError
         If an ancestor has no schedule.
     """
-    if start is None:
-        return 0.0
-    return sum(float(lr.sum()) for lr in rates_before(study, start, warmup))
+    return float(placed_start(study, start, warmup)["start_area"])
 
 
-def rates_before(study: Study, start: str | None, warmup: str = "true") -> tuple[Array, ...]:
+def rates_before(study: Study, start: str | None) -> tuple[Array, ...]:
     """Learning rates spent up to the end of a run, its ancestors first.
 
     Parameters
@@ -178,25 +176,49 @@ def rates_before(study: Study, start: str | None, warmup: str = "true") -> tuple
         Holds the run and its ancestors.
     start : str or None
         Name of the run; None means from scratch.
-    warmup : str
-        Convention, see `References`.
 
     Returns
     -------
     tuple of ndarray
     """
     names = () if start is None else study.lineage(start)
-    return tuple(_lr(study, name, warmup) for name in names)
+    return tuple(_lr(study, name) for name in names)
 
 
-def _lr(study: Study, name: str, warmup: str) -> Array:
+def placed_start(study: Study, start: str | None, warmup: str = "true") -> dict[str, Any]:
+    """Fields of a `Path` that its start checkpoint decides.
+
+    Parameters
+    ----------
+    study : Study
+        Holds the start and its ancestors.
+    start : str or None
+        Run whose end checkpoint it is; None means from scratch.
+    warmup : str
+        Convention for the area, see `References`.
+
+    Returns
+    -------
+    dict
+        start, start_area, before, start_lr.
+    """
+    before = rates_before(study, start)
+    return {
+        "start": start,
+        "start_area": sum(float(_counted(lr, warmup).sum()) for lr in before),
+        "before": before,
+        "start_lr": float(before[-1][-1]) if before else None,
+    }
+
+
+def _lr(study: Study, name: str) -> Array:
     schedule = study.run(name).schedule
     if schedule is None:
         raise StudyError(
             f"run {name!r} has no learning rates: its forward area is needed to place the runs "
             "that start from it. Give its schedule (a schedule without a curve is enough)"
         )
-    return _counted(schedule.lr, warmup)
+    return schedule.lr
 
 
 def _counted(lr: Array, warmup: str) -> Array:
@@ -220,17 +242,14 @@ def run_path(study: Study, name: str, warmup: str = "true") -> Path:
     Path
     """
     run = study.run(name)
-    lr = _lr(study, name, "true")
+    lr = _lr(study, name)
     ratio = 1.0 if run.phase == "pt" else run.replay_ratio
     return Path(
         name=name,
         phase=run.phase,
         lr=lr,
         replay=np.broadcast_to(np.asarray(ratio, dtype=float), lr.shape),
-        start=run.parent,
-        start_area=area_before(study, run.parent, warmup),
-        before=rates_before(study, run.parent),
-        start_lr=None if run.parent is None else float(_lr(study, run.parent, "true")[-1]),
+        **placed_start(study, run.parent, warmup),
         target=run.domain,
         branch_of=run.branch_of,
         branch_step=study.trunk_step(name),
@@ -262,14 +281,13 @@ def references(
     refs : References
         Two areas and an LR.
     """
-    cpt = [run_path(study, name) for name in study.cpt_runs]
+    cpt = [run_path(study, name, warmup) for name in study.cpt_runs]
     fitted = cpt or [run_path(study, name) for name in study.pt_runs if study.has_curve(name)]
     if not fitted:
         raise StudyError(f"study {study.name!r} has no curve to fit: every run is without losses")
     own = [float(_counted(path.lr, warmup).sum()) for path in fitted]
-    before = [area_before(study, path.start, warmup) for path in cpt]
     return References(
-        area=max(before) if cpt else max(own),
+        area=max(path.start_area for path in cpt) if cpt else max(own),
         shift_area=float(np.median(own)) if cpt else 1.0,
         peak_lr=max(float(path.lr.max()) for path in fitted),
         warmup=warmup,
