@@ -22,7 +22,7 @@ from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_defa
 
 # Arguments by segment that carry gradients; the weights follow them.
 N_SEGMENT = 7
-N_PARTIALS = 7
+N_PARTIALS = 8
 # Those, the weights, the anchor's area and the exponents.
 _DIFFERENTIABLE = (*range(N_SEGMENT + 1), 9, 10, 12)
 SERIES_BELOW = 1e-3
@@ -30,6 +30,43 @@ SERIES_BELOW = 1e-3
 FAST = {"reassoc", "contract"}
 # PyTensor keeps compiled kernels on disk by this number alone: it must change with their source.
 VERSION = zlib.crc32(Path(__file__).read_bytes())
+
+
+@numba.njit(error_model="numpy", fastmath=FAST)
+def _combine(weights: Any, columns: Any) -> Any:
+    """Weighted sum of columns (column, obs); rows inside, so that it vectorises."""
+    out = np.zeros(columns.shape[1])
+    for k in range(weights.shape[0]):
+        w = weights[k]
+        for i in range(out.shape[0]):
+            out[i] += w * columns[k, i]
+    return out
+
+
+@numba.njit(error_model="numpy", fastmath=FAST)
+def _project(rows: Any, columns: Any) -> Any:
+    """Inner products with columns (column, obs): the transpose of `_combine`."""
+    out = np.empty(columns.shape[0])
+    for k in range(columns.shape[0]):
+        total = 0.0
+        for i in range(rows.shape[0]):
+            total += rows[i] * columns[k, i]
+        out[k] = total
+    return out
+
+
+@numba.njit(error_model="numpy", fastmath=FAST)
+def _growth(log_s: Any, beta: Any) -> Any:
+    """Growth (1 - exp(-beta log_s)) / beta, its derivatives by beta and by log_s."""
+    x = beta * log_s
+    f = np.exp(-x)
+    if x < SERIES_BELOW:
+        h = log_s * (1.0 - x / 2.0 * (1.0 - x / 3.0 * (1.0 - x / 4.0)))
+        k = -log_s * log_s * (0.5 - x * (1.0 / 3.0 - x * (0.125 - x / 30.0)))
+    else:
+        h = (1.0 - f) / beta
+        k = (log_s * f - h) / beta
+    return h, k, f
 
 
 def _forward(
@@ -50,21 +87,9 @@ def _forward(
     segment: Any,
 ) -> Any:
     n = segment.shape[0]
-    shift_area = np.zeros(n)
-    for k in range(shift_exponents.shape[0]):
-        w = shift_exponents[k]
-        for i in range(n):
-            shift_area[i] += w * shift_areas[k, i]
-    log_area = np.zeros(n)
-    for k in range(exponents.shape[0]):
-        w = exponents[k]
-        for i in range(n):
-            log_area[i] += w * log_areas[k, i]
-    anneal = np.zeros(n)
-    for k in range(weights.shape[0]):
-        w = weights[k]
-        for i in range(n):
-            anneal[i] += w * basis[k, i]
+    shift_area = _combine(shift_exponents, shift_areas)
+    log_area = _combine(exponents, log_areas)
+    anneal = _combine(weights, basis)
     mean = np.empty(n)
     partials = np.empty((N_PARTIALS, n))
     first = 0
@@ -82,6 +107,7 @@ def _forward(
             partials[0, i] = e - e0
             partials[1, i] = b * (la0 * e0 - la * e)
             partials[5, i] = -b * al * e
+            partials[7, i] = anneal[i]
             mean[i] = a + b * (e - e0) - c * anneal[i]
         d = shift[s]
         if shift_area[last - 1] == 0.0:  # pre-training
@@ -92,15 +118,7 @@ def _forward(
             continue
         o, be = onset[s], beta[s]
         l1 = np.log1p(o)
-        x1 = be * l1
-        if x1 < SERIES_BELOW:
-            h1 = l1 * (1.0 - x1 / 2.0 * (1.0 - x1 / 3.0 * (1.0 - x1 / 4.0)))
-            k1 = -l1 * l1 * (0.5 - x1 * (1.0 / 3.0 - x1 * (0.125 - x1 / 30.0)))
-            f1 = np.exp(-x1)
-        else:
-            f1 = np.exp(-x1)
-            h1 = (1.0 - f1) / be
-            k1 = (l1 * f1 - h1) / be
+        h1, k1, f1 = _growth(l1, be)
         r = 1.0 / h1
         q1 = f1 / (1.0 + o)
         # A target at replay 1 has an onset below the rounding of 1; log is faster elsewhere.
@@ -109,14 +127,7 @@ def _forward(
             area = shift_area[i]
             t = 1.0 + o * area
             ls = np.log1p(o * area) if tiny else np.log(t)
-            x = be * ls
-            f = np.exp(-x)
-            if x < SERIES_BELOW:
-                h = ls * (1.0 - x / 2.0 * (1.0 - x / 3.0 * (1.0 - x / 4.0)))
-                k = -ls * ls * (0.5 - x * (1.0 / 3.0 - x * (0.125 - x / 30.0)))
-            else:
-                h = (1.0 - f) / be
-                k = (ls * f - h) / be
+            h, k, f = _growth(ls, be)
             g = h * r
             mean[i] += d * g
             partials[2, i] = g
@@ -145,32 +156,16 @@ def _backward(
     n, n_segments = cotangent.shape[0], anneal_ref.shape[0]
     out = np.zeros((N_SEGMENT + 1, n_segments))
     row = np.empty(n)
-    by_weight = np.empty(weights.shape[0])
     for i in range(n):
         row[i] = -anneal_ref[segment[i]] * cotangent[i]
-    anneal = np.zeros(n)
-    for k in range(weights.shape[0]):
-        w = weights[k]
-        total = 0.0
-        for i in range(n):
-            anneal[i] += w * basis[k, i]
-            total += row[i] * basis[k, i]
-        by_weight[k] = total
+    by_weight = _project(row, basis)
     # With one column the exponent is a constant of the law.
     by_exponent = np.zeros(exponents.shape[0])
     if exponents.shape[0] > 1:
-        for k in range(exponents.shape[0]):
-            total = 0.0
-            for i in range(n):
-                total += cotangent[i] * partials[5, i] * log_areas[k, i]
-            by_exponent[k] = total
+        by_exponent = _project(cotangent * partials[5], log_areas)
     by_shift = np.zeros(shift_exponents.shape[0])
     if shift_exponents.shape[0] > 1:
-        for k in range(shift_exponents.shape[0]):
-            total = 0.0
-            for i in range(n):
-                total += cotangent[i] * partials[6, i] * shift_areas[k, i]
-            by_shift[k] = total
+        by_shift = _project(cotangent * partials[6], shift_areas)
     first = 0
     while first < n:
         s = segment[first]
@@ -183,7 +178,7 @@ def _backward(
             s0 += g
             s1 += g * partials[0, i]
             s2 += g * partials[1, i]
-            s3 -= g * anneal[i]
+            s3 -= g * partials[7, i]
             s4 += g * partials[2, i]
             s5 += g * partials[3, i]
             s6 += g * partials[4, i]
@@ -206,7 +201,7 @@ class CurveMean(Op):
     Inputs: level, base_ref, alpha, anneal_ref, shift, onset, beta (segment,); weights (column,);
     basis (column, obs); log_area_start (segment,); exponents (exponent,); log_areas (exponent,
     obs); shift_exponents (exponent,); shift_areas (exponent, obs); segment (obs,). Outputs: the
-    mean (obs,) and the partial derivatives that the gradient needs (7, obs).
+    mean (obs,) and the partial derivatives that the gradient needs (8, obs).
     """
 
     __props__ = ()
