@@ -21,7 +21,17 @@ if TYPE_CHECKING:
         schedules,
         write_study,
     )
-    from bayescpt.decide import Decision, Goal, compare, goal_probability
+    from bayescpt.decide import (
+        Decision,
+        Goal,
+        Optimum,
+        Space,
+        compare,
+        goal_probability,
+        optimise,
+        read_space,
+        screen,
+    )
     from bayescpt.evaluate import backtest, calibrate
     from bayescpt.forecast import Forecast, Plan
     from bayescpt.inference import Check, Fit, fit, load_fit
@@ -37,9 +47,11 @@ _HOMES = {
     "Fit": "inference",
     "Forecast": "forecast",
     "Goal": "decide",
+    "Optimum": "decide",
     "Plan": "forecast",
     "Run": "data",
     "Schedule": "data",
+    "Space": "decide",
     "Study": "data",
     "backtest": "evaluate",
     "build_model": "model.build",
@@ -51,9 +63,12 @@ _HOMES = {
     "load_card": "model.card",
     "load_example": "data",
     "load_fit": "inference",
+    "optimise": "decide",
     "published_fits": "data",
+    "read_space": "decide",
     "read_study": "data",
     "schedules": "data",
+    "screen": "decide",
     "shipped_cards": "model.card",
     "write_study": "data",
 }
@@ -65,9 +80,11 @@ __all__ = [
     "Fit",
     "Forecast",
     "Goal",
+    "Optimum",
     "Plan",
     "Run",
     "Schedule",
+    "Space",
     "Study",
     "backtest",
     "build_model",
@@ -79,9 +96,12 @@ __all__ = [
     "load_card",
     "load_example",
     "load_fit",
+    "optimise",
     "published_fits",
+    "read_space",
     "read_study",
     "schedules",
+    "screen",
     "shipped_cards",
     "write_study",
 ]

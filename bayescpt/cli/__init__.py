@@ -8,12 +8,13 @@ Exit codes: 0, done; 1, a check failed (the fit's convergence checks, or no plan
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
 import typer
 
-from bayescpt.cli import cards, check, compare, demo, fit, forecast, goal
+from bayescpt.cli import cards, check, compare, demo, fit, forecast, goal, optimise
 from bayescpt.errors import BayescptError, ConvergenceError, MissingExtraError
 
 # A module of a command imports pandas, xarray and the rest of the package only when it runs:
@@ -36,6 +37,7 @@ app.command("fit")(fit.fit)
 app.command("forecast")(forecast.forecast)
 app.command("goal")(goal.goal)
 app.command("compare")(compare.compare)
+app.command("optimise")(optimise.optimise)
 app.command("cards")(cards.cards)
 
 
@@ -68,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     SystemExit
         With the exit code.
     """
+    # To wake OpenBLAS's threads takes longer than all of our small products: up to a second.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app(None if arguments is None else list(arguments))
     except (BayescptError, MissingExtraError, OSError) as error:

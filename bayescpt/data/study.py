@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from bayescpt.data.tables import CORE_COLUMNS
 from bayescpt.errors import StudyError
 
 Array = NDArray[np.float64]
+
+# Steps and losses where nothing was measured.
+_NOTHING: tuple[NDArray[np.int64], Array] = (np.empty(0, np.int64), np.empty(0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +170,11 @@ class Study:
 
     def __contains__(self, name: object) -> bool:
         """Whether the study has a run of that name."""
-        return name in set(self.runs["run"])
+        return name in self._runs
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: what is made from them is made again where it is needed."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def __repr__(self) -> str:
         """Name and size in one line."""
@@ -178,23 +186,23 @@ class Study:
     @property
     def pt_runs(self) -> tuple[str, ...]:
         """Names of the pre-training runs, in the order of `runs`."""
-        return tuple(self.runs.loc[self.runs["phase"] == "pt", "run"])
+        return tuple(run.name for run in self._runs.values() if run.phase == "pt")
 
     @property
     def cpt_runs(self) -> tuple[str, ...]:
         """Names of the continual pre-training runs, in the order of `runs`."""
-        return tuple(self.runs.loc[self.runs["phase"] == "cpt", "run"])
+        return tuple(run.name for run in self._runs.values() if run.phase == "cpt")
 
     @property
     def targets(self) -> tuple[str, ...]:
         """Target domains of the cpt runs, in the order of `runs`."""
-        domains = self.runs.loc[self.runs["phase"] == "cpt", "domain"]
-        return tuple(domains.dropna().unique())
+        cpt = (run for run in self._runs.values() if run.phase == "cpt")
+        return tuple(dict.fromkeys(run.domain for run in cpt if run.domain is not None))
 
     @property
     def domains(self) -> tuple[str, ...]:
         """Domains with a loss: the general one, the targets, then the others by name."""
-        measured = set(self.curves["domain"])
+        measured = {domain for _, domain in self._points}
         first = [d for d in (self.general, *self.targets) if d in measured]
         return tuple(dict.fromkeys([*first, *sorted(measured)]))
 
@@ -216,25 +224,11 @@ class Study:
         StudyError
             If there is none of that name.
         """
-        row = self._row(name)
-        lr = self.lrs.get(name)
-        # A free column `schedule` often says what kind it is; the learning rates are what counts.
-        label = _text(row.get("schedule")) or name
-        seed = _number(row["seed"])
-        return Run(
-            name=name,
-            phase=row["phase"],
-            schedule=None if lr is None else Schedule(lr, label),
-            replay_ratio=self.replays.get(name, float(row["replay_ratio"])),
-            parent=_text(row["parent"]),
-            domain=_text(row["domain"]),
-            steps=int(row["steps"]),
-            branch_of=_text(row["branch_of"]),
-            branch_step=int(row["branch_step"]),
-            seed=None if seed is None else int(seed),
-            n_params=_number(row["n_params"]),
-            tokens_per_step=_number(row["tokens_per_step"]),
-        )
+        try:
+            return self._runs[name]
+        except KeyError:
+            known = ", ".join(self._runs)
+            raise StudyError(f"study {self.name!r} has no run {name!r}; it has {known}") from None
 
     def curve(self, run: str, domain: str) -> pd.DataFrame:
         """Loss curve of one run on one domain.
@@ -251,9 +245,8 @@ class Study:
         DataFrame
             Columns step and loss, by step; empty where nothing was measured.
         """
-        self._row(run)
-        here = (self.curves["run"] == run) & (self.curves["domain"] == domain)
-        return self.curves.loc[here, ["step", "loss"]].reset_index(drop=True)
+        step, loss = self._points.get((self.run(run).name, domain), _NOTHING)
+        return pd.DataFrame({"step": step, "loss": loss})
 
     def lineage(self, name: str) -> tuple[str, ...]:
         """Name the runs whose checkpoints lead to a run.
@@ -269,7 +262,7 @@ class Study:
             From the first ancestor to the run itself, by `parent`.
         """
         chain = [name]
-        while (parent := _text(self._row(chain[-1])["parent"])) is not None:
+        while (parent := self.run(chain[-1]).parent) is not None:
             chain.append(parent)
         return tuple(reversed(chain))
 
@@ -287,11 +280,9 @@ class Study:
             `branch_step`, or less where the learning rates already differ (logs that count
             updates from 0 are one step off); 0 for a run that is no branch.
         """
-        row = self._row(name)
-        trunk = _text(row["branch_of"])
+        trunk, last = self.run(name).branch_of, self.run(name).branch_step
         if trunk is None:
             return 0
-        last = int(row["branch_step"])
         if name not in self.lrs or trunk not in self.lrs:
             return last
         differ = np.flatnonzero(self.lrs[name][:last] != self.lrs[trunk][:last])
@@ -310,8 +301,8 @@ class Study:
         bool
             False for a run of which only the schedule is known.
         """
-        self._row(name)
-        return bool((self.curves["run"] == name).any())
+        self.run(name)
+        return any(run == name for run, _ in self._points)
 
     def checkpoint_loss(self, checkpoint: str, domain: str) -> float | None:
         """Measured loss of the checkpoint at the end of a run.
@@ -329,15 +320,12 @@ class Study:
             Median of the losses at step 0 of all runs that start from it, else its own loss at
             its last step, in `loss_unit`; None where neither was measured.
         """
-        children = self.runs.loc[self.runs["parent"] == checkpoint, "run"]
-        rows = self.curves[self.curves["domain"] == domain]
-        at_start = rows[rows["run"].isin(children) & (rows["step"] == 0)]
-        if len(at_start):
-            return float(at_start["loss"].median())
-        end = rows[
-            (rows["run"] == checkpoint) & (rows["step"] == int(self._row(checkpoint)["steps"]))
-        ]
-        return float(end["loss"].iloc[0]) if len(end) else None
+        children = (run.name for run in self._runs.values() if run.parent == checkpoint)
+        at_start = [x for child in children for x in self._losses_at(child, domain, 0)]
+        if at_start:
+            return float(np.median(at_start))
+        end = self._losses_at(checkpoint, domain, self.run(checkpoint).steps)
+        return float(end[0]) if end.size else None
 
     def start_loss(self, name: str, domain: str) -> float | None:
         """Measured loss of the checkpoint that a run starts from.
@@ -354,7 +342,7 @@ class Study:
         float or None
             See `checkpoint_loss`; None for a run from scratch.
         """
-        parent = _text(self._row(name)["parent"])
+        parent = self.run(name).parent
         return None if parent is None else self.checkpoint_loss(parent, domain)
 
     def select(self, names: Iterable[str]) -> Study:
@@ -380,7 +368,9 @@ class Study:
         for name in wanted:
             keep.update(self._ancestry(name))
         if not keep:
-            raise StudyError(f"study {self.name!r}: no run selected; it has {self._known()}")
+            raise StudyError(
+                f"study {self.name!r}: no run selected; it has {', '.join(self._runs)}"
+            )
         runs = self.runs[self.runs["run"].isin(keep)].reset_index(drop=True)
         curves = self.curves[self.curves["run"].isin(keep)].reset_index(drop=True)
         return replace(
@@ -411,8 +401,8 @@ class Study:
         """
         out = {names} if isinstance(names, str) else set(names)
         for name in sorted(out):
-            self._row(name)
-        stay = [name for name in self.runs["run"] if name not in out]
+            self.run(name)
+        stay = [name for name in self._runs if name not in out]
         for name in stay:
             for needed in sorted(out.intersection(self._ancestry(name))):
                 raise StudyError(
@@ -507,20 +497,49 @@ class Study:
             )
         return study
 
-    def _row(self, name: str) -> pd.Series[Any]:
-        rows = self.runs[self.runs["run"] == name]
-        if rows.empty:
-            raise StudyError(f"study {self.name!r} has no run {name!r}; it has {self._known()}")
-        return rows.iloc[0]
+    # Tables are slow to look things up in, and every row of a fit asks: once is enough.
 
-    def _known(self) -> str:
-        return ", ".join(self.runs["run"])
+    @cached_property
+    def _runs(self) -> dict[str, Run]:
+        """Runs by name, in their order."""
+        return {row["run"]: self._run(row) for row in self.runs.to_dict("records")}
+
+    @cached_property
+    def _points(self) -> dict[tuple[str, str], tuple[NDArray[np.int64], Array]]:
+        """Steps and losses by run and domain."""
+        steps, losses = (self.curves[column].to_numpy() for column in ("step", "loss"))
+        rows = self.curves.groupby(["run", "domain"], sort=False).indices
+        return {key: (steps[at], losses[at]) for key, at in rows.items()}  # type: ignore[misc]
+
+    def _run(self, row: Mapping[Any, Any]) -> Run:
+        name = row["run"]
+        lr = self.lrs.get(name)
+        # A free column `schedule` often says what kind it is; the learning rates are what counts.
+        label = _text(row.get("schedule")) or name
+        seed = _number(row["seed"])
+        return Run(
+            name=name,
+            phase=row["phase"],
+            schedule=None if lr is None else Schedule(lr, label),
+            replay_ratio=self.replays.get(name, float(row["replay_ratio"])),
+            parent=_text(row["parent"]),
+            domain=_text(row["domain"]),
+            steps=int(row["steps"]),
+            branch_of=_text(row["branch_of"]),
+            branch_step=int(row["branch_step"]),
+            seed=None if seed is None else int(seed),
+            n_params=_number(row["n_params"]),
+            tokens_per_step=_number(row["tokens_per_step"]),
+        )
+
+    def _losses_at(self, run: str, domain: str, step: int) -> Array:
+        steps, losses = self._points.get((run, domain), _NOTHING)
+        return losses[steps == step]
 
     def _ancestry(self, name: str) -> Iterator[str]:
         """The run, its parents and trunks, and theirs."""
         yield name
-        row = self._row(name)
-        for above in (_text(row["parent"]), _text(row["branch_of"])):
+        for above in (self.run(name).parent, self.run(name).branch_of):
             if above is not None:
                 yield from self._ancestry(above)
 

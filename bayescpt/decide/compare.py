@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -27,9 +27,8 @@ from bayescpt.decide.draws import (
 )
 from bayescpt.decide.goals import Goal, best_joint_steps, margins
 from bayescpt.decide.montecarlo import mean_mcse, probability_mcse
+from bayescpt.decide.risk import Risk
 from bayescpt.errors import PlanError
-
-Risk = Literal["mean", "quantile", "cvar", "probability", "regret"]
 
 # two risks closer than this many Monte Carlo standard errors are not told apart
 INDISTINGUISHABLE_MCSE = 2.0
@@ -170,7 +169,7 @@ def compare(
         if min_probability is not None:
             eligible = table["goal_probability"].to_numpy() >= min_probability
 
-    contributions = _contributions(flat, hits, risk, level).reshape(weighted.shape)
+    contributions = measures.contributions(flat, hits, risk, level).reshape(weighted.shape)
     if risk == "probability" and hits is not None and margin is not None:
         table["mcse"] = probability_mcse(hits, margin)
     else:
@@ -216,15 +215,7 @@ def _weights(
                     f"domains that not every plan forecasts have no weight: {sorted(gaps)}"
                 )
         return dict.fromkeys(domains, 1.0 / len(domains))
-    for domain, weight in weights.items():
-        if not (np.isfinite(weight) and weight >= 0):
-            raise PlanError(
-                f"the weight of domain {domain!r} is {weight!r}; it must be finite and not negative"
-            )
-    total = float(sum(weights.values()))
-    if total == 0:
-        raise PlanError("the weights are empty or all zero; at least one must be positive")
-    return {domain: weight / total for domain, weight in weights.items()}
+    return measures.shares(weights)
 
 
 def _steps(
@@ -237,21 +228,6 @@ def _steps(
         return best_joint_steps(values, goal)
     means = np.einsum("d,pds->ps", scale, values.values.mean(axis=(3, 4)))
     return np.argmin(np.where(np.isnan(means), np.inf, means), axis=1)
-
-
-def _contributions(
-    flat: NDArray[np.float64], hits: NDArray[np.bool_] | None, risk: Risk, level: float
-) -> NDArray[np.float64]:
-    """Return values, (n_plans, all draws), whose average over draws is the risk."""
-    if risk == "probability" and hits is not None:
-        return hits.reshape(flat.shape).astype(np.float64)
-    if risk == "quantile":
-        return measures.quantile_contributions(flat, level)
-    if risk == "cvar":
-        return measures.cvar_contributions(flat, level)
-    if risk == "regret":
-        return measures.regret(flat)
-    return flat
 
 
 def _contrasts(

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from bayescpt.decide.effective import mean_ess
+
+Effective = Callable[[ArrayLike], NDArray[np.float64]]
 
 
 def effective_draws(values: ArrayLike) -> NDArray[np.float64]:
@@ -20,23 +26,54 @@ def effective_draws(values: ArrayLike) -> NDArray[np.float64]:
         Effective sample size for the mean (Vehtari et al. 2021, arXiv 1903.08008), at least 1.
         Where it cannot be estimated (fewer than four draws a chain), the number of draws.
     """
-    from arviz_stats.base import (
-        array_stats,
-    )  # seconds to import, so not at module level
-
     values = np.asarray(values, dtype=np.float64)
     total = values.shape[-2] * values.shape[-1]
-    ess = np.asarray(array_stats.ess(values, chain_axis=-2, draw_axis=-1, method="mean"))
+    ess = mean_ess(values)
     return np.maximum(np.where(np.isfinite(ess), ess, total), 1.0)
 
 
-def mean_mcse(values: ArrayLike) -> NDArray[np.float64]:
+def batch_effective_draws(values: ArrayLike) -> NDArray[np.float64]:
+    """Return about what `effective_draws` does, in the time of one pass over the draws.
+
+    Batch means (Flegal and Jones 2010, Annals of Statistics 38, 1034-1070), in batches as long as
+    the square root of a chain: the error of the error is some percent.
+
+    Parameters
+    ----------
+    values : array_like, shape (..., n_chains, n_draws)
+        One value a draw.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        At least 1, at most the number of draws.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    total, n_draws = values.shape[-2] * values.shape[-1], values.shape[-1]
+    root = max(1, int(np.sqrt(n_draws)))
+    # A length that takes in the whole chain, if there is one near, saves a copy.
+    size = next((k for k in range(root, root // 2, -1) if n_draws % k == 0), root)
+    batches = np.ascontiguousarray(values[..., : n_draws // size * size])
+    means = batches.reshape(*values.shape[:-2], -1, size) @ np.full(size, 1.0 / size)
+    if means.shape[-1] < 4:
+        return np.full(values.shape[:-2], float(total))
+    between = size * means.var(axis=-1, ddof=1)
+    flat = batches.reshape(*values.shape[:-2], -1)
+    square = np.einsum("...i,...i->...", flat, flat) / flat.shape[-1]
+    spread = np.maximum(square - means.mean(axis=-1) ** 2, 0.0)
+    n = total * spread / np.where(between > 0, between, 1.0)
+    return np.clip(np.where(between > 0, n, total), 1.0, total)
+
+
+def mean_mcse(values: ArrayLike, effective: Effective = effective_draws) -> NDArray[np.float64]:
     """Return the Monte Carlo standard error of the mean over draws.
 
     Parameters
     ----------
     values : array_like, shape (..., n_chains, n_draws)
         One value a draw, in any unit.
+    effective : callable
+        `effective_draws` or `batch_effective_draws`.
 
     Returns
     -------
@@ -44,10 +81,12 @@ def mean_mcse(values: ArrayLike) -> NDArray[np.float64]:
         sd / sqrt(effective draws), in the unit of `values`; 0 where all draws are equal.
     """
     values = np.asarray(values, dtype=np.float64)
-    return np.asarray(values.std(axis=(-2, -1)) / np.sqrt(effective_draws(values)))
+    return np.asarray(values.std(axis=(-2, -1)) / np.sqrt(effective(values)))
 
 
-def probability_mcse(hits: ArrayLike, margin: ArrayLike) -> NDArray[np.float64]:
+def probability_mcse(
+    hits: ArrayLike, margin: ArrayLike, effective: Effective = effective_draws
+) -> NDArray[np.float64]:
     """Return the Monte Carlo standard error of the share of draws that hit; never 0.
 
     Uses the Agresti-Coull form (Agresti and Coull 1998, The American Statistician 52, 119-126):
@@ -62,6 +101,8 @@ def probability_mcse(hits: ArrayLike, margin: ArrayLike) -> NDArray[np.float64]:
     margin : array_like, shape (..., n_chains, n_draws)
         A continuous quantity of the same draws (such as threshold minus loss). Where all draws
         hit, or none, only it can tell how correlated the draws are.
+    effective : callable
+        `effective_draws` or `batch_effective_draws`.
 
     Returns
     -------
@@ -70,9 +111,11 @@ def probability_mcse(hits: ArrayLike, margin: ArrayLike) -> NDArray[np.float64]:
     """
     hits = np.asarray(hits, dtype=np.float64)
     margin = np.asarray(margin, dtype=np.float64)
-    p = hits.mean(axis=(-2, -1))
-    saturated = (p == 0) | (p == 1)
+    p = np.asarray(hits.mean(axis=(-2, -1)))
+    saturated = np.asarray((p == 0) | (p == 1))
     total = hits.shape[-2] * hits.shape[-1]
-    n = np.where(saturated, np.minimum(effective_draws(margin), total), effective_draws(hits))
+    n = np.array(effective(hits))
+    if saturated.any():
+        n[saturated] = np.minimum(effective(margin[saturated]), total)
     shrunk = (n * p + 2) / (n + 4)
     return np.asarray(np.sqrt(shrunk * (1 - shrunk) / (n + 4)))

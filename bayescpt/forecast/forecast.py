@@ -10,12 +10,11 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescpt.errors import PlanError
-from bayescpt.forecast.noise import simulate_noise
-from bayescpt.forecast.plan import Plan, plan_path
+from bayescpt.forecast.noise import plan_rng, simulate_noise
+from bayescpt.forecast.plan import Plan, Starts
 from bayescpt.forecast.posterior import Draws
 from bayescpt.forecast.ranges import range_warnings
-from bayescpt.laws.annealing import kernel_weights
-from bayescpt.laws.base import exponent_weights
+from bayescpt.forecast.weights import DrawWeights, draw_weights
 from bayescpt.laws.curve import expected_loss
 from bayescpt.laws.features import Features, Path, features
 
@@ -133,30 +132,38 @@ def forecast(
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise PlanError(f"two plans are called {twice[0]!r}; give each a name of its own")
-    paths = [plan_path(plan, draws.study, draws.rows.refs.warmup) for plan in recipes]
+    starts = Starts(draws.study, draws.rows.refs.warmup)
+    paths = [starts.path(plan) for plan in recipes]
     at = _steps(steps, paths)
     domains = draws.labels.domain
     warnings = range_warnings(draws, recipes, paths)
     kept = _thin(draws, len(recipes) * len(domains) * at.size, warnings)
+    weights = draw_weights(kept)
     shape = (len(recipes), len(domains), kept.size, at.size)
     mu, loss = np.full(shape, np.nan), np.full(shape, np.nan)
     for p, (path, plan) in enumerate(zip(paths, recipes, strict=True)):
         # One stream a plan, so that adding a plan does not change another's noise.
-        rng = np.random.default_rng([seed, *plan.name.encode()])
+        rng = plan_rng(seed, plan.name)
         first = 0 if path.phase == "cpt" else 1
         inside = (at >= first) & (at <= path.n_steps)
         if not inside.any():
             continue
         seen = features(path, at[inside], draws.rows.refs)
+        areas = _areas(seen, weights)
+        replay = seen.replay[:1] if np.ptp(seen.replay) < 1e-12 else seen.replay
         noise = simulate_noise(kept, path.phase == "cpt", seen.fraction, rng)
         for d, domain in enumerate(domains):
             if path.phase == "cpt" and (domain, str(path.target)) not in draws.labels.pair:
                 continue
             # The same start level in both: a level that is drawn anew is drawn once.
             state = rng.bit_generator.state
-            mu[p, d][:, inside] = _curve(kept, path, domain, seen, rng, realised=False)
-            rng.bit_generator.state = state
-            own = _curve(kept, path, domain, seen, rng, realised=True)
+            terms = kept.terms(path, domain, replay, rng, realised=False)
+            own = expected = np.asarray(expected_loss(**terms, **areas))
+            if draws.card.run_effects:
+                rng.bit_generator.state = state
+                terms = kept.terms(path, domain, replay, rng, realised=True)
+                own = np.asarray(expected_loss(**terms, **areas))
+            mu[p, d][:, inside] = expected
             loss[p, d][:, inside] = own + noise[d]
     return Forecast(
         dataset=_dataset(mu, loss, kept, names, domains, at),
@@ -166,33 +173,14 @@ def forecast(
     )
 
 
-def _curve(
-    draws: Draws,
-    path: Path,
-    domain: str,
-    seen: Features,
-    rng: np.random.Generator,
-    realised: bool,
-) -> NDArray[np.float64]:
-    replay = seen.replay[:1] if np.ptp(seen.replay) < 1e-12 else seen.replay
-    terms = draws.terms(path, domain, replay, rng, realised)
-    scalars = {
-        str(name): draws.value(str(name))
-        for name, values in draws.posterior.data_vars.items()
-        if values.ndim == 2
+def _areas(seen: Features, weights: DrawWeights) -> dict[str, NDArray[np.float64]]:
+    """Areas that the law takes, by draw and step."""
+    return {
+        "log_area": weights.area @ seen.log_area.T,
+        "log_area_start": (weights.area @ seen.log_area_start)[:, None],
+        "anneal": weights.kernel @ seen.anneal.T,
+        "shift_area": weights.shift_area @ seen.shift_area.T,
     }
-    kernel = kernel_weights(draws.card.law["annealing"], scalars)
-    exponents = np.atleast_2d(exponent_weights(scalars))
-    return np.asarray(
-        expected_loss(
-            **terms,
-            log_area=exponents @ seen.log_area.T,
-            log_area_start=(exponents @ seen.log_area_start)[:, None],
-            anneal=kernel @ seen.anneal.T,
-            shift_area=np.atleast_2d(exponent_weights(scalars, name="shift_exponent"))
-            @ seen.shift_area.T,
-        )
-    )
 
 
 def _steps(steps: ArrayLike | None, paths: list[Path]) -> NDArray[np.int64]:

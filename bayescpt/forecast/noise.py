@@ -10,7 +10,34 @@ from bayescpt.forecast.posterior import Draws
 Array = NDArray[np.float64]
 
 
-def simulate_noise(draws: Draws, is_cpt: bool, fraction: Array, rng: np.random.Generator) -> Array:
+def plan_rng(seed: int, name: str) -> np.random.Generator:
+    """Random numbers of a plan, the same whatever other plans there are.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the forecast.
+    name : str
+        Name of the plan.
+
+    Returns
+    -------
+    numpy.random.Generator
+    """
+    entropy = [seed, *name.encode()]
+    # Words of 32 bits seed the same generator, sooner than a list of them does.
+    return np.random.default_rng(
+        np.array(entropy, dtype=np.uint32) if 0 <= seed < 2**32 else entropy
+    )
+
+
+def simulate_noise(
+    draws: Draws,
+    is_cpt: bool,
+    fraction: Array,
+    rng: np.random.Generator,
+    scale: Array | None = None,
+) -> Array:
     """Noise of one run on all domains.
 
     The generative counterpart of `bayescpt.model.likelihood`: AR(1) in step time along the run,
@@ -26,6 +53,8 @@ def simulate_noise(draws: Draws, is_cpt: bool, fraction: Array, rng: np.random.G
         Steps as a fraction of the run, rising.
     rng : numpy.random.Generator
         Source of randomness.
+    scale : ndarray, shape (domains, draws, n), optional
+        From `noise_scale`, where it is at hand.
 
     Returns
     -------
@@ -51,9 +80,29 @@ def simulate_noise(draws: Draws, is_cpt: bool, fraction: Array, rng: np.random.G
             for n in range(1, fraction.size):
                 unit[d, :, n] *= fresh[:, n - 1]
                 unit[d, :, n] += along[:, n - 1] * unit[d, :, n - 1]
-    for d in range(n_domains):
-        unit[d] *= _sigma(draws, d, is_cpt, fraction)
+    unit *= noise_scale(draws, is_cpt, fraction) if scale is None else scale
     return unit
+
+
+def noise_scale(draws: Draws, is_cpt: bool, fraction: Array) -> Array:
+    """Standard deviation of the noise, or of its normal core.
+
+    Parameters
+    ----------
+    draws : Draws
+        Posterior.
+    is_cpt : bool
+        Continual pre-training, or from scratch.
+    fraction : ndarray, shape (n,)
+        Steps as a fraction of the run.
+
+    Returns
+    -------
+    ndarray, shape (domains, draws, n) or (domains, draws, 1)
+        Nats.
+    """
+    domains = range(len(draws.labels.domain))
+    return np.stack([_sigma(draws, d, is_cpt, fraction) for d in domains])
 
 
 def _sigma(draws: Draws, d: int, is_cpt: bool, fraction: Array) -> Array:

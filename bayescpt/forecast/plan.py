@@ -150,35 +150,76 @@ def plan_path(plan: Plan, study: Study, warmup: str = "true") -> Path:
     PlanError
         If the start checkpoint or the target domain is not of this study.
     """
-    target = plan.domain
-    if plan.start is not None:
-        if plan.start not in study:
+    return Starts(study, warmup).path(plan)
+
+
+class Starts:
+    """Places plans at their start checkpoints; each checkpoint is looked up once.
+
+    Parameters
+    ----------
+    study : Study
+        Holds the start checkpoints and their ancestors.
+    warmup : str
+        Convention for the area before the start, as in `References`.
+    """
+
+    def __init__(self, study: Study, warmup: str = "true") -> None:
+        self._study, self._warmup = study, warmup
+        self._targets = study.targets
+        self._placed: dict[str | None, dict[str, Any]] = {}
+
+    def path(self, plan: Plan) -> Path:
+        """Path of a plan from its start checkpoint.
+
+        Parameters
+        ----------
+        plan : Plan
+            The recipe.
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        PlanError
+            If the start checkpoint or the target domain is not of the study.
+        """
+        if plan.start not in self._placed:
+            self._placed[plan.start] = self._place(plan)
+        return Path(
+            name=plan.name,
+            phase="pt" if plan.start is None else "cpt",
+            lr=plan.schedule.lr,
+            replay=np.broadcast_to(
+                np.asarray(plan.replay_ratio, dtype=float), (plan.schedule.n_steps,)
+            ),
+            **self._placed[plan.start],
+            target=plan.domain if plan.start is None else self._target(plan),
+            branch_of=plan.branch_of,
+            branch_step=plan.branch_step,
+            run=plan.run,
+        )
+
+    def _place(self, plan: Plan) -> dict[str, Any]:
+        study = self._study
+        if plan.start is not None and plan.start not in study:
             known = ", ".join([*study.pt_runs, *study.cpt_runs])
             raise PlanError(
                 f"plan {plan.name!r}: unknown start checkpoint {plan.start!r}; runs are {known}"
             )
-        if target is None:
-            if len(study.targets) != 1:
-                raise PlanError(
-                    f"plan {plan.name!r}: say its target domain; the study has "
-                    f"{', '.join(study.targets) or 'none'}"
-                )
-            target = study.targets[0]
-        elif target not in study.targets:
+        return placed_start(study, plan.start, self._warmup)
+
+    def _target(self, plan: Plan) -> str:
+        known = ", ".join(self._targets) or "none"
+        if plan.domain is None:
+            if len(self._targets) != 1:
+                raise PlanError(f"plan {plan.name!r}: say its target domain; the study has {known}")
+            return self._targets[0]
+        if plan.domain not in self._targets:
             raise PlanError(
-                f"plan {plan.name!r}: no fitted run trains on domain {target!r}; targets are "
-                f"{', '.join(study.targets) or 'none'}"
+                f"plan {plan.name!r}: no fitted run trains on domain {plan.domain!r}; targets are "
+                f"{known}"
             )
-    return Path(
-        name=plan.name,
-        phase="pt" if plan.start is None else "cpt",
-        lr=plan.schedule.lr,
-        replay=np.broadcast_to(
-            np.asarray(plan.replay_ratio, dtype=float), (plan.schedule.n_steps,)
-        ),
-        **placed_start(study, plan.start, warmup),
-        target=target,
-        branch_of=plan.branch_of,
-        branch_step=plan.branch_step,
-        run=plan.run,
-    )
+        return plan.domain

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -66,9 +68,18 @@ class Draws:
         -------
         ndarray, shape (draws,)
         """
-        values = self.posterior[name].to_numpy()
-        flat = values.reshape(self.size, *values.shape[2:])
-        return flat if index is None else flat[:, index]
+        flat = self._flat.get(name)
+        if flat is None:
+            values = self.posterior[name].to_numpy()
+            # Draws last: an entry's draws stand beside each other.
+            flat = np.ascontiguousarray(values.reshape(self.size, -1).T)
+            self._flat[name] = flat
+        return flat[0 if index is None else index]
+
+    @cached_property
+    def _flat(self) -> dict[str, Array]:
+        """Draws by name, shape (entries, draws), as far as they were asked for."""
+        return {}
 
     def terms(
         self, path: Path, domain: str, replay: Array, rng: np.random.Generator, realised: bool
@@ -98,40 +109,151 @@ class Draws:
             If the fit says nothing of this domain, target or start.
         """
         d = self.labels.domain.index(domain)
-        effects = self._effects(path, d, rng) if realised else {}
-        if path.phase == "pt":
-            return self._pt_terms(path, d, effects)
-        pair = (domain, str(path.target))
-        if pair not in self.labels.pair:
-            raise PlanError(
-                f"plan {path.name!r}: no fitted run shows {domain!r} while training on "
-                f"{path.target!r}"
-            )
-        values = {"start_level": self._start_level(path, d, rng)[:, None]}
-        index = {"domain": d, "pair": self.labels.pair.index(pair)}
-        for parameter in TERM_PARAMETERS:
-            if parameter.name in self.posterior:
-                draws = self.value(parameter.name, index[parameter.dims[0]])
-                values[parameter.name] = draws[:, None]
-        return cpt_terms(
-            values,
-            effects,
-            replay,
-            float(domain == path.target),
-            unit_drift(path.start_area, self.rows.refs),
-            self.card.law,
+        values = {name: value[:, None] for name, value in self.parameters(path, domain).items()}
+        # The level first: the expected and the realised curve draw the same one.
+        start = self.start_level(path, d, rng)[:, None] if path.phase == "cpt" else None
+        effects = self.effects(path, d, rng) if realised else {}
+        return self.law_terms(
+            values, effects, start, replay, float(domain == path.target), self.drift(path)
         )
 
-    def _pt_terms(self, path: Path, d: int, effects: dict[str, Array]) -> dict[str, Array]:
+    def parameters(self, path: Path, domain: str) -> dict[str, Array]:
+        """Draws of the parameters that the law takes for a path on a domain.
+
+        Parameters
+        ----------
+        path : Path
+            The trajectory.
+        domain : str
+            Evaluated domain.
+
+        Returns
+        -------
+        dict of ndarray, shape (draws,)
+
+        Raises
+        ------
+        PlanError
+            If the fit says nothing of this domain and target, or of pre-training.
+        """
+        d = self.labels.domain.index(domain)
+        if path.phase == "cpt":
+            index = {"domain": d, "pair": self.pair(path, domain)}
+            return {
+                parameter.name: self.value(parameter.name, index[parameter.dims[0]])
+                for parameter in TERM_PARAMETERS
+                if parameter.name in self.posterior
+            }
         if "level_pt" not in self.posterior:
             raise PlanError(
                 f"plan {path.name!r} starts from scratch, but card {self.card.name!r} fits no "
                 "pre-training rows; give the plan's start checkpoint"
             )
         names = ("level_pt", "base_ref", "alpha_s1", "anneal_pt_ref")
-        return pt_terms({name: self.value(name, d)[:, None] for name in names}, effects)
+        return {name: self.value(name, d) for name in names}
 
-    def _start_level(self, path: Path, d: int, rng: np.random.Generator) -> Array:
+    def law_terms(
+        self,
+        values: Mapping[str, Any],
+        effects: Mapping[str, Any],
+        start_level: Any,
+        replay: Any,
+        is_target: float,
+        unit_drift: Any,
+        xp: Any = np,
+    ) -> dict[str, Any]:
+        """Arguments of `expected_loss` from what is known of runs of one phase on one domain.
+
+        Parameters
+        ----------
+        values : Mapping
+            From `parameters`, in a shape that broadcasts.
+        effects : Mapping
+            Effects of the runs, nats.
+        start_level : array or None
+            Losses of the start checkpoints, nats; None from scratch.
+        replay : array
+            Replay ratios.
+        is_target : float
+            1.0 where the domain is the target, else 0.0.
+        unit_drift : array
+            From `drift`.
+        xp : module
+            ``numpy``, or what stands in for it.
+
+        Returns
+        -------
+        dict
+        """
+        if start_level is None:
+            return pt_terms(values, effects)
+        given = {"start_level": start_level, **values}
+        return cpt_terms(given, effects, replay, is_target, unit_drift, self.card.law, xp)
+
+    def drift(self, path: Path) -> float:
+        """Base amplitude that is worth 1 nat of drift on a path.
+
+        Parameters
+        ----------
+        path : Path
+            The trajectory.
+
+        Returns
+        -------
+        float
+            Nats.
+        """
+        return unit_drift(path.start_area, self.rows.refs)
+
+    def pair(self, path: Path, domain: str) -> int:
+        """Index of (domain, target of a path) among the fitted pairs.
+
+        Parameters
+        ----------
+        path : Path
+            A continual pre-training path.
+        domain : str
+            Evaluated domain.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        PlanError
+            If no fitted run shows it.
+        """
+        pair = (domain, str(path.target))
+        if pair not in self.labels.pair:
+            raise PlanError(
+                f"plan {path.name!r}: no fitted run shows {domain!r} while training on "
+                f"{path.target!r}"
+            )
+        return self.labels.pair.index(pair)
+
+    def start_level(self, path: Path, d: int, rng: np.random.Generator) -> Array:
+        """Loss of the start checkpoint of a path: its fitted one, else the measured one.
+
+        Parameters
+        ----------
+        path : Path
+            A continual pre-training path.
+        d : int
+            Index of the evaluated domain.
+        rng : numpy.random.Generator
+            For a checkpoint that was not fitted.
+
+        Returns
+        -------
+        ndarray, shape (draws,)
+            Nats.
+
+        Raises
+        ------
+        PlanError
+            If the checkpoint was neither fitted nor measured.
+        """
         start = str(path.start)
         if start in self.labels.checkpoint:
             c = self.labels.checkpoint.index(start)
@@ -145,8 +267,23 @@ class Draws:
             )
         return measured + self.card.level_sd * rng.standard_normal(self.size)
 
-    def _effects(self, path: Path, d: int, rng: np.random.Generator) -> dict[str, Array]:
-        """Effects of the run: its own if it was fitted, its trunk's for a branch, else new ones."""
+    def effects(self, path: Path, d: int, rng: np.random.Generator) -> dict[str, Array]:
+        """Effects of the run: its own if it was fitted, its trunk's for a branch, else new ones.
+
+        Parameters
+        ----------
+        path : Path
+            The trajectory.
+        d : int
+            Index of the evaluated domain.
+        rng : numpy.random.Generator
+            For new effects.
+
+        Returns
+        -------
+        dict of ndarray, shape (draws, 1)
+            Nats, by term.
+        """
         out = {}
         for name in self.card.run_effects:
             fitted = self._fitted_curve(path, self.labels.domain[d], name)

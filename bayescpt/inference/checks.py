@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
+from bayescpt.errors import FitError
 from bayescpt.model.card import Card
 
-R_HAT = 1.01
-ESS = 400.0
-DIVERGENT_SHARE = 0.005
-TREE_DEPTH_SHARE = 0.05
-E_BFMI = 0.3
 CONTRACTION = 0.9
 # Spread of the posterior over the prior's from which on the two disagree.
 CONFLICT = 1.3
+
+
+class _Rule(NamedTuple):
+    limit: float
+    at_most: bool
+    bad: str
+
+
+_RULES = {
+    "R-hat": _Rule(1.01, True, "fail"),
+    "bulk ESS": _Rule(400.0, False, "fail"),
+    "tail ESS": _Rule(400.0, False, "fail"),
+    "divergences": _Rule(0.005, True, "fail"),
+    "tree depth": _Rule(0.05, True, "warn"),
+    "E-BFMI": _Rule(0.3, False, "warn"),
+    "contraction": _Rule(CONTRACTION, True, "warn"),
+}
 
 
 @dataclass(frozen=True)
@@ -82,37 +95,62 @@ def convergence_checks(posterior: xr.Dataset, sample_stats: xr.Dataset, card: Ca
     energy = _array(bfmi(sample_stats))
     more = "sample longer (tune=2000, draws=2000), or tighten the prior of it"
     return [
-        _check(
-            "R-hat", worst_rhat, R_HAT, worst_rhat <= R_HAT, f"{at_rhat}: chains disagree; {more}"
-        ),
-        _check("bulk ESS", bulk, ESS, bulk >= ESS, f"{at_bulk}: too few effective draws; {more}"),
-        _check("tail ESS", tail, ESS, tail >= ESS, f"{at_tail}: its bands are noisy; {more}"),
+        _check("R-hat", worst_rhat, f"{at_rhat}: chains disagree; {more}"),
+        _check("bulk ESS", bulk, f"{at_bulk}: too few effective draws; {more}"),
+        _check("tail ESS", tail, f"{at_tail}: its bands are noisy; {more}"),
         _check(
             "divergences",
             divergent,
-            DIVERGENT_SHARE,
-            divergent <= DIVERGENT_SHARE,
             "the sampler could not follow the posterior; raise target_accept or tighten priors",
-            near=divergent == 0,
         ),
         _check(
             "tree depth",
             deep,
-            TREE_DEPTH_SHARE,
-            deep <= TREE_DEPTH_SHARE,
             "trajectories were cut short: the posterior has a ridge; see the contraction check",
-            bad="warn",
         ),
         _check(
             "E-BFMI",
             float(energy.min()),
-            E_BFMI,
-            float(energy.min()) >= E_BFMI,
             "the energies mix badly: a heavy tail or a funnel in the priors",
-            bad="warn",
         ),
         _contraction(posterior, card),
     ]
+
+
+def read_checks(stored: Any) -> list[Check]:
+    """Findings from a fit file, held to the limits again.
+
+    Parameters
+    ----------
+    stored : list of Mapping
+        What `Check.to_dict` gave.
+
+    Returns
+    -------
+    list of Check
+
+    Raises
+    ------
+    FitError
+        If they are not the findings of `convergence_checks`, or a status is not what its value
+        says.
+    """
+    try:
+        checks = [Check(**found) for found in stored]
+        names = [check.name for check in checks]
+        expected = [_status(check.name, check.value) for check in checks]
+    except (TypeError, KeyError) as error:
+        raise FitError(f"its stored checks cannot be read: {error!r}") from error
+    if names != list(_RULES):
+        raise FitError(f"its stored checks are {names}; expected {list(_RULES)}")
+    for check, status in zip(checks, expected, strict=True):
+        limit = _RULES[check.name].limit
+        if (check.status, check.limit) != (status, limit) or not isinstance(check.advice, str):
+            raise FitError(
+                f"its stored check {check.name!r} says {check.status!r} at a limit of "
+                f"{check.limit!r}, but its value {check.value!r} is {status!r} at {limit!r}"
+            )
+    return checks
 
 
 def _contraction(posterior: xr.Dataset, card: Card) -> Check:
@@ -147,21 +185,21 @@ def _contraction(posterior: xr.Dataset, card: Card) -> Check:
             "the prior"
         )
     worst = ranked[0][0] if ranked else 0.0
-    return _check("contraction", worst, CONTRACTION, not advice, "; ".join(advice), bad="warn")
+    return _check("contraction", worst, "; ".join(advice))
 
 
-def _check(
-    name: str,
-    value: float,
-    limit: float,
-    good: bool,
-    advice: str,
-    bad: str = "fail",
-    near: bool = True,
-) -> Check:
-    """Finding; `near` false makes a good one a warning. A value that is not a number fails."""
-    status = ("ok" if near else "warn") if good else bad
-    return Check(name, status, value, limit, "" if status == "ok" else advice)
+def _check(name: str, value: float, advice: str) -> Check:
+    status = _status(name, value)
+    return Check(name, status, value, _RULES[name].limit, "" if status == "ok" else advice)
+
+
+def _status(name: str, value: float) -> str:
+    """What a value means; one that is not a number is bad."""
+    rule = _RULES[name]
+    good = value <= rule.limit if rule.at_most else value >= rule.limit
+    if name == "divergences" and good and value > 0:
+        return "warn"
+    return "ok" if good else rule.bad
 
 
 def _array(value: Any) -> np.ndarray:

@@ -19,7 +19,8 @@ from numpy.typing import ArrayLike
 from bayescpt.data import Study
 from bayescpt.errors import ConvergenceError, FitError
 from bayescpt.forecast import Draws, Forecast, Plan, forecast
-from bayescpt.inference.checks import Check, convergence_checks
+from bayescpt.inference.checks import Check, convergence_checks, read_checks
+from bayescpt.inference.netcdf import read_group
 from bayescpt.model.card import Card, parse_card
 from bayescpt.model.rows import Rows, make_rows
 
@@ -214,6 +215,7 @@ class Fit:
             "study": self.study.to_json(),
             "study_digest": self.study.digest,
             "seed": self.seed,
+            "checks": [check.to_dict() for check in self._checks],
         }
         tree = xr.DataTree.from_dict(
             {"/posterior": self.posterior, "/sample_stats": self.sample_stats}
@@ -250,25 +252,34 @@ def load_fit(path: str | Path) -> Fit:
     Raises
     ------
     FitError
-        If there is no such file, it is no fit, or its study was changed.
+        If there is no such file, it is no fit, or its study or its checks were changed.
     """
     source = Path(path)
     if not source.is_file():
         raise FitError(f"no fit at {source}; `bayescpt fit STUDY --out {source}` makes one")
+    from h5py import File
+
     try:
-        with xr.open_datatree(source, engine="h5netcdf") as tree:
-            text: dict[str, Any] = json.loads(tree.attrs["bayescpt"])
-            posterior = tree["posterior"].to_dataset().load()
-            stats = tree["sample_stats"].to_dataset().load()
-    except (OSError, KeyError, ValueError) as error:
+        with File(source) as file:
+            text: dict[str, Any] = json.loads(file.attrs["bayescpt"])
+            posterior, stats = (read_group(file[name]) for name in ("posterior", "sample_stats"))
+    except (AttributeError, IndexError, KeyError, OSError, TypeError, ValueError) as error:
         raise FitError(f"{source} is no fit of bayescpt: {error}") from error
     if text["format"] != FORMAT:
         raise FitError(
             f"{source} has format {text['format']}, written by bayescpt {text['bayescpt']}; this "
             f"version reads format {FORMAT}"
         )
+    try:
+        # Computed again from the draws where the file is older than stored checks.
+        checks = read_checks(text["checks"]) if "checks" in text else None
+    except FitError as error:
+        raise FitError(f"{source}: {error}; fit it again") from error
     study = Study.from_json(text["study"])
     if study.digest != text["study_digest"]:
         raise FitError(f"{source}: the study inside was changed after the fit; fit it again")
     card = parse_card(text["card"], f"card {text['card_name']!r} in {source}")
-    return Fit(card, study, make_rows(study, card), posterior, stats, int(text["seed"]))
+    fit = Fit(card, study, make_rows(study, card), posterior, stats, int(text["seed"]))
+    if checks is not None:
+        vars(fit)["_checks"] = checks
+    return fit

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import xarray as xr
 from bayescpt.errors import FitError
 from bayescpt.inference.compile import compiled_sampler, is_compiled, pad
 from bayescpt.inference.fit import Fit
+from bayescpt.inference.progress import Callback, live_progress
 from bayescpt.laws import paper
 from bayescpt.laws.annealing import kernel_weights
 from bayescpt.laws.curve import expected_loss
@@ -78,7 +80,7 @@ def fit(
     cores : int, optional
         Chains that run at once; by default as many as the machine has processors.
     progress : bool
-        Say on standard error what is being done.
+        Say on standard error what is being done; on a terminal, with the draws done so far.
     target_accept : float
         NUTS's target acceptance rate.
 
@@ -111,7 +113,8 @@ def fit(
     sampler = compiled_sampler(padded, read)
     cores = min(chains, cores or os.cpu_count() or 1)
     _say(progress, f"sampling {chains} chains of {tune} + {draws} draws on {cores} cores ...")
-    trace = _sample(sampler, seed, draws, tune, chains, cores, target_accept)
+    with live_progress() if progress else nullcontext() as callback:
+        trace = _sample(sampler, seed, draws, tune, chains, cores, target_accept, callback)
     posterior, stats = _tidy(trace, rows)
     return Fit(
         card=read,
@@ -124,7 +127,14 @@ def fit(
 
 
 def _sample(
-    sampler: Any, seed: int, draws: int, tune: int, chains: int, cores: int, accept: float
+    sampler: Any,
+    seed: int,
+    draws: int,
+    tune: int,
+    chains: int,
+    cores: int,
+    accept: float,
+    callback: Callback | None,
 ) -> Any:
     import nutpie
 
@@ -141,6 +151,7 @@ def _sample(
                 target_accept=accept,
                 adaptation=ADAPTATION,
                 progress_bar=False,
+                progress_callback=callback,
                 save_warmup=False,
             )
         except (RuntimeError, ValueError) as error:

@@ -322,8 +322,7 @@ def _number(value: Any, low: float, high: float, where: str) -> float:
 
 def _inside(prior: Prior, parameter: Parameter, where: str) -> Prior:
     """Refuse a prior with more than .1% of its mass where the parameter means nothing."""
-    frozen = prior.frozen()
-    outside = frozen.cdf(parameter.lower) + frozen.sf(parameter.upper)
+    outside = prior.outside(parameter.lower, parameter.upper)
     # Past the memory nodes the interpolated annealing area explodes: no mass at all.
     if outside > (0.0 if parameter is annealing.LOG_MEMORY else 1e-3):
         raise CardError(

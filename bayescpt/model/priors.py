@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from bayescpt.errors import CardError
 
@@ -56,6 +56,8 @@ class Prior:
 
     def frozen(self) -> Any:
         """Return the same distribution of scipy, frozen (its class is private there)."""
+        from scipy import stats  # takes a second to import; a saved fit needs only `outside`
+
         a = dict(self.args)
         if self.truncated:
             low = (a.get("lower", -np.inf) - a["mu"]) / a["sigma"]
@@ -91,6 +93,70 @@ class Prior:
     def sd(self) -> float:
         """Return the standard deviation of the prior."""
         return float(self.frozen().std())
+
+    def outside(self, lower: float, upper: float) -> float:
+        """Probability outside a range.
+
+        Parameters
+        ----------
+        lower, upper : float
+            The range.
+
+        Returns
+        -------
+        float
+        """
+        return self._tails(lower)[0] + self._tails(upper)[1]
+
+    def _tails(self, x: float) -> tuple[float, float]:
+        """Probability below and above a value."""
+        a = self.args
+        if self.dist == "Normal":
+            return self._normal_tails(x)
+        if self.dist == "Uniform":
+            share = min(max((x - a["lower"]) / (a["upper"] - a["lower"]), 0.0), 1.0)
+            return share, 1.0 - share
+        if x <= 0:
+            return 0.0, 1.0
+        if self.dist == "LogNormal":
+            return _unit_tails((math.log(x) - a["mu"]) / a["sigma"])
+        if self.dist == "HalfNormal":
+            above = 2.0 * _unit_tails(x / a["sigma"])[1]
+            return 1.0 - above, above
+        if self.dist == "Exponential":
+            return -math.expm1(-a["lam"] * x), math.exp(-a["lam"] * x)
+        if self.dist == "Gamma":
+            return _gamma_tails(a["alpha"], a["beta"] * x)
+        frozen = self.frozen()
+        return float(frozen.cdf(x)), float(frozen.sf(x))
+
+    def _normal_tails(self, x: float) -> tuple[float, float]:
+        a = self.args
+        low, high = a.get("lower", -math.inf), a.get("upper", math.inf)
+        ends = [
+            _unit_tails((at - a["mu"]) / a["sigma"]) for at in (low, min(max(x, low), high), high)
+        ]
+        (first, _), (below, above), (last, rest) = ends
+        whole = last - first
+        return (below - first) / whole, (above - rest) / whole
+
+
+def _unit_tails(z: float) -> tuple[float, float]:
+    return 0.5 * math.erfc(-z / math.sqrt(2.0)), 0.5 * math.erfc(z / math.sqrt(2.0))
+
+
+def _gamma_tails(shape: float, x: float) -> tuple[float, float]:
+    """Tails of a Gamma of rate 1, by the series of its incomplete function (DLMF 8.7.1)."""
+    if x > shape + 10.0 * math.sqrt(shape) + 100.0:
+        return 1.0, 0.0
+    term = total = 1.0 / shape
+    n = 0
+    while term > 1e-17 * total:
+        n += 1
+        term *= x / (shape + n)
+        total += term
+    below = min(total * math.exp(shape * math.log(x) - x - math.lgamma(shape)), 1.0)
+    return below, 1.0 - below
 
 
 def parse_prior(entry: Mapping[str, object], where: str) -> Prior:

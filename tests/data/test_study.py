@@ -1,5 +1,8 @@
 """A study keeps what it is given, knows its families, and has a digest of its content."""
 
+import pickle
+from dataclasses import fields, replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -69,6 +72,22 @@ def test_curve_is_by_step_and_may_be_empty(study):
     assert curve["step"].tolist() == [0, 2, 4]
     assert curve["loss"].tolist() == [6.1, 5.0, 4.0]
     assert study.curve("pure", "general").empty
+
+
+def test_a_curve_is_the_caller_s_own(study):
+    mine = study.curve("mix", "german")
+    mine.loc[:, "loss"] = 0.0
+    assert (study.curve("mix", "german")["loss"] > 0).all()
+
+
+def test_what_was_looked_up_stays_out_of_copies(study):
+    study.curve("mix", "german")
+    assert set(study.__getstate__()) == {field.name for field in fields(Study)}
+    copy = pickle.loads(pickle.dumps(study))  # noqa: S301
+    assert copy.digest == study.digest
+    assert copy.run("mix").schedule == study.run("mix").schedule
+    fewer = replace(study, curves=study.curves[study.curves["run"] != "mix"])
+    assert fewer.curve("mix", "german").empty
 
 
 def test_lineage_follows_parents_not_trunks(study, tables):

@@ -7,6 +7,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from bayescpt.evaluate import simulate_study
+from bayescpt.evaluate.generate import draw_parameters
+from bayescpt.inference import Check, Fit
+from bayescpt.model.card import load_card
+from bayescpt.model.rows import make_rows
+
 MakeForecast = Callable[..., SimpleNamespace]
 
 
@@ -45,3 +51,42 @@ def make_forecast() -> MakeForecast:
 def rng() -> np.random.Generator:
     """Return a seeded generator."""
     return np.random.default_rng(20261121)
+
+
+class PriorFit(Fit):
+    """A fit that was never sampled: its draws come from the priors, its checks are given."""
+
+    given: tuple[Check, ...] = ()
+
+    def checks(self) -> list[Check]:
+        return list(self.given)
+
+    @property
+    def failed(self) -> bool:
+        return any(check.status == "fail" for check in self.given)
+
+    def _failed_names(self) -> list[str]:
+        return [check.name for check in self.given if check.status == "fail"]
+
+
+@pytest.fixture(scope="session")
+def prior_fit() -> PriorFit:
+    """Fit of four cpt runs of 200 steps at peak 2e-3, replay 0.1 and 0.5; 2 chains of 40 draws."""
+    study = simulate_study(
+        replays=(0.1, 0.5),
+        cpt_schedules=("constant", "wsd"),
+        pt_steps=1000,
+        cpt_steps=200,
+        peak_lr=2e-3,
+        memory=50.0,
+        eval_every=20,
+        pt_eval_every=100,
+    ).study
+    card = load_card("cpt_replay")
+    rows = make_rows(study, card)
+    rng = np.random.default_rng(11)
+    middle = draw_parameters(card, rows, rng)
+    spread = middle.isel(chain=[0] * 2, draw=[0] * 40).assign_coords(chain=range(2), draw=range(40))
+    # Near one another, as a posterior's draws are.
+    posterior = spread.map(lambda v: v * np.exp(0.03 * rng.standard_normal(v.shape)))
+    return PriorFit(card, study, rows, posterior, xr.Dataset(), 11)

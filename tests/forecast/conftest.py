@@ -38,16 +38,23 @@ def simulated_study() -> Study:
 def make_draws(simulated_study) -> MakeDraws:
     """Function that draws a posterior of 2 chains from the priors of a card."""
 
-    def make(noise: str = "", draws: int = 40, study: Study | None = None, rows: str = "") -> Draws:
+    def make(
+        noise: str = "",
+        draws: int = 40,
+        study: Study | None = None,
+        rows: str = "",
+        law: str = 'replay = "own_share"',
+    ) -> Draws:
         card = parse_card(
-            'name = "test"\ndescription = "A card."\n[law]\nshift = "power"\n'
-            f'replay = "own_share"\n[rows]\npretraining = "all"\n{rows}\n[noise]\n{noise}'
+            f'name = "test"\ndescription = "A card."\n[law]\nshift = "power"\n{law}\n'
+            f'[rows]\npretraining = "all"\n{rows}\n[noise]\n{noise}'
         )
         used = simulated_study if study is None else study
         made = make_rows(used, card)
         rng = np.random.default_rng(7)
         labels = {
             "domain": made.labels.domain,
+            "other": made.labels.domain[1:],
             "pair": made.labels.pair_names,
             "level": made.labels.level_names,
             "curve": made.labels.curve_names,

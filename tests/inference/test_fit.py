@@ -170,6 +170,41 @@ def test_a_saved_fit_comes_back_the_same(small_fit, saved, plans):
     )
 
 
+def test_a_loaded_fit_has_its_checks_from_the_file(small_fit, saved, monkeypatch):
+    monkeypatch.setitem(load_fit.__globals__, "convergence_checks", None)
+    assert load_fit(saved).checks() == small_fit.checks()
+
+
+def test_a_file_without_checks_has_them_from_its_draws(small_fit, saved, tmp_path):
+    path = tmp_path / "older.nc"
+    path.write_bytes(saved.read_bytes())
+    edit(path, lambda text: text.pop("checks"))
+    assert load_fit(path).checks() == small_fit.checks()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda checks: checks[1].update(status="ok"),
+        lambda checks: checks[1].update(limit=1.0),
+        lambda checks: checks[1].update(value="many"),
+        lambda checks: checks[1].update(value=None),
+        lambda checks: checks[1].update(advice=3),
+        lambda checks: checks[1].update(more=3),
+        lambda checks: checks[1].update(name=["bulk ESS"]),
+        lambda checks: checks[1].pop("name"),
+        lambda checks: checks.pop(1),
+        lambda checks: checks.insert(0, "R-hat"),
+    ],
+)
+def test_a_file_whose_checks_were_changed(saved, tmp_path, change):
+    path = tmp_path / "changed.nc"
+    path.write_bytes(saved.read_bytes())
+    edit(path, lambda text: change(text["checks"]))
+    with pytest.raises(FitError, match=r"changed\.nc: its stored check"):
+        load_fit(path)
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(small_fit, tmp_path, monkeypatch):
     target = tmp_path / "fit.nc"
     target.write_bytes(b"the old fit")

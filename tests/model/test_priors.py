@@ -48,6 +48,21 @@ def test_draws_follow_the_prior(dist, args):
     assert prior.sd() == pytest.approx(draws.std(), rel=0.15)
 
 
+@pytest.mark.parametrize(("dist", "args"), PRIORS)
+def test_the_mass_outside_a_range_is_scipy_s(dist, args):
+    prior = make(dist, args)
+    frozen = prior.frozen()
+    ends = [-5.0, 0.0, *frozen.ppf([0.001, 0.1, 0.6, 0.999]), 1.0, 40.0, 1e4]
+    for lower in ends:
+        for upper in ends:
+            expected = frozen.cdf(lower) + frozen.sf(upper)
+            assert prior.outside(lower, upper) == pytest.approx(expected, rel=1e-9, abs=1e-13)
+
+
+def test_nothing_is_outside_the_bounds_of_a_truncated_prior():
+    assert make(*PRIORS[1]).outside(0.7, 8.5) == 0.0
+
+
 def test_it_reads_as_in_pymc():
     assert str(make(*PRIORS[0])) == "Normal(mu=0.3, sigma=1.2)"
     assert str(make(*PRIORS[2])) == "TruncatedNormal(mu=0.5, sigma=2, lower=0)"

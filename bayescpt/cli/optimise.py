@@ -1,0 +1,141 @@
+"""``bayescpt optimise``: the recipe of a space with the best risk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bayescpt.cli.goal import Goals, check_probability
+from bayescpt.cli.inputs import open_goal
+from bayescpt.cli.options import AllowFailed, FitFile, Json, MinProbability, Seed
+from bayescpt.cli.output import fixed, notes, records, say, show_json, show_table
+
+if TYPE_CHECKING:
+    from bayescpt.decide import Optimum
+
+SpaceFile = Annotated[
+    Path,
+    typer.Option(
+        "--space",
+        metavar="FILE",
+        help="TOML file with a table [space]: schedule, lr, num_training_steps, replay_ratio, "
+        "start and arguments of the schedule, each a value, a list, or { low = .., high = .. }.",
+    ),
+]
+
+
+def optimise(  # numpydoc ignore=PR01
+    fit: FitFile,
+    space: SpaceFile,
+    goals: Goals = None,
+    risk: Annotated[
+        str | None,
+        typer.Option(
+            metavar="mean|quantile|cvar|probability",
+            help="What the recipe shall be best at; by default probability with a goal, else mean.",
+        ),
+    ] = None,
+    level: Annotated[
+        float, typer.Option(help="Level of quantile and cvar: 0.9 looks at the worst tenth.")
+    ] = 0.9,
+    min_probability: MinProbability = None,
+    number: Annotated[
+        int, typer.Option("--plans", metavar="N", help="Recipes of the first round.")
+    ] = 1024,
+    top: Annotated[int, typer.Option(help="How many of the best are shown.")] = 10,
+    extrapolate: Annotated[
+        bool,
+        typer.Option("--extrapolate", help="Search outside the range of the pilot runs too."),
+    ] = False,
+    seed: Seed = 0,
+    allow_failed: AllowFailed = False,
+    as_json: Json = False,
+) -> None:
+    """Search a space of recipes, inside the range of the pilot runs, for the best one.
+
+    Exit code 1 if no recipe has --min-probability, so that none is chosen.
+    """
+    from bayescpt.decide import optimise as search
+    from bayescpt.decide import read_space
+    from bayescpt.inference import load_fit
+
+    thresholds = open_goal(goals)
+    check_probability(min_probability)
+    searched, fitted = read_space(space), load_fit(fit)
+    found = search(
+        fitted,
+        searched,
+        goal=thresholds or None,
+        risk=risk,  # type: ignore[arg-type]
+        level=level,
+        min_probability=min_probability,
+        n_plans=number,
+        top=top,
+        extrapolate=extrapolate,
+        seed=seed,
+        allow_failed=allow_failed,
+    )
+    failed = found.tried.attrs["failed_checks"]
+    # The decision says them among its warnings.
+    said = [note for note in found.warnings if not note.startswith("the fit failed its check")]
+    if as_json:
+        show_json(
+            {
+                "study": fitted.study.name,
+                "best": None if found.plan is None else found.plan.to_dict(),
+                "risk": found.decision.risk,
+                "level": level,
+                "goal": thresholds or None,
+                "tried": len(found.tried),
+                "rows": records(found.table),
+                "plans": [plan.to_dict() for plan in found.plans],
+                "warnings": said,
+                "failed_checks": failed,
+            }
+        )
+    else:
+        show_optimum(found)
+        notes(failed, said)
+    if failed or found.plan is None:
+        raise typer.Exit(1)
+
+
+def show_optimum(found: Optimum) -> None:
+    """Print the best recipes.
+
+    Parameters
+    ----------
+    found : Optimum
+        From `optimise`.
+    """
+    table, decision = found.table, found.decision
+    chances = ["joint", *decision.goal.domains] if decision.goal is not None else []
+    heads = {"joint": "all goals", "cvar": f"worst {1 - decision.level:.0%}"}
+    heads["quantile"] = f"{decision.level:.0%} quantile"
+    risks = ["mean", "quantile", "cvar"]
+    rows = []
+    for name, row in table.iterrows():
+        rows.append(
+            [
+                f"{name}  <- chosen" if name == decision.best else str(name),
+                *(f"{fixed(row[c])} ± {_error(row[f'{c}_mcse'])}" for c in chances),
+                *(fixed(row[c]) for c in risks),
+                "no" if row["outside"] else "yes",
+            ]
+        )
+    columns = [heads.get(c, c) for c in (*chances, *risks)]
+    show_table(
+        f"best of {len(found.tried)} recipes by {decision.risk} (probability ± Monte Carlo "
+        "standard error; weighted loss, nats/token)",
+        ["recipe", *columns, "in pilots' range"],
+        rows,
+    )
+    for name, text in table["outside"].items():
+        if text:
+            say(f"{name}: {text}; the forecast extrapolates")
+
+
+def _error(value: float) -> str:
+    return fixed(value) if value >= 0.0005 else "<.001"

@@ -1,0 +1,73 @@
+"""Progress of sampling on a terminal: one line that is written over."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+Callback = Callable[[Sequence[Any]], None]
+
+# ANSI: back to the line's start, and clear it.
+_CLEAR = "\r\x1b[2K"
+
+
+def progress_line(chains: Sequence[Any], elapsed: float) -> str:
+    """Chains, draws done, divergences and seconds left.
+
+    Parameters
+    ----------
+    chains : sequence
+        nutpie's progress of each chain: finished_draws, total_draws, divergences, tuning.
+    elapsed : float
+        Seconds since the start.
+
+    Returns
+    -------
+    str
+    """
+    done = sum(chain.finished_draws for chain in chains)
+    total = sum(chain.total_draws for chain in chains)
+    ended = sum(chain.finished_draws >= chain.total_draws for chain in chains)
+    tuning = sum(chain.tuning for chain in chains)
+    left = f"about {elapsed * (total - done) / done:.0f} s left" if done else "starting"
+    return (
+        f"{ended} of {len(chains)} chains done, {tuning} tuning; {done:,} of {total:,} draws, "
+        f"{sum(chain.divergences for chain in chains)} divergences; {left}"
+    )
+
+
+@contextmanager
+def live_progress(stream: TextIO | None = None) -> Iterator[Callback | None]:
+    """Callback for the sampler that keeps one line of a terminal up to date.
+
+    Parameters
+    ----------
+    stream : text file, optional
+        Where to; by default standard error.
+
+    Yields
+    ------
+    callable or None
+        None where the stream is no terminal.
+    """
+    out = sys.stderr if stream is None else stream
+    if not out.isatty():
+        yield None
+        return
+    began = time.monotonic()
+
+    def _show(chains: Sequence[Any]) -> None:
+        line = f"bayescpt: {progress_line(chains, time.monotonic() - began)}"
+        # A line that wraps would not be written over.
+        out.write(_CLEAR + line[: shutil.get_terminal_size().columns - 1])
+        out.flush()
+
+    try:
+        yield _show
+    finally:
+        out.write(_CLEAR)
+        out.flush()

@@ -1,0 +1,129 @@
+"""Spaces of recipes."""
+
+import re
+
+import pytest
+
+from bayescpt.decide import Space, read_space
+from bayescpt.errors import PlanError, ScheduleError
+from bayescpt.forecast.ranges import FittedRange
+
+FITTED = FittedRange(peak_lr=(1e-3, 2e-3), n_steps=(200, 1000), replay=(0.1, 0.5))
+
+
+def space(**given) -> Space:
+    return Space(**{"schedule": "constant", "lr": 1e-3, "num_training_steps": 100, **given})
+
+
+def axis(of: Space, name: str):
+    return next(axis for axis in of.axes if axis.name == name)
+
+
+def test_values_and_ranges_are_searched_from_end_to_end():
+    made = space(lr=(1e-4, 1e-2), replay_ratio={"low": 0.1, "high": 0.3}, start=["a", "b"])
+    assert [a.name for a in made.varied] == ["replay_ratio", "lr", "start"]
+    assert [axis(made, "lr").at(u) for u in (0.0, 0.5, 1.0)] == [1e-4, 1e-3, 1e-2]
+    assert [axis(made, "replay_ratio").at(u) for u in (0.0, 0.5, 1.0)] == [0.1, 0.2, 0.3]
+    assert [axis(made, "start").at(u) for u in (0.0, 0.49, 0.5, 1.0)] == ["a", "a", "b", "b"]
+    assert axis(space(num_training_steps=(10, 21)), "num_training_steps").at(0.5) == 16
+
+
+def test_settings_have_few_digits_and_stay_inside():
+    made = axis(space(replay_ratio=(0.12345, 0.45678)), "replay_ratio")
+    assert made.at(0.5) == 0.29
+    assert made.at(0.0) == 0.12345
+
+
+def test_a_space_of_lists_has_a_size():
+    assert space(lr=[1e-3, 2e-3], replay_ratio=[0.1, 0.2, 0.3]).size == 6
+    assert space(lr=[1e-3, 2e-3], replay_ratio=(0.1, 0.2)).size is None
+    assert space().size == 1
+
+
+def test_a_recipe_is_named_after_what_varies():
+    made = space(
+        schedule=["wsd", "constant_with_warmup"],
+        decay_share=(0.1, 0.5),
+        warmup_share=0.03,
+        replay_ratio=[0.1, 0.2],
+    )
+    wsd = made.plan(made.point({"schedule": 0.0, "decay_share": 0.5, "replay_ratio": 1.0}))
+    assert wsd.name == "replay_ratio 0.2, wsd, decay_share 0.3"
+    assert wsd.schedule.params["num_decay_steps"] == 30
+    assert wsd.schedule.params["num_warmup_steps"] == 3
+    assert wsd.replay_ratio == 0.2
+    other = made.plan(made.point({"schedule": 1.0, "decay_share": 0.5, "replay_ratio": 1.0}))
+    assert other.name == "replay_ratio 0.2, constant_with_warmup"
+    assert space().plan(space().point({})).name == "constant"
+
+
+def test_a_schedule_that_cannot_be_is_an_error():
+    made = space(schedule="wsd", warmup_share=0.6, decay_share=0.6)
+    with pytest.raises(ScheduleError):
+        made.plan(made.point({}))
+
+
+def test_a_space_is_clipped_to_what_was_fitted():
+    made, notes = space(
+        lr=(5e-4, 4e-3), replay_ratio=[0.0, 0.1, 0.4], num_training_steps=[100, 2000]
+    ).within(FITTED)
+    assert (axis(made, "lr").low, axis(made, "lr").high) == FITTED.peak_lr
+    assert axis(made, "replay_ratio").values == (0.1, 0.4)
+    assert axis(made, "num_training_steps").values == (100,)
+    assert notes == [
+        "not searched: replay_ratio 0: outside the fitted 0.1..0.5",
+        "not searched: lr 0.0005..0.001 and 0.002..0.004: outside the fitted 0.001..0.002",
+        "not searched: num_training_steps 2000: outside the fitted 0..1000",
+    ]
+    same, notes = space(replay_ratio=(0.1, 0.5)).within(FITTED)
+    assert (same.size, notes) == (None, [])
+
+
+@pytest.mark.parametrize("lr", [5e-3, [5e-3, 6e-3], (5e-3, 6e-3), (1e-4, 2e-4)])
+def test_a_space_outside_what_was_fitted_is_an_error(lr):
+    text = r"lr 0\.00.*: outside the fitted 0\.001\.\.0\.002, so nothing is left; extrapolate=True"
+    with pytest.raises(PlanError, match=text):
+        space(lr=lr, replay_ratio=0.2).within(FITTED)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"schedule": "triangle"}, "schedule 'triangle'; it must be one of constant"),
+        ({"schedule": "from_array"}, "schedule 'from_array'; it must be one of"),
+        ({"num_decay_steps": 5}, "'num_decay_steps', which is no argument of constant; known are"),
+        ({"lr": (2e-3, 1e-3)}, "lr: a range is (low, high); got (0.002, 0.001)"),
+        ({"lr": (0, 1e-3)}, "lr: a range is (low, high); got (0, 0.001)"),
+        ({"lr": {"low": 1e-3}}, "lr: a range has 'low' and 'high'; this has ['low']"),
+        ({"replay_ratio": []}, "replay_ratio: the list is empty"),
+    ],
+)
+def test_bad_settings_are_errors(given, text):
+    with pytest.raises(PlanError, match=re.escape(text)):
+        space(**given)
+
+
+def test_a_setting_left_out_is_an_error():
+    with pytest.raises(PlanError, match="the space has no 'lr'; it needs schedule, lr, num_train"):
+        Space(schedule="constant", num_training_steps=10)
+
+
+def test_a_space_is_read_from_a_file(tmp_path):
+    file = tmp_path / "space.toml"
+    file.write_text(
+        '[space]\nschedule = "wsd"\nlr = { low = 1e-4, high = 1e-3 }\nnum_training_steps = 500\n'
+        "decay_share = [0.1, 0.2]\n"
+    )
+    made = read_space(file)
+    assert [a.name for a in made.varied] == ["lr", "decay_share"]
+    for text, why in (
+        ("[space", "cannot be read"),
+        ("lr = 1", "one table [space] and nothing else"),
+        ("[space]\nlr = 1", "the space has no 'schedule'"),
+    ):
+        file.write_text(text)
+        with pytest.raises(PlanError, match=re.escape(why)) as caught:
+            read_space(file)
+        assert str(caught.value).startswith(str(file))
+    with pytest.raises(PlanError, match="no such file"):
+        read_space(tmp_path / "none.toml")
