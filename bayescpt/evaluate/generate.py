@@ -56,9 +56,6 @@ def draw_parameters(card: Card, rows: Rows, rng: np.random.Generator) -> xr.Data
 
     for parameter in card.parameters():
         _add(parameter.name, parameter.dims, partial(card.priors[parameter.name].draw, rng))
-    for term in card.run_effects:
-        scale = values[f"tau_{term}"].sel(domain=[domain for _, domain in rows.labels.curve])
-        _add(f"effect_{term}", ("curve",), partial(rng.normal, 0.0, scale.to_numpy()))
     if card.has_shift and card.parameterisation == "reference":
         _add("start_offset", ("level",), rng.standard_normal)
     return add_symbols(xr.Dataset(values), rows, card)

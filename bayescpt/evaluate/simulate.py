@@ -312,7 +312,7 @@ def _noise_truth(
             if trunk is not None:  # a branch carries its trunk's weights on
                 ours, theirs = ([f"{name}|{d}" for d in domains] for name in (run, trunk))
                 effect.loc[ours] = effect.sel(curve=theirs).to_numpy()
-        out |= {f"tau_{term}": same(tau), f"effect_{term}": effect}
+        out[f"effect_{term}"] = effect
     return out
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescpt.forecast.folding import Folding, Value
+from bayescpt.forecast.forecast import run_misfit
 from bayescpt.forecast.noise import noise_scale, plan_rng, simulate_noise
 from bayescpt.forecast.plan import Plan, Starts
 from bayescpt.forecast.posterior import Draws
@@ -126,9 +127,7 @@ class FinalLosses:
     def __init__(self, draws: Draws, seed: int = 0) -> None:
         self._draws, self._seed = draws, seed
         self._folding = Folding()
-        weights = draw_weights(draws)
-        self._kernel = np.ascontiguousarray(weights.kernel.T)
-        self._area, self._shift_area = weights.area, weights.shift_area
+        self._kernel = np.ascontiguousarray(draw_weights(draws).T)
         self._kept: dict[Hashable, Any] = {}
         self._room = np.empty((0, 0, 0))
 
@@ -179,28 +178,39 @@ class FinalLosses:
             for d, domain in enumerate(draws.labels.domain)
             if not is_cpt or (domain, str(path.target)) in draws.labels.pair
         ]
-        starts, effects = self._random(plans, kind, domains, out)
+        starts = self._random(plans, kind, domains, out)
         areas = self._areas(plans)
-        replay = self._folding.of_plans(np.array([[plan.replay] for plan in plans]))
+        by_plan = self._folding.of_plans
+        replay = by_plan(np.array([[plan.replay] for plan in plans]))
+        warming = np.array([draws.warming(plan.path) for plan in plans])
+        rise, log_peak = by_plan(warming[:, :1]), by_plan(warming[:, 1:])
         for d, domain in enumerate(draws.labels.domain):
             if d not in domains:
                 out[:, d] = np.nan
                 continue
             terms = draws.law_terms(
                 self._parameters(path, domain),
-                {name: self._folding.of_plans(drawn) for name, drawn in effects[d].items()},
                 starts[d],
                 replay,
                 float(domain == path.target),
-                draws.drift(path),
+                rise,
+                log_peak,
                 self._folding,
             )
-            out[:, d] += expected_loss(**terms, **areas, xp=self._folding).array
+            area = areas["target_area" if domain == path.target else "shift_area"]
+            out[:, d] += expected_loss(
+                **terms,
+                log_area=areas["log_area"],
+                log_area_start=areas["log_area_start"],
+                anneal=areas["anneal"],
+                shift_area=area,
+                xp=self._folding,
+            ).array
 
     def _random(
         self, plans: list[Placed], kind: str, domains: list[int], out: Array
-    ) -> tuple[dict[int, Any], dict[int, dict[str, Array]]]:
-        """Start levels and effects by domain, drawn in the order of `forecast`; noise into out."""
+    ) -> dict[int, Any]:
+        """Start levels by domain; noise and effects into out, drawn in the order of `forecast`."""
         draws, path = self._draws, plans[0].path
         is_cpt, realised = path.phase == "cpt", kind == "loss"
         known = not is_cpt or str(path.start) in draws.labels.checkpoint
@@ -212,17 +222,15 @@ class FinalLosses:
                 starts[d] = self._lasting(("start", path.start, d), level)
         elif not is_cpt:
             starts = dict.fromkeys(domains)
-        effects: dict[int, dict[str, Array]] = {d: {} for d in domains}
         if not realised:
             out[:] = 0.0
         if known and not realised:
-            return starts, effects
+            return starts
         fraction = np.ones(1)
         if ("scale", is_cpt) not in self._kept:
             self._kept["scale", is_cpt] = noise_scale(draws, is_cpt, fraction)
         scale = self._kept["scale", is_cpt]
         levels: dict[int, list[Array]] = {d: [] for d in domains}
-        own: dict[int, list[dict[str, Array]]] = {d: [] for d in domains}
         for k, plan in enumerate(plans):
             rng = plan_rng(self._seed, plan.path.name)
             noise = simulate_noise(draws, is_cpt, fraction, rng, scale)[..., 0]
@@ -231,16 +239,12 @@ class FinalLosses:
             for d in domains:
                 if not known:
                     levels[d].append(draws.start_level(plan.path, d, rng))
-                if draws.card.run_effects:
-                    own[d].append(draws.effects(plan.path, d, rng))
-        for d in domains:
-            if not known:
-                starts[d] = self._folding.of_plans(np.stack(levels[d]))
-            if realised and own[d]:
-                effects[d] = {
-                    name: np.stack([drawn[name][:, 0] for drawn in own[d]]) for name in own[d][0]
-                }
-        return starts, effects
+                drawn = draws.effects(plan.path, d, rng)
+                if realised and drawn:
+                    out[k, d] += run_misfit(drawn, plan.seen)[:, 0]
+        if not known:
+            starts = {d: self._folding.of_plans(np.stack(levels[d])) for d in domains}
+        return starts
 
     def _areas(self, plans: list[Placed]) -> dict[str, Any]:
         """Areas at the last step; those of a schedule once."""
@@ -249,21 +253,17 @@ class FinalLosses:
         index = [where.index(id(plan.seen)) for plan in plans] if len(unique) > 1 else slice(None)
         seen = list(unique.values())
 
-        def at_end(name: str, weights: Array) -> Value:
-            columns = np.concatenate([getattr(one, name) for one in seen])
-            return self._folding.of_plans((columns @ weights)[index])
+        def at_end(name: str) -> Value:
+            values = np.array([getattr(one, name)[0] for one in seen])
+            return self._folding.of_plans(values[index][:, None])
 
-        path = plans[0].path
-        start: Any = 0.0
-        if path.phase == "cpt" and len(self._area) == 1:
-            start = float(self._area[0] @ seen[0].log_area_start)
-        elif path.phase == "cpt":
-            start = self._lasting(("area", path.start), lambda: self._area @ seen[0].log_area_start)
+        anneal = np.concatenate([one.anneal for one in seen]) @ self._kernel
         return {
-            "log_area": at_end("log_area", self._area.T),
-            "log_area_start": start,
-            "anneal": at_end("anneal", self._kernel),
-            "shift_area": at_end("shift_area", self._shift_area.T),
+            "log_area": at_end("log_area"),
+            "log_area_start": seen[0].log_area_start,
+            "anneal": self._folding.of_plans(anneal[index]),
+            "shift_area": at_end("shift_area"),
+            "target_area": at_end("target_area"),
         }
 
     def _parameters(self, path: Path, domain: str) -> dict[str, Value]:

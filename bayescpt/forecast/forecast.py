@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -14,9 +15,9 @@ from bayescpt.forecast.noise import plan_rng, simulate_noise
 from bayescpt.forecast.plan import Plan, Starts
 from bayescpt.forecast.posterior import Draws
 from bayescpt.forecast.ranges import range_warnings
-from bayescpt.forecast.weights import DrawWeights, draw_weights
+from bayescpt.forecast.weights import draw_weights
 from bayescpt.laws.curve import expected_loss
-from bayescpt.laws.features import Features, Path, features
+from bayescpt.laws.features import EFFECTS, Features, Path, features
 
 # Above this many bytes a forecast keeps fewer draws and says so.
 MEMORY_LIMIT = 1.5e9
@@ -149,22 +150,16 @@ def forecast(
         if not inside.any():
             continue
         seen = features(path, at[inside], draws.rows.refs)
-        areas = _areas(seen, weights)
         replay = seen.replay[:1] if np.ptp(seen.replay) < 1e-12 else seen.replay
         noise = simulate_noise(kept, path.phase == "cpt", seen.fraction, rng)
         for d, domain in enumerate(domains):
             if path.phase == "cpt" and (domain, str(path.target)) not in draws.labels.pair:
                 continue
-            # The same start level in both: a level that is drawn anew is drawn once.
-            state = rng.bit_generator.state
-            terms = kept.terms(path, domain, replay, rng, realised=False)
-            own = expected = np.asarray(expected_loss(**terms, **areas))
-            if draws.card.run_effects:
-                rng.bit_generator.state = state
-                terms = kept.terms(path, domain, replay, rng, realised=True)
-                own = np.asarray(expected_loss(**terms, **areas))
+            terms = kept.terms(path, domain, replay, rng)
+            expected = expected_curve(terms, seen, weights, domain == path.target)
             mu[p, d][:, inside] = expected
-            loss[p, d][:, inside] = own + noise[d]
+            misfit = run_misfit(kept.effects(path, d, rng), seen)
+            loss[p, d][:, inside] = expected + misfit + noise[d]
     return Forecast(
         dataset=_dataset(mu, loss, kept, names, domains, at),
         plans=recipes,
@@ -173,14 +168,54 @@ def forecast(
     )
 
 
-def _areas(seen: Features, weights: DrawWeights) -> dict[str, NDArray[np.float64]]:
-    """Areas that the law takes, by draw and step."""
-    return {
-        "log_area": weights.area @ seen.log_area.T,
-        "log_area_start": (weights.area @ seen.log_area_start)[:, None],
-        "anneal": weights.kernel @ seen.anneal.T,
-        "shift_area": weights.shift_area @ seen.shift_area.T,
-    }
+def expected_curve(
+    terms: Mapping[str, Any], seen: Features, kernel: NDArray[np.float64], is_target: bool
+) -> NDArray[np.float64]:
+    """Expected loss along a path.
+
+    Parameters
+    ----------
+    terms : Mapping
+        From `Draws.terms`.
+    seen : Features
+        What the law sees of the path at n steps.
+    kernel : ndarray, shape (draws, J)
+        From `draw_weights`.
+    is_target : bool
+        Whether the domain is the target of the path.
+
+    Returns
+    -------
+    ndarray, shape (draws, n)
+        Nats per token.
+    """
+    return np.asarray(
+        expected_loss(
+            **terms,
+            log_area=seen.log_area,
+            log_area_start=seen.log_area_start,
+            anneal=kernel @ seen.anneal.T,
+            shift_area=seen.target_area if is_target else seen.shift_area,
+        )
+    )
+
+
+def run_misfit(effects: Mapping[str, Any], seen: Features) -> Any:
+    """What the effects of a run do to its curve.
+
+    Parameters
+    ----------
+    effects : Mapping
+        From `Draws.effects`.
+    seen : Features
+        What the law sees of the path at n steps.
+
+    Returns
+    -------
+    array, shape (draws, n), or 0
+        Nats.
+    """
+    return sum(value * seen.misfit[EFFECTS.index(name)] for name, value in effects.items())
 
 
 def _steps(steps: ArrayLike | None, paths: list[Path]) -> NDArray[np.int64]:

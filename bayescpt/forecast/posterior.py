@@ -12,15 +12,20 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescpt.errors import PlanError
-from bayescpt.laws.features import Path
-from bayescpt.laws.terms import TERM_PARAMETERS, cpt_terms, pt_terms
+from bayescpt.forecast.novelty import Recipe, novelty, recipe
+from bayescpt.laws.features import Path, log_peak, rewarm_rise, run_path
+from bayescpt.laws.terms import SHARED_PARAMETERS, TERM_PARAMETERS, cpt_terms, pt_terms
 from bayescpt.model.card import Card
-from bayescpt.model.rows import Labels, Rows, unit_drift
+from bayescpt.model.rows import Labels, Rows
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
 
 Array = NDArray[np.float64]
+
+# A term that is large can be wrong by more: on the small real study, where the two units meet, the
+# noise is a twentieth of the annealing drop.
+ANNEAL_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class Draws:
         return {}
 
     def terms(
-        self, path: Path, domain: str, replay: Array, rng: np.random.Generator, realised: bool
+        self, path: Path, domain: str, replay: Array, rng: np.random.Generator
     ) -> dict[str, Array]:
         """Arguments of `expected_loss` for a path on a domain, by draw.
 
@@ -95,9 +100,7 @@ class Draws:
         replay : ndarray, shape (n,) or (1,)
             Replay ratio at each step.
         rng : numpy.random.Generator
-            For the effects of runs that were not fitted.
-        realised : bool
-            With the effects of the run: what this very run will do, not the average run.
+            For the level of a start checkpoint that was not fitted.
 
         Returns
         -------
@@ -110,11 +113,9 @@ class Draws:
         """
         d = self.labels.domain.index(domain)
         values = {name: value[:, None] for name, value in self.parameters(path, domain).items()}
-        # The level first: the expected and the realised curve draw the same one.
         start = self.start_level(path, d, rng)[:, None] if path.phase == "cpt" else None
-        effects = self.effects(path, d, rng) if realised else {}
         return self.law_terms(
-            values, effects, start, replay, float(domain == path.target), self.drift(path)
+            values, start, replay, float(domain == path.target), *self.warming(path)
         )
 
     def parameters(self, path: Path, domain: str) -> dict[str, Array]:
@@ -139,11 +140,13 @@ class Draws:
         d = self.labels.domain.index(domain)
         if path.phase == "cpt":
             index = {"domain": d, "pair": self.pair(path, domain)}
-            return {
+            own = {
                 parameter.name: self.value(parameter.name, index[parameter.dims[0]])
                 for parameter in TERM_PARAMETERS
                 if parameter.name in self.posterior
             }
+            shared = [p.name for p in SHARED_PARAMETERS if p.name in self.posterior]
+            return own | {name: self.value(name) for name in shared}
         if "level_pt" not in self.posterior:
             raise PlanError(
                 f"plan {path.name!r} starts from scratch, but card {self.card.name!r} fits no "
@@ -155,11 +158,11 @@ class Draws:
     def law_terms(
         self,
         values: Mapping[str, Any],
-        effects: Mapping[str, Any],
         start_level: Any,
         replay: Any,
         is_target: float,
-        unit_drift: Any,
+        rise: Any,
+        log_peak: Any,
         xp: Any = np,
     ) -> dict[str, Any]:
         """Arguments of `expected_loss` from what is known of runs of one phase on one domain.
@@ -168,16 +171,14 @@ class Draws:
         ----------
         values : Mapping
             From `parameters`, in a shape that broadcasts.
-        effects : Mapping
-            Effects of the runs, nats.
         start_level : array or None
             Losses of the start checkpoints, nats; None from scratch.
         replay : array
             Replay ratios.
         is_target : float
             1.0 where the domain is the target, else 0.0.
-        unit_drift : array
-            From `drift`.
+        rise, log_peak : array
+            From `warming`.
         xp : module
             ``numpy``, or what stands in for it.
 
@@ -186,12 +187,12 @@ class Draws:
         dict
         """
         if start_level is None:
-            return pt_terms(values, effects)
+            return pt_terms(values)
         given = {"start_level": start_level, **values}
-        return cpt_terms(given, effects, replay, is_target, unit_drift, self.card.law, xp)
+        return cpt_terms(given, replay, is_target, self.card.law, xp, rise, log_peak)
 
-    def drift(self, path: Path) -> float:
-        """Base amplitude that is worth 1 nat of drift on a path.
+    def warming(self, path: Path) -> tuple[float, float]:
+        """LR that the re-warm-up adds, and log of the peak LR, both over the reference peak.
 
         Parameters
         ----------
@@ -200,10 +201,10 @@ class Draws:
 
         Returns
         -------
-        float
-            Nats.
+        rise, log_peak : float
         """
-        return unit_drift(path.start_area, self.rows.refs)
+        refs = self.rows.refs
+        return rewarm_rise(path, refs), log_peak(path, refs)
 
     def pair(self, path: Path, domain: str) -> int:
         """Index of (domain, target of a path) among the fitted pairs.
@@ -270,6 +271,9 @@ class Draws:
     def effects(self, path: Path, d: int, rng: np.random.Generator) -> dict[str, Array]:
         """Effects of the run: its own if it was fitted, its trunk's for a branch, else new ones.
 
+        The spread of a new one is that of errors of held-out runs, wider where the recipe is unlike
+        every fitted run's; see `bayescpt.inference.misfit`.
+
         Parameters
         ----------
         path : Path
@@ -282,18 +286,76 @@ class Draws:
         Returns
         -------
         dict of ndarray, shape (draws, 1)
-            Nats, by term.
+            Nats, by term: what goes with a row of `Features.misfit`.
         """
         out = {}
         for name in self.card.run_effects:
             fitted = self._fitted_curve(path, self.labels.domain[d], name)
-            effect = (
-                self.value(f"tau_{name}", d) * rng.standard_normal(self.size)
-                if fitted is None
-                else self.value(f"effect_{name}", fitted)
-            )
-            out[name] = effect[:, None]
+            if fitted is not None and f"effect_{name}" in self.posterior:
+                out[name] = self.value(f"effect_{name}", fitted)[:, None]
+            elif "misfit_near" in self.posterior:
+                spread = self.effect_ratio(path, d) * self.effect_unit(name, path, d)
+                out[name] = (spread * rng.standard_normal(self.size))[:, None]
         return out
+
+    def effect_ratio(self, path: Path, d: int) -> Array:
+        """Standard deviation of each effect of a run that was not fitted, over its unit.
+
+        Parameters
+        ----------
+        path : Path
+            The trajectory.
+        d : int
+            Index of the evaluated domain.
+
+        Returns
+        -------
+        ndarray, shape (draws,)
+        """
+        near, far = self.value("misfit_near", d), self.value("misfit_far", d)
+        return np.hypot(near, far * self.novelty(path))
+
+    def effect_unit(self, name: str, path: Path, d: int) -> Array:
+        """Size that an effect is measured by: the noise, or a share of the annealing drop.
+
+        Parameters
+        ----------
+        name : str
+            Term.
+        path : Path
+            The trajectory.
+        d : int
+            Index of the evaluated domain.
+
+        Returns
+        -------
+        ndarray, shape (draws,)
+            Nats.
+        """
+        if name == "anneal":
+            size = "anneal_ref" if path.phase == "cpt" else "anneal_pt_ref"
+            return ANNEAL_SHARE * self.value(size, d)
+        return self.value("sigma", d)
+
+    def novelty(self, path: Path) -> float:
+        """Distance of a path's recipe to the nearest fitted run but itself.
+
+        Parameters
+        ----------
+        path : Path
+            The trajectory.
+
+        Returns
+        -------
+        float
+            See `bayescpt.forecast.novelty`.
+        """
+        others = [known for name, known in self._recipes.items() if name != path.run]
+        return novelty(recipe(path), others)
+
+    @cached_property
+    def _recipes(self) -> dict[str, Recipe]:
+        return {name: recipe(run_path(self.study, name)) for name in self.labels.run}
 
     def _fitted_curve(self, path: Path, domain: str, effect: str) -> int | None:
         curves = self.labels.curve

@@ -30,9 +30,8 @@ def structure(rows: Rows, card: Card) -> tuple[Any, ...]:
     tuple
     """
     labels = rows.labels
-    curves = len(labels.curve) if card.run_effects else 0
-    sizes = (len(labels.domain), len(labels.pair), len(labels.checkpoint), curves)
-    parts = (card.parameterisation, *card.law.values(), card.family, *card.run_effects)
+    sizes = (len(labels.domain), len(labels.pair), len(labels.checkpoint))
+    parts = (card.parameterisation, *card.law.values(), card.family)
     flags = (card.early, card.ar1, card.domain_correlation, card.pretraining != "none")
     return (*parts, flags, *((name, str(p)) for name, p in card.priors.items()), sizes)
 

@@ -13,9 +13,12 @@ import numpy as np
 import xarray as xr
 
 from bayescpt.errors import FitError
+from bayescpt.forecast import Draws
 from bayescpt.inference.compile import compiled_sampler, is_compiled, pad
 from bayescpt.inference.fit import Fit
+from bayescpt.inference.misfit import add_misfit
 from bayescpt.inference.progress import Callback, live_progress
+from bayescpt.inference.start import started
 from bayescpt.laws import paper
 from bayescpt.laws.annealing import kernel_weights
 from bayescpt.laws.curve import expected_loss
@@ -110,17 +113,20 @@ def fit(
         _say(
             progress, "compiling the sampler (once for a card; half a minute, longer at first) ..."
         )
-    sampler = compiled_sampler(padded, read)
+    sampler = started(compiled_sampler(padded, read), seed)
     cores = min(chains, cores or os.cpu_count() or 1)
     _say(progress, f"sampling {chains} chains of {tune} + {draws} draws on {cores} cores ...")
     with live_progress() if progress else nullcontext() as callback:
         trace = _sample(sampler, seed, draws, tune, chains, cores, target_accept, callback)
     posterior, stats = _tidy(trace, rows)
+    posterior = add_symbols(posterior, rows, read)
+    if read.run_effects:
+        posterior = add_misfit(Draws(posterior, read, study, rows), seed)
     return Fit(
         card=read,
         study=study,
         rows=rows,
-        posterior=add_symbols(posterior, rows, read),
+        posterior=posterior,
         sample_stats=stats,
         seed=seed,
     )
@@ -169,7 +175,6 @@ def _tidy(trace: Any, rows: Rows) -> tuple[xr.Dataset, xr.Dataset]:
         "other": rows.labels.domain[1:],
         "pair": rows.labels.pair_names,
         "level": rows.labels.level_names,
-        "curve": rows.labels.curve_names,
     }
     for dim, names in labels.items():
         if dim in posterior.dims:

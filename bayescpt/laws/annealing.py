@@ -114,6 +114,17 @@ ANNEAL_PT = Parameter(
     "published C1 = .27-.49: as C2",
     SOURCE,
 )
+REWARM = Parameter(
+    "rewarm_ref",
+    "zeta",
+    "nat",
+    ("domain",),
+    0.0,
+    5.0,
+    {"dist": "LogNormal", "mu": -2.3, "sigma": 0.8},
+    "Ibrahim et al. (arXiv 2403.08763): a re-warm-up on the same data raises the loss by .1-.2",
+    "bayescpt: the re-warm-up's share of C2 S2cpt in arXiv 2505.07796, with a size of its own",
+)
 LOG_MEMORY = Parameter(
     "log_memory",
     "log 1/(1 - lambda)",
@@ -149,3 +160,9 @@ KERNEL_SHAPE = Parameter(
     SOURCE_AREA,
 )
 KERNELS = {"momentum": (LOG_MEMORY,), "area": (LOG_HALF, KERNEL_SHAPE)}
+# The priors' medians.
+TYPICAL = {
+    "log_memory": np.array(4.6),
+    "log_half": np.array(3.4),
+    "kernel_shape": np.array(np.exp(-0.7)),
+}

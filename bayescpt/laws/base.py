@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from bayescpt.data.areas import memory_nodes, memory_weights
 from bayescpt.laws.table import Parameter
 
 SOURCE = (
@@ -78,52 +76,3 @@ LEVEL_PT = Parameter(
     "token losses of language models at 10M-10B lie in 1.5-5 nats",
     SOURCE,
 )
-# Nodes of the exponent: log S1 is smooth in it.
-EXPONENT_NODES = memory_nodes(8, (0.5, 2.0))
-EXPONENT_SHIFT = 0.5
-AREA_EXPONENT = Parameter(
-    "area_exponent",
-    "p",
-    "1",
-    (),
-    0.0,
-    1.5,
-    {"dist": "Normal", "mu": 0.8, "sigma": 0.3, "lower": 0.0, "upper": 1.5},
-    "1 is the paper's area sum(eta); with Adam a run at a quarter of the LR learns more than a "
-    "quarter as fast, so exponents below 1 are likely",
-    "bayescpt: S1 = sum eta^p, after the LR-weighted variants of arXiv 2408.11029",
-)
-SHIFT_EXPONENT = Parameter(
-    "shift_exponent",
-    "q",
-    "1",
-    (),
-    0.0,
-    1.5,
-    {"dist": "Normal", "mu": 0.8, "sigma": 0.3, "lower": 0.0, "upper": 1.5},
-    "1 is the paper's area sum(eta); with Adam a run at a quarter of the LR learns more than a "
-    "quarter as fast, so exponents below 1 are likely",
-    "bayescpt: S1cpt = sum eta^q, after the LR-weighted variants of arXiv 2408.11029",
-)
-
-
-def exponent_weights(values: Mapping[str, Any], xp: Any = np, name: str = "area_exponent") -> Any:
-    """Weights that interpolate a forward area over its LR exponent.
-
-    Parameters
-    ----------
-    values : Mapping
-        The exponent, where the card infers it; shape (...).
-    xp : module
-        ``numpy`` or ``pytensor.tensor``.
-    name : str
-        ``area_exponent`` (base term) or ``shift_exponent``.
-
-    Returns
-    -------
-    array, shape (..., K)
-        K = 8, or 1 (the paper's exponent 1).
-    """
-    if name not in values:
-        return xp.ones(1)
-    return memory_weights(values[name] + EXPONENT_SHIFT, EXPONENT_NODES, xp)

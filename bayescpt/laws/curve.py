@@ -23,6 +23,8 @@ def expected_loss(
     onset: Any = None,
     beta: Any = None,
     shift_area: Any = None,
+    gamma: Any = -1.0,
+    keep: Any = 0.0,
     xp: Any = np,
 ) -> Any:
     """Expected loss: level + base drop - annealing drop + distribution shift.
@@ -51,6 +53,8 @@ def expected_loss(
         See `shift_growth`.
     shift_area : array, optional
         S1cpt over the shift's reference area; 0 in pre-training.
+    gamma, keep : array, optional
+        See `shift_growth`; by default Eq. 4.
     xp : module
         ``numpy`` (also for xarray objects) or ``pytensor.tensor``.
 
@@ -66,4 +70,4 @@ def expected_loss(
     )
     if shift is None:
         return trained
-    return trained + shift * shift_growth(shift_area, onset, beta, xp)
+    return trained + shift * shift_growth(shift_area, onset, beta, xp, gamma, keep)

@@ -15,8 +15,8 @@ from bayescpt.data.areas import (
     relaxation_basis,
 )
 from bayescpt.errors import StudyError
-from bayescpt.laws.annealing import RATES, memory_grid
-from bayescpt.laws.base import EXPONENT_NODES, EXPONENT_SHIFT
+from bayescpt.laws.annealing import RATES, TYPICAL, kernel_weights, memory_grid
+from bayescpt.laws.shift import TARGET_EXPONENT
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -25,6 +25,8 @@ Array = NDArray[np.float64]
 
 
 SMALLEST = 1e-9
+# Terms that may have an effect of the run.
+EFFECTS = ("level", "shift", "anneal", "drift")
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class References:
         ``true``: the LR as it was; ``peak``: a leading warm-up counts as if at its peak.
     kernel : str
         Annealing kernel: ``momentum`` or ``area``.
-    free_exponent : bool
-        Whether the LR exponents of the areas are inferred.
+    own_rewarm : bool
+        Whether the re-warm-up has a size of its own, beside the annealing area.
     """
 
     area: float
@@ -52,12 +54,7 @@ class References:
     peak_lr: float
     warmup: str = "true"
     kernel: str = "momentum"
-    free_exponent: bool = False
-
-    @property
-    def exponents(self) -> Array:
-        """LR exponents at which the forward area is computed, shape (K,)."""
-        return EXPONENT_NODES - EXPONENT_SHIFT if self.free_exponent else np.ones(1)
+    own_rewarm: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,27 +116,33 @@ class Features:
     ----------
     steps : ndarray of int, shape (n,)
         Steps of the path.
-    log_area : ndarray, shape (n, K)
-        log(S1 / S1ref) at the exponents' nodes, all phases counted.
-    log_area_start : ndarray, shape (K,)
+    log_area : ndarray, shape (n,)
+        log(S1 / S1ref), all phases counted.
+    log_area_start : float
         The same at the start checkpoint; 0 (S1 = S1ref) in pre-training.
     anneal : ndarray, shape (n, J)
         Annealing area of this phase at the kernel's nodes, scaled to 1 for a full anneal.
-    shift_area : ndarray, shape (n, K)
-        CPT forward area over its reference, at the exponents' nodes; 0 in pre-training.
+    shift_area : ndarray, shape (n,)
+        CPT forward area over its reference; 0 in pre-training.
     replay : ndarray, shape (n,)
         LR-weighted mean replay ratio of the updates so far.
     fraction : ndarray, shape (n,)
         step / n_steps.
+    misfit : ndarray, shape (4, n)
+        What an effect of the run of 1 nat does to the loss, by EFFECTS.
+    target_area : ndarray, shape (n,)
+        Area that the target of a CPT run learns by, in place of `shift_area`: sum of LR^.6.
     """
 
     steps: NDArray[np.int64]
     log_area: Array
-    log_area_start: Array
+    log_area_start: float
     anneal: Array
     shift_area: Array
     replay: Array
     fraction: Array
+    misfit: Array
+    target_area: Array
 
 
 def area_before(study: Study, start: str | None, warmup: str = "true") -> float:
@@ -258,7 +261,10 @@ def run_path(study: Study, name: str, warmup: str = "true") -> Path:
 
 
 def references(
-    study: Study, warmup: str = "true", kernel: str = "momentum", free_exponent: bool = False
+    study: Study,
+    warmup: str = "true",
+    kernel: str = "momentum",
+    own_rewarm: bool = False,
 ) -> References:
     """Reference points of a study.
 
@@ -273,8 +279,8 @@ def references(
         Convention, see `References`.
     kernel : str
         Annealing kernel: ``momentum`` or ``area``.
-    free_exponent : bool
-        Whether the LR exponents of the areas are inferred.
+    own_rewarm : bool
+        Whether the re-warm-up has a size of its own.
 
     Returns
     -------
@@ -292,7 +298,7 @@ def references(
         peak_lr=max(float(path.lr.max()) for path in fitted),
         warmup=warmup,
         kernel=kernel,
-        free_exponent=free_exponent,
+        own_rewarm=own_rewarm,
     )
 
 
@@ -318,46 +324,110 @@ def features(path: Path, steps: NDArray[np.int64], refs: References) -> Features
     used = np.where(area > 0, area, 1.0)
     mean_replay = np.where(area > 0, replayed / used, path.replay[0])
     log_area, log_area_start = _log_areas(path, counted, steps, refs)
+    anneal = _anneal(path, counted, steps, refs)
     return Features(
         steps=steps,
         log_area=log_area,
         log_area_start=log_area_start,
-        anneal=_anneal(path, counted, steps, refs),
-        shift_area=_shift_areas(path, counted, steps, refs),
+        anneal=anneal,
+        shift_area=area[steps] / refs.shift_area if path.phase == "cpt" else np.zeros(steps.size),
         replay=mean_replay[steps],
         fraction=steps / path.n_steps,
+        target_area=_target_area(path, counted, steps, refs),
+        misfit=_misfit(path, area[steps], anneal, refs),
     )
 
 
 def _log_areas(
     path: Path, counted: Array, steps: NDArray[np.int64], refs: References
-) -> tuple[Array, Array]:
-    """Log forward area over its reference, by LR exponent: LR in units of the peak, to the p."""
-    whole = refs.area / refs.peak_lr
-    before = [_counted(lr, refs.warmup) for lr in path.before]
-    here, start = [], []
-    for p in refs.exponents:
-        powered = [(lr / refs.peak_lr) ** p for lr in (*before, counted)]
-        spent = sum(float(lr.sum()) for lr in powered[:-1])
-        # The loss before any training is out of the law's reach; keep its logarithm finite.
-        area = np.maximum(spent + forward_area(powered[-1])[steps], SMALLEST * whole)
-        here.append(np.log(area / whole))
-        start.append(np.log(spent / whole) if path.phase == "cpt" else 0.0)
-    return np.stack(here, axis=-1), np.array(start)
-
-
-def _shift_areas(path: Path, counted: Array, steps: NDArray[np.int64], refs: References) -> Array:
-    """CPT forward area over its reference, by LR exponent."""
-    if path.phase == "pt":
-        return np.zeros((steps.size, refs.exponents.size))
-    whole = refs.shift_area / refs.peak_lr
-    powered = [forward_area((counted / refs.peak_lr) ** p)[steps] for p in refs.exponents]
-    return np.stack(powered, axis=-1) / whole
+) -> tuple[Array, float]:
+    """Log forward area over its reference, at the steps and at the start checkpoint."""
+    area = path.start_area + forward_area(counted)[steps]
+    # The loss before any training is out of the law's reach; keep its logarithm finite.
+    here = np.log(np.maximum(area, SMALLEST * refs.area) / refs.area)
+    return here, float(np.log(path.start_area / refs.area)) if path.phase == "cpt" else 0.0
 
 
 def _anneal(path: Path, counted: Array, steps: NDArray[np.int64], refs: References) -> Array:
+    start = path.start_lr
+    if refs.own_rewarm and path.phase == "cpt":
+        # Up to the end of the re-warm-up the rise has a size of its own (`rewarm_rise`).
+        top = rewarm_steps(counted)
+        counted = np.concatenate([np.full(top, counted[top]), counted[top:]])
+        start = float(counted[0])
     if refs.kernel == "area":
         rates = RATES / refs.peak_lr
-        return relaxation_basis(counted, rates, path.start_lr, steps) / refs.peak_lr
+        return relaxation_basis(counted, rates, start, steps) / refs.peak_lr
     memory = memory_grid()
-    return annealing_basis(counted, memory, path.start_lr, steps) / (memory * refs.peak_lr)
+    return annealing_basis(counted, memory, start, steps) / (memory * refs.peak_lr)
+
+
+def rewarm_steps(lr: Array) -> int:
+    """Updates before the first at which the LR has stopped rising.
+
+    Parameters
+    ----------
+    lr : ndarray, shape (n_steps,)
+        Learning rates.
+
+    Returns
+    -------
+    int
+    """
+    stops = np.flatnonzero(np.diff(lr) <= 0)
+    return int(stops[0]) if stops.size else int(lr.size) - 1
+
+
+def rewarm_rise(path: Path, refs: References) -> float:
+    """LR that the re-warm-up adds to that of the start checkpoint, over the reference peak.
+
+    Parameters
+    ----------
+    path : Path
+        The trajectory.
+    refs : References
+        Reference points.
+
+    Returns
+    -------
+    float
+        0 in pre-training; negative where a run starts below the LR that pre-training ended at.
+    """
+    if path.phase != "cpt":
+        return 0.0
+    start = 0.0 if path.start_lr is None else path.start_lr
+    return (float(path.lr[rewarm_steps(path.lr)]) - start) / refs.peak_lr
+
+
+def log_peak(path: Path, refs: References) -> float:
+    """Log of the peak LR over the reference peak.
+
+    Parameters
+    ----------
+    path : Path
+        The trajectory.
+    refs : References
+        Reference points.
+
+    Returns
+    -------
+    float
+    """
+    return float(np.log(max(path.lr.max() / refs.peak_lr, SMALLEST)))
+
+
+def _misfit(path: Path, area: Array, anneal: Array, refs: References) -> Array:
+    """Columns of the effects: fixed shapes near those of the law's terms."""
+    drop = anneal @ kernel_weights(refs.kernel, TYPICAL)
+    if path.phase == "cpt":
+        spent = area / refs.shift_area
+        return np.stack([1.0 * (spent > 0), np.log1p(50 * spent) / np.log(51), drop, spent])
+    spent = np.log(np.maximum(area, SMALLEST * refs.area) / refs.area)
+    return np.stack([np.ones_like(spent), spent, drop, spent])
+
+
+def _target_area(path: Path, counted: Array, steps: NDArray[np.int64], refs: References) -> Array:
+    if path.phase == "pt":
+        return np.zeros(steps.size)
+    spent = forward_area((counted / refs.peak_lr) ** TARGET_EXPONENT)[steps]
+    return spent * refs.peak_lr / refs.shift_area

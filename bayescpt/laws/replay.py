@@ -128,12 +128,42 @@ def own_tokens_response(
     onset : array
         The same.
     """
+    own, scaled = own_tokens_growth(replay, is_target, kappa, onset, beta, xp)
+    phi = power_share(is_target + (1.0 - is_target) * replay, gamma, eps, xp)
+    return is_target * own + (1.0 - is_target) * phi, scaled
+
+
+def own_tokens_growth(
+    replay: Any,
+    is_target: Any,
+    kappa: Any,
+    onset: Any,
+    beta: Any,
+    xp: Any = np,
+    speed: Any = 1.0,
+) -> tuple[Any, Any]:
+    """Target's part of `own_tokens_response`; 1 and the onset itself on other sets.
+
+    Parameters
+    ----------
+    replay, is_target, kappa, onset, beta : array
+        See `own_tokens_response`.
+    xp : module
+        ``numpy`` or ``pytensor.tensor``.
+
+    Returns
+    -------
+    response : array
+        Broadcast shape of the arguments.
+    onset : array
+        The same.
+    """
     # A share of nothing at all would be 0/0 in the growth; a billionth is as good as none.
     own_share = is_target * (1.0 - replay) + (1.0 - is_target)
     share = xp.exp(kappa * xp.log(xp.maximum(own_share, 1e-9)))
+    share = share * (is_target * speed + (1.0 - is_target))
     own = shift_growth(share, onset, beta, xp)
-    phi = power_share(is_target + (1.0 - is_target) * replay, gamma, eps, xp)
-    return is_target * own + (1.0 - is_target) * phi, onset * share
+    return is_target * own + (1.0 - is_target), onset * share
 
 
 POWER_PARAMETERS = (
@@ -171,6 +201,18 @@ KAPPA = Parameter(
     {"dist": "LogNormal", "mu": 0.0, "sigma": 0.2},
     "1: a set learns from its own tokens; repeats and transfer make it a little more or less",
     "bayescpt: target losses of the shipped study cpt_micro nearly fall on one curve in own tokens",
+)
+SHARE_GAMMA = Parameter(
+    "share_gamma",
+    "gamma",
+    "1",
+    ("pair",),
+    -3.0,
+    3.0,
+    {"dist": "Normal", "mu": 0.0, "sigma": 0.4},
+    "0 is a rise linear in log r, as Ibrahim et al. (arXiv 2403.08763) have to German; below 0 the "
+    "shift without replay saturates, as in published fits of Eq. 4",
+    SOURCE_POWER,
 )
 EXPONENTIAL_PARAMETERS = (
     Parameter(

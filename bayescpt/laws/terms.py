@@ -14,21 +14,26 @@ TERM_PARAMETERS = (
     *base.PARAMETERS,
     annealing.ANNEAL,
     annealing.ANNEAL_PT,
+    annealing.REWARM,
+    shift.JUMP,
     *shift.PARAMETERS,
     *replay.POWER_PARAMETERS,
     replay.KAPPA,
+    replay.SHARE_GAMMA,
     *replay.EXPONENTIAL_PARAMETERS,
 )
+# Those that all runs and domains share.
+SHARED_PARAMETERS = (shift.PEAK_EXPONENT, shift.SPEED_EXPONENT)
 
 
 def cpt_terms(
     values: Mapping[str, Any],
-    effects: Mapping[str, Any],
     ratio: Any,
     is_target: Any,
-    unit_drift: Any,
     law: Mapping[str, str],
     xp: Any = np,
+    rise: Any = 0.0,
+    log_peak: Any = 0.0,
 ) -> dict[str, Any]:
     """Arguments of `expected_loss` for a continual pre-training run.
 
@@ -37,54 +42,52 @@ def cpt_terms(
     values : Mapping
         start_level, base_ref, alpha_s1, anneal_ref, shift_ref, onset, beta and the parameters of
         the replay response, of this run's domain and target; arrays that broadcast.
-    effects : Mapping
-        Effects of the run in nats by term: level, drift, anneal, shift; those it has.
     ratio : array
         Replay ratio.
     is_target : array
         1.0 where the domain is the target of the run, else 0.0.
-    unit_drift : array
-        Base amplitude that is worth 1 nat at the shift's reference area.
     law : Mapping
         Component by term, as in a card.
     xp : module
         ``numpy`` or ``pytensor.tensor``.
+    rise : array
+        `bayescpt.laws.features.rewarm_rise`.
+    log_peak : array
+        Log of the run's peak LR over the reference peak.
 
     Returns
     -------
     dict
-        level, base_ref, alpha, anneal_ref, shift, onset, beta.
+        level, base_ref, alpha, anneal_ref, shift, onset, beta and, under ``memory``, gamma, keep.
     """
     anneal = values["anneal_ref"]
     if law["replay"] == "exponential":
         # Eq. 8 of arXiv 2505.07796: C2 S2cpt exp(a2 r).
         anneal = anneal * xp.exp(values["anneal_replay"] * ratio)
-    response, onset = _response(values, ratio, is_target, law, xp)
-    return {
-        **pt_terms(
-            {**values, "level_pt": values["start_level"], "anneal_pt_ref": anneal},
-            effects,
-            unit_drift,
-        ),
-        "shift": values["shift_ref"] * response + effects.get("shift", 0.0),
+    response, onset = _response(values, ratio, is_target, law, xp, log_peak)
+    terms = {
+        **pt_terms({**values, "level_pt": values["start_level"], "anneal_pt_ref": anneal}),
+        "shift": values["shift_ref"] * response,
         "onset": onset,
         "beta": values["beta"],
     }
+    if "rewarm_ref" in values:
+        terms["level"] = terms["level"] + values["rewarm_ref"] * rise + values["jump"]
+    if law["replay"] == "memory":
+        other = 1.0 - is_target
+        terms["shift"] = terms["shift"] * xp.exp(values["shift_peak"] * log_peak * other)
+        terms["gamma"] = other * values["share_gamma"] - is_target
+        terms["keep"] = other * ratio
+    return terms
 
 
-def pt_terms(
-    values: Mapping[str, Any], effects: Mapping[str, Any], unit_drift: Any = 1.0
-) -> dict[str, Any]:
+def pt_terms(values: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of `expected_loss` for a pre-training run.
 
     Parameters
     ----------
     values : Mapping
         level_pt, base_ref, alpha_s1, anneal_pt_ref of the domain; arrays that broadcast.
-    effects : Mapping
-        Effects of the run in nats by term: level, drift, anneal; those it has.
-    unit_drift : array
-        Base amplitude that is worth 1 nat of drift.
 
     Returns
     -------
@@ -92,15 +95,20 @@ def pt_terms(
         level, base_ref, alpha, anneal_ref.
     """
     return {
-        "level": values["level_pt"] + effects.get("level", 0.0),
-        "base_ref": values["base_ref"] + effects.get("drift", 0.0) * unit_drift,
+        "level": values["level_pt"],
+        "base_ref": values["base_ref"],
         "alpha": values["alpha_s1"],
-        "anneal_ref": values["anneal_pt_ref"] + effects.get("anneal", 0.0),
+        "anneal_ref": values["anneal_pt_ref"],
     }
 
 
 def _response(
-    values: Mapping[str, Any], ratio: Any, is_target: Any, law: Mapping[str, str], xp: Any
+    values: Mapping[str, Any],
+    ratio: Any,
+    is_target: Any,
+    law: Mapping[str, str],
+    xp: Any,
+    log_peak: Any,
 ) -> tuple[Any, Any]:
     """Part of the no-replay shift left at the reference area, and the onset."""
     onset = values["onset"]
@@ -108,6 +116,10 @@ def _response(
         return replay.exponential_response(ratio, values["replay_rate"], xp), onset
     if law["replay"] == "none":
         return 1.0, onset
+    if law["replay"] == "memory":
+        kappa, beta = values["share_kappa"], values["beta"]
+        speed = xp.exp(values["speed_peak"] * log_peak)
+        return replay.own_tokens_growth(ratio, is_target, kappa, onset, beta, xp, speed)
     gamma, eps = values["replay_gamma"], values["replay_eps"]
     if law["replay"] == "own_share":
         return replay.power_response(ratio, is_target, gamma, eps, xp), onset

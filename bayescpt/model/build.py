@@ -12,7 +12,6 @@ import pytensor.tensor as pt
 
 from bayescpt.laws import paper
 from bayescpt.laws.annealing import kernel_weights
-from bayescpt.laws.base import exponent_weights
 from bayescpt.laws.curve import expected_loss
 from bayescpt.laws.features import References
 from bayescpt.laws.table import Parameter
@@ -27,9 +26,9 @@ if TYPE_CHECKING:
     from bayescpt.data import Study
 
 
-_COLUMNS = {"anneal": "column", "log_area": "exponent", "shift_area": "exponent"}
+_COLUMNS = {"anneal": "column"}
 # Of `expected_loss`, in the order in which `CurveMean` takes them.
-ARGUMENTS = ("level", "base_ref", "alpha", "anneal_ref", "shift", "onset", "beta")
+ARGUMENTS = ("level", "base_ref", "alpha", "anneal_ref", "shift", "onset", "beta", "gamma", "keep")
 
 
 def build_model(study: Study, card: str | Path | Card = "cpt_replay") -> pm.Model:
@@ -46,7 +45,7 @@ def build_model(study: Study, card: str | Path | Card = "cpt_replay") -> pm.Mode
     -------
     pm.Model
         Dimensions ``domain``, ``pair`` (evaluated domain | target), ``level`` (start checkpoint |
-        domain), ``curve`` (run | domain), ``segment``, ``obs``; every array of the study in a
+        domain), ``segment``, ``obs``; every array of the study in a
         ``pm.Data`` of the name that `arrays` gives it; the observed variable is ``loss`` in nats
         per token.
 
@@ -82,7 +81,7 @@ def rows_model(rows: Rows, card: Card, fused: bool = True, starts: bool = True) 
     pm.Model
     """
     labels = rows.labels
-    coords: dict[str, Any] = {"domain": labels.domain, "curve": labels.curve_names}
+    coords: dict[str, Any] = {"domain": labels.domain}
     if card.has_shift:
         coords |= {"level": labels.level_names, "pair": labels.pair_names}
     if card.domain_correlation:
@@ -115,15 +114,12 @@ def arrays(rows: Rows, card: Card) -> list[tuple[str, Any, tuple[str, ...]]]:
     list of (str, ndarray, tuple of str)
     """
     out: list[tuple[str, Any, tuple[str, ...]]] = [
-        (f"segment_{key}", value, ("segment", "exponent")[: value.ndim])
-        for key, value in rows.segment.items()
+        (f"segment_{key}", value, ("segment",)) for key, value in rows.segment.items()
     ]
     out += [
         (f"row_{key}", value, (_COLUMNS.get(key, ""), "obs")[2 - value.ndim :])
         for key, value in rows.row.items()
     ]
-    domain_of = [rows.labels.domain.index(domain) for _, domain in rows.labels.curve]
-    out.append(("curve_domain", np.array(domain_of, dtype=np.int64), ("curve",)))
     out.append(("anneal_mix", rows.anneal_mix, ("column", "node")))
     out.append(("observed", rows.loss, ("obs",)))
     for name in ("area", "shift_area", "peak_lr"):
@@ -171,24 +167,20 @@ def _mean(values: Mapping[str, Any], data: Mapping[str, Any], card: Card, fused:
     """Expected loss of every row, shape (obs,)."""
     segment = group(data, "segment")
     rows = group(data, "row")
-    per_segment = segment_values(values, segment, data["curve_domain"], card)
+    per_segment = segment_values(values, segment, card)
     # Sums of products instead of `@`: numba takes most of a minute to compile matrix products.
     at_node = kernel_weights(card.law["annealing"], values, pt)
     weights = (data["anneal_mix"] * at_node[None, :]).sum(axis=1)
-    exponents = exponent_weights(values, pt)
-    shift_exponents = exponent_weights(values, pt, "shift_exponent")
-    log_area_start = (segment["log_area_start"] * exponents[None, :]).sum(axis=1)
     if fused:
-        none = pt.zeros_like(per_segment["level"])
-        arguments = [per_segment.get(key, none) for key in ARGUMENTS]
+        zero = pt.zeros_like(per_segment["level"])
+        default = {"gamma": zero - 1.0}
+        arguments = [per_segment.get(key, default.get(key, zero)) for key in ARGUMENTS]
         mean, _ = CurveMean()(
             *arguments,
             weights,
             rows["anneal"],
-            log_area_start,
-            exponents,
+            segment["log_area_start"],
             rows["log_area"],
-            shift_exponents,
             rows["shift_area"],
             rows["segment"],
         )
@@ -196,18 +188,18 @@ def _mean(values: Mapping[str, Any], data: Mapping[str, Any], card: Card, fused:
     here = rows["segment"]
     by_row = {key: value[here] for key, value in per_segment.items()}
     if card.has_shift:
-        by_row["shift_area"] = (rows["shift_area"] * shift_exponents[:, None]).sum(axis=0)
+        by_row["shift_area"] = rows["shift_area"]
     return expected_loss(
         **by_row,
-        log_area=(rows["log_area"] * exponents[:, None]).sum(axis=0),
-        log_area_start=log_area_start[here],
+        log_area=rows["log_area"],
+        log_area_start=segment["log_area_start"][here],
         anneal=(rows["anneal"] * weights[:, None]).sum(axis=0),
         xp=pt,
     )
 
 
 def segment_values(
-    values: Mapping[str, Any], segment: Mapping[str, Any], curve_domain: Any, card: Card
+    values: Mapping[str, Any], segment: Mapping[str, Any], card: Card
 ) -> dict[str, Any]:
     """Arguments of `expected_loss` by segment.
 
@@ -217,8 +209,6 @@ def segment_values(
         Parameters on the reference scale and effects of the runs.
     segment : Mapping
         The ``segment`` arrays of `Rows`.
-    curve_domain : array, shape (curve,)
-        Domain of every fitted curve.
     card : Card
         Which components.
 
@@ -227,34 +217,26 @@ def segment_values(
     dict
         level, base_ref, alpha, anneal_ref and, for CPT, shift, onset, beta; shape (segment,).
     """
-    effects = {
-        # Centred: a curve's many rows tell its effect better than the prior does.
-        name: pm.Normal(f"effect_{name}", 0.0, values[f"tau_{name}"][curve_domain], dims="curve")[
-            segment["curve"]
-        ]
-        for name in card.run_effects
-    }
     in_segment = {
         p.name: values[p.name][segment[p.dims[0]]] for p in TERM_PARAMETERS if p.name in values
-    }
+    } | {p: values[p] for p in ("shift_peak", "speed_peak") if p in values}
     levels = [values[name] for name in ("start_level", "level_pt") if name in values]
     level = pt.concatenate(levels)[segment["level"]]
-    drift = segment["unit_drift"]
     if not card.has_shift:
-        return pt_terms({**in_segment, "level_pt": level}, effects, drift)
+        return pt_terms({**in_segment, "level_pt": level})
     terms = cpt_terms(
         {**in_segment, "start_level": level},
-        effects,
         segment["replay"],
         segment["is_target"],
-        drift,
         card.law,
         pt,
+        segment["rise"],
+        segment["log_peak"],
     )
     # Pre-training rows of the same fit: no shift, an annealing term of their own.
     is_cpt = segment["is_cpt"]
     terms["shift"] = terms["shift"] * is_cpt
     if "anneal_pt_ref" in in_segment:
-        before = pt_terms({**in_segment, "level_pt": level}, effects, drift)["anneal_ref"]
+        before = pt_terms({**in_segment, "level_pt": level})["anneal_ref"]
         terms["anneal_ref"] = pt.where(is_cpt > 0, terms["anneal_ref"], before)
     return terms

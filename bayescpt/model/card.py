@@ -10,6 +10,7 @@ from typing import Any
 
 from bayescpt.errors import CardError
 from bayescpt.laws import annealing, base, paper, replay, shift
+from bayescpt.laws.features import EFFECTS
 from bayescpt.laws.table import Parameter
 from bayescpt.model import noise_table
 from bayescpt.model.folder import cards_folder
@@ -21,10 +22,10 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 }
 _LAW: dict[str, tuple[str, ...]] = {
     "base": ("power",),
-    "area": ("lr", "lr_power"),
     "annealing": tuple(annealing.KERNELS),
     "shift": ("none", "power"),
-    "replay": ("none", "own_share", "own_tokens", "exponential"),
+    "rewarm": ("annealing", "own"),
+    "replay": ("none", "own_share", "own_tokens", "memory", "exponential"),
 }
 _ROWS: dict[str, Any] = {"pretraining": ("falling", "all", "none"), "domains": ("goals", "all")}
 _NOISE: dict[str, Any] = {"family": ("normal", "student_t")}
@@ -58,7 +59,7 @@ class Card:
     early, ar1, domain_correlation : bool
         Parts of the noise model.
     run_effects : tuple of str
-        Terms with a partially pooled effect of the run: level, shift, anneal, drift.
+        Terms with an effect of the run (`bayescpt.inference.misfit`): level, shift, anneal, drift.
     priors : Mapping
         Prior by parameter name, of every parameter of the card.
     level_sd : float
@@ -105,10 +106,10 @@ class Card:
             False for the share response of a target, and the token count of another set, under
             ``own_tokens``: such entries keep their prior.
         """
-        if self.law["replay"] != "own_tokens":
+        if self.law["replay"] not in ("own_tokens", "memory"):
             return True
         domain, _, target = str(label).partition("|")
-        if name in ("replay_gamma", "replay_eps"):
+        if name in ("replay_gamma", "replay_eps", "share_gamma"):
             return domain != target
         return name != "share_kappa" or domain == target
 
@@ -126,11 +127,9 @@ def _parameters(card: Any) -> tuple[Parameter, ...]:
     raw = card.parameterisation == "paper"
     wanted = [*paper.BASE] if raw else [*base.PARAMETERS]
     wanted += annealing.KERNELS[card.law["annealing"]]
-    if card.law["area"] == "lr_power":
-        wanted.append(base.AREA_EXPONENT)
-        if card.law["shift"] != "none":
-            wanted.append(base.SHIFT_EXPONENT)
     has_shift = card.law["shift"] != "none"
+    if card.law["rewarm"] == "own":
+        wanted += [annealing.REWARM, shift.JUMP]
     if has_shift:
         wanted += [paper.C2, *paper.SHIFT] if raw else [annealing.ANNEAL, *shift.PARAMETERS]
     # The pre-training term drops out where no pre-training row is fitted and nothing needs it.
@@ -138,8 +137,10 @@ def _parameters(card: Any) -> tuple[Parameter, ...]:
         wanted += [paper.C1] if raw else [annealing.ANNEAL_PT, base.LEVEL_PT]
     if card.law["replay"] in ("own_share", "own_tokens"):
         wanted += replay.POWER_PARAMETERS
-    if card.law["replay"] == "own_tokens":
+    if card.law["replay"] in ("own_tokens", "memory"):
         wanted.append(replay.KAPPA)
+    if card.law["replay"] == "memory":
+        wanted += [replay.SHARE_GAMMA, shift.PEAK_EXPONENT, shift.SPEED_EXPONENT]
     elif card.law["replay"] == "exponential":
         wanted += replay.EXPONENTIAL_PARAMETERS
     wanted.append(noise_table.SIGMA)
@@ -153,7 +154,6 @@ def _parameters(card: Any) -> tuple[Parameter, ...]:
         wanted.append(noise_table.CORRELATION_STEPS)
     if card.domain_correlation:
         wanted.append(noise_table.DOMAIN_CORRELATION)
-    wanted += [noise_table.EFFECTS[name] for name in card.run_effects]
     return tuple(wanted)
 
 
@@ -226,9 +226,9 @@ def parse_card(text: str, where: str = "card") -> Card:
             raise CardError(f"{where}: `{key}` is missing")
     law = {
         "base": "power",
-        "area": "lr",
         "annealing": "momentum",
         "shift": "none",
+        "rewarm": "annealing",
         "replay": "none",
     }
     law |= _section(table, "law", tuple(_LAW), where)
@@ -236,13 +236,10 @@ def parse_card(text: str, where: str = "card") -> Card:
         _one_of(value, _LAW[key], f"{where}: law.{key}")
     if law["shift"] == "none" and law["replay"] != "none":
         raise CardError(f"{where}: law.replay = {law['replay']!r} needs law.shift")
-    if table.get("parameterisation") == "paper" and (law["annealing"], law["area"]) != (
-        "momentum",
-        "lr",
-    ):
+    if table.get("parameterisation") == "paper" and law["annealing"] != "momentum":
         raise CardError(
-            f"{where}: parameterisation 'paper' has symbols for law.annealing = 'momentum' and "
-            f"law.area = 'lr' only; got {law['annealing']!r} and {law['area']!r}"
+            f"{where}: parameterisation 'paper' has symbols for law.annealing = 'momentum' only; "
+            f"got {law['annealing']!r}"
         )
     rows = _section(table, "rows", (*_ROWS, "skip_pretraining", "level_sd"), where)
     noise = _section(table, "noise", (*_NOISE, *_NOISE_FLAGS, "run_effects"), where)
@@ -250,10 +247,10 @@ def parse_card(text: str, where: str = "card") -> Card:
     if not isinstance(effects, list) or any(effects.count(effect) > 1 for effect in effects):
         raise CardError(
             f"{where}: noise.run_effects = {effects!r} must be a list, each term once, of "
-            f"{', '.join(noise_table.EFFECTS)}"
+            f"{', '.join(EFFECTS)}"
         )
     for effect in effects:
-        _one_of(effect, tuple(noise_table.EFFECTS), f"{where}: noise.run_effects")
+        _one_of(effect, tuple(EFFECTS), f"{where}: noise.run_effects")
     if law["shift"] == "none" and "shift" in effects:
         raise CardError(f"{where}: noise.run_effects has 'shift', which needs law.shift")
     values: dict[str, Any] = {

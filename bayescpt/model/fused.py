@@ -21,10 +21,10 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
 # Arguments by segment that carry gradients; the weights follow them.
-N_SEGMENT = 7
-N_PARTIALS = 8
-# Those, the weights, the anchor's area and the exponents.
-_DIFFERENTIABLE = (*range(N_SEGMENT + 1), 9, 10, 12)
+N_SEGMENT = 8
+N_PARTIALS = 7
+# Those and the weights.
+_DIFFERENTIABLE = (*range(N_SEGMENT), N_SEGMENT + 1)
 SERIES_BELOW = 1e-3
 # Sums may be reordered, so that they vectorise; NaN and inf keep their meaning.
 FAST = {"reassoc", "contract"}
@@ -60,13 +60,25 @@ def _growth(log_s: Any, beta: Any) -> Any:
     """Growth (1 - exp(-beta log_s)) / beta, its derivatives by beta and by log_s."""
     x = beta * log_s
     f = np.exp(-x)
-    if x < SERIES_BELOW:
+    if abs(x) < SERIES_BELOW:
         h = log_s * (1.0 - x / 2.0 * (1.0 - x / 3.0 * (1.0 - x / 4.0)))
         k = -log_s * log_s * (0.5 - x * (1.0 / 3.0 - x * (0.125 - x / 30.0)))
     else:
         h = (1.0 - f) / beta
         k = (log_s * f - h) / beta
     return h, k, f
+
+
+@numba.njit(error_model="numpy", fastmath=FAST)
+def _faded_growth(log_s: Any, beta: Any, gamma: Any, keep: Any) -> Any:
+    """Growth (w^-gamma - 1) / (gamma beta) and its derivatives by beta, gamma and log_s."""
+    memory = (1.0 - keep) * np.exp(-beta * log_s)
+    share = keep + memory
+    faded = -np.log(share)
+    slope = memory / share
+    # _growth of the faded share, gamma in the part of -beta.
+    h, k, f = _growth(faded, -gamma)
+    return h / beta, (f * slope * log_s - h / beta) / beta, -k / beta, f * slope
 
 
 def _forward(
@@ -77,18 +89,16 @@ def _forward(
     shift: Any,
     onset: Any,
     beta: Any,
+    gamma: Any,
+    keep: Any,
     weights: Any,
     basis: Any,
     log_area_start: Any,
-    exponents: Any,
-    log_areas: Any,
-    shift_exponents: Any,
-    shift_areas: Any,
+    log_area: Any,
+    shift_area: Any,
     segment: Any,
 ) -> Any:
     n = segment.shape[0]
-    shift_area = _combine(shift_exponents, shift_areas)
-    log_area = _combine(exponents, log_areas)
     anneal = _combine(weights, basis)
     mean = np.empty(n)
     partials = np.empty((N_PARTIALS, n))
@@ -106,19 +116,19 @@ def _forward(
             e = np.exp(-al * la)
             partials[0, i] = e - e0
             partials[1, i] = b * (la0 * e0 - la * e)
-            partials[5, i] = -b * al * e
-            partials[7, i] = anneal[i]
+            partials[6, i] = anneal[i]
             mean[i] = a + b * (e - e0) - c * anneal[i]
         d = shift[s]
         if shift_area[last - 1] == 0.0:  # pre-training
             for i in range(first, last):
-                partials[2:5, i] = 0.0
-                partials[6, i] = 0.0
+                partials[2:6, i] = 0.0
             first = last
             continue
-        o, be = onset[s], beta[s]
+        o, be, ga, ke = onset[s], beta[s], gamma[s], keep[s]
+        # Without replay the growth is that of Eq. 4 with the rate -gamma beta.
+        rate = -ga * be
         l1 = np.log1p(o)
-        h1, k1, f1 = _growth(l1, be)
+        h1, k1, f1 = _growth(l1, rate)
         r = 1.0 / h1
         q1 = f1 / (1.0 + o)
         # A target at replay 1 has an onset below the rounding of 1; log is faster elsewhere.
@@ -127,13 +137,17 @@ def _forward(
             area = shift_area[i]
             t = 1.0 + o * area
             ls = np.log1p(o * area) if tiny else np.log(t)
-            h, k, f = _growth(ls, be)
+            if ke == 0.0:
+                h, k, f = _growth(ls, rate)
+                by_beta, by_gamma = -ga * k, -be * k
+            else:
+                h, by_beta, by_gamma, f = _faded_growth(ls, be, ga, ke)
             g = h * r
             mean[i] += d * g
             partials[2, i] = g
             partials[3, i] = d * r * (area * f / t - g * q1)
-            partials[4, i] = d * r * (k - g * k1)
-            partials[6, i] = d * r * o * f / t
+            partials[4, i] = d * r * (by_beta + g * ga * k1)
+            partials[5, i] = d * r * (by_gamma + g * be * k1)
         first = last
     return mean, partials
 
@@ -142,46 +156,33 @@ def _backward(
     cotangent: Any,
     partials: Any,
     segment: Any,
-    base_ref: Any,
-    alpha: Any,
     anneal_ref: Any,
     weights: Any,
     basis: Any,
-    log_area_start: Any,
-    exponents: Any,
-    log_areas: Any,
-    shift_exponents: Any,
-    shift_areas: Any,
 ) -> Any:
     n, n_segments = cotangent.shape[0], anneal_ref.shape[0]
-    out = np.zeros((N_SEGMENT + 1, n_segments))
+    out = np.zeros((N_SEGMENT, n_segments))
     row = np.empty(n)
     for i in range(n):
         row[i] = -anneal_ref[segment[i]] * cotangent[i]
     by_weight = _project(row, basis)
-    # With one column the exponent is a constant of the law.
-    by_exponent = np.zeros(exponents.shape[0])
-    if exponents.shape[0] > 1:
-        by_exponent = _project(cotangent * partials[5], log_areas)
-    by_shift = np.zeros(shift_exponents.shape[0])
-    if shift_exponents.shape[0] > 1:
-        by_shift = _project(cotangent * partials[6], shift_areas)
     first = 0
     while first < n:
         s = segment[first]
         last = first + 1
         while last < n and segment[last] == s:
             last += 1
-        s0 = s1 = s2 = s3 = s4 = s5 = s6 = 0.0
+        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
         for i in range(first, last):
             g = cotangent[i]
             s0 += g
             s1 += g * partials[0, i]
             s2 += g * partials[1, i]
-            s3 -= g * partials[7, i]
+            s3 -= g * partials[6, i]
             s4 += g * partials[2, i]
             s5 += g * partials[3, i]
             s6 += g * partials[4, i]
+            s7 += g * partials[5, i]
         out[0, s] += s0
         out[1, s] += s1
         out[2, s] += s2
@@ -189,19 +190,17 @@ def _backward(
         out[4, s] += s4
         out[5, s] += s5
         out[6, s] += s6
-        # The anchor's own area enters with the opposite sign.
-        out[7, s] += s0 * base_ref[s] * alpha[s] * np.exp(-alpha[s] * log_area_start[s])
+        out[7, s] += s7
         first = last
-    return out, by_weight, by_exponent, by_shift
+    return out, by_weight
 
 
 class CurveMean(Op):
     """Expected loss of every row; `bayescpt.laws.curve.expected_loss` by segment.
 
-    Inputs: level, base_ref, alpha, anneal_ref, shift, onset, beta (segment,); weights (column,);
-    basis (column, obs); log_area_start (segment,); exponents (exponent,); log_areas (exponent,
-    obs); shift_exponents (exponent,); shift_areas (exponent, obs); segment (obs,). Outputs: the
-    mean (obs,) and the partial derivatives that the gradient needs (8, obs).
+    Inputs: level, base_ref, alpha, anneal_ref, shift, onset, beta, gamma, keep (segment,); weights
+    (column,); basis (column, obs); log_area_start (segment,); log_area, shift_area, segment (obs,).
+    Outputs: the mean (obs,) and the partial derivatives that the gradient needs (7, obs).
     """
 
     __props__ = ()
@@ -267,29 +266,13 @@ class CurveMean(Op):
         """
         if isinstance(cotangents[0].type, DisconnectedType):
             return [DisconnectedType()() for _ in inputs]
-        base_ref, alpha, anneal_ref = inputs[1:4]
-        (weights, basis, start, exponents, log_areas, by_shift, shift_areas, segment) = inputs[
-            N_SEGMENT:
-        ]
-        by_segment, by_weight, by_exponent, to_shift = CurveBack()(
-            cotangents[0],
-            outputs[1],
-            segment,
-            base_ref,
-            alpha,
-            anneal_ref,
-            weights,
-            basis,
-            start,
-            exponents,
-            log_areas,
-            by_shift,
-            shift_areas,
+        weights, basis = inputs[N_SEGMENT + 1 : N_SEGMENT + 3]
+        by_segment, by_weight = CurveBack()(
+            cotangents[0], outputs[1], inputs[-1], inputs[3], weights, basis
         )
         data = DisconnectedType()
         sizes = [by_segment[k] for k in range(N_SEGMENT)]
-        anchors = [by_segment[N_SEGMENT], by_exponent]
-        return [*sizes, by_weight, data(), *anchors, data(), to_shift, data(), data()]
+        return [*sizes, data(), by_weight, *(data() for _ in range(5))]
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         """Only the mean depends on the parameters as far as gradients go.
@@ -318,7 +301,7 @@ class CurveBack(Op):
         Parameters
         ----------
         *inputs : TensorVariable
-            The thirteen inputs of `_backward`.
+            The six inputs of `_backward`.
 
         Returns
         -------
@@ -327,7 +310,7 @@ class CurveBack(Op):
         return Apply(
             self,
             [pt.as_tensor(x) for x in inputs],
-            [pt.dmatrix(), *(pt.dvector() for _ in range(3))],
+            [pt.dmatrix(), pt.dvector()],
         )
 
     def perform(self, node: Apply, inputs: list[Any], outputs: list[list[Any]]) -> None:
@@ -342,10 +325,10 @@ class CurveBack(Op):
         outputs : list of list
             Storage of the two outputs.
         """
-        outputs[0][0], outputs[1][0], outputs[2][0], outputs[3][0] = BACKWARD(*inputs)
+        outputs[0][0], outputs[1][0] = BACKWARD(*inputs)
 
     def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
-        """Shapes of both outputs.
+        """Shapes of the outputs.
 
         Parameters
         ----------
@@ -358,7 +341,7 @@ class CurveBack(Op):
         -------
         list of tuple
         """
-        return [(N_SEGMENT + 1, shapes[3][0]), shapes[6], shapes[9], shapes[11]]
+        return [(N_SEGMENT, shapes[3][0]), shapes[4]]
 
 
 FORWARD = numba.njit(_forward, cache=True, error_model="numpy", fastmath=FAST)

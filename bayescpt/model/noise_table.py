@@ -54,16 +54,3 @@ DOMAIN_CORRELATION = Parameter(
     "general and domain residuals of one step share the weights they are measured on",
     SOURCE,
 )  # fmt: skip
-_EFFECT = (
-    "misfit that lasts a whole run and differences of seed: sd .001-.02 nats on the curves seen; "
-    "away from 0, where the effects and their scale form a funnel"
-)
-EFFECTS = {
-    name: Parameter(
-        f"tau_{name}", f"tau_{name}", "nat", ("domain",), 0.0, 1.0,
-        {"dist": "LogNormal", "mu": -4.6, "sigma": 0.8},
-        _EFFECT,
-        SOURCE,
-    )
-    for name in ("level", "shift", "anneal", "drift")
-}  # fmt: skip

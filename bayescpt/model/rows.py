@@ -14,7 +14,9 @@ from bayescpt.laws.features import (
     References,
     area_before,
     features,
+    log_peak,
     references,
+    rewarm_rise,
     run_path,
 )
 
@@ -133,7 +135,12 @@ def make_rows(study: Study, card: Card) -> Rows:
     FitError
         If the study has no row that the card can use.
     """
-    refs = references(study, card.warmup, card.law["annealing"], card.law["area"] == "lr_power")
+    refs = references(
+        study,
+        card.warmup,
+        card.law["annealing"],
+        card.law["rewarm"] == "own",
+    )
     domains = _domains(study, card)
     cpt = [name for name in study.cpt_runs if study.has_curve(name)] if card.has_shift else []
     if card.has_shift and not cpt:
@@ -192,7 +199,8 @@ def make_rows(study: Study, card: Card) -> Rows:
                     "is_target": float(domain == target),
                     "replay": ratio[bound],
                     "log_area_start": seen.log_area_start,
-                    "unit_drift": unit_drift(path.start_area, refs),
+                    "rise": rewarm_rise(path, refs),
+                    "log_peak": log_peak(path, refs),
                 }.items():
                     segment[key].append(value)
             offset = sum(map(len, losses))
@@ -201,7 +209,7 @@ def make_rows(study: Study, card: Card) -> Rows:
             for key, values in {
                 "segment": index,
                 "log_area": seen.log_area,
-                "shift_area": seen.shift_area,
+                "shift_area": seen.target_area if domain == target else seen.shift_area,
                 "anneal": seen.anneal,
                 "fraction": seen.fraction,
                 "step": steps,
@@ -219,8 +227,6 @@ def make_rows(study: Study, card: Card) -> Rows:
         )
     rows = {key: np.concatenate(values) for key, values in row.items() if key in _ROW}
     rows |= _partners(rows)
-    for key in ("log_area", "shift_area"):
-        rows[key] = np.ascontiguousarray(rows[key].T)
     rows["anneal"], mix = compress(rows["anneal"])
     observed = np.concatenate(losses)
     labels = Labels(tuple(domains), tuple(pairs), tuple(checkpoints), tuple(fitted), tuple(curves))
@@ -239,7 +245,7 @@ def make_rows(study: Study, card: Card) -> Rows:
 
 
 _INTEGER = ("level", "domain", "pair", "curve")
-_SEGMENT = (*_INTEGER, "is_cpt", "is_target", "replay", "log_area_start", "unit_drift")
+_SEGMENT = (*_INTEGER, "is_cpt", "is_target", "replay", "log_area_start", "rise", "log_peak")
 _ROW = (
     "segment", "log_area", "shift_area", "anneal", "fraction", "step", "run", "domain",
     "previous", "gap",
@@ -264,26 +270,6 @@ def compress(basis: Floats) -> tuple[Floats, Floats]:
     left, scale, right = np.linalg.svd(basis, full_matrices=False)
     rank = max(1, int(np.sum(scale > 1e-12 * scale[0])))
     return np.ascontiguousarray((left[:, :rank] * scale[:rank]).T), right[:rank]
-
-
-def unit_drift(start_area: float, refs: References) -> float:
-    """Base amplitude, nats, that changes the loss at the shift's reference area by 1 nat.
-
-    Parameters
-    ----------
-    start_area : float
-        Forward area before the start; 0 in pre-training.
-    refs : References
-        Reference points.
-
-    Returns
-    -------
-    float
-        1 in pre-training, where the amplitude is in nats at the reference area already.
-    """
-    if start_area <= 0:
-        return 1.0
-    return float(1.0 / -np.expm1(-0.5 * np.log1p(refs.shift_area / start_area)))
 
 
 def _domains(study: Study, card: Card) -> list[str]:

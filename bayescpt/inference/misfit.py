@@ -1,0 +1,222 @@
+"""Effects of runs, from how far each run lies off what the others say of it.
+
+The law is fitted with independent noise, which keeps its curve where the rows are; what lasts a
+whole run is judged afterwards, run by run, as if that run had been held out. In one joint
+likelihood the effects take over what the law should explain, such as the replay response.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayescpt.forecast import Draws
+from bayescpt.forecast.forecast import expected_curve
+from bayescpt.forecast.noise import noise_scale
+from bayescpt.forecast.weights import draw_weights
+from bayescpt.laws.features import EFFECTS, Path, features, run_path
+
+Floats = NDArray[np.float64]
+
+# Draws that the covariance of a run's curve is taken from.
+N_COVARIANCE = 400
+# A run that alone decides a parameter has a leverage of 1, and no forecast without it.
+MAX_LEVERAGE = 0.95
+# Half-normal priors on both ratios: by leave-one-run-out on the small real study an effect is of
+# the size of its unit, and as large again where the recipe is markedly different.
+NEAR_SCALE = 1.0
+FAR_SCALE = 1.0
+# One run in ten may lie off by anything: it alone must not widen all bands.
+OUTLIER_SHARE = 0.1
+# Equally likely values of a half-normal variable, by quantile.
+N_GRID = 24
+SPREADS = np.concatenate([[0.0], np.geomspace(0.02, 20.0, 60)])
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A fitted curve beside its expected loss.
+
+    Attributes
+    ----------
+    domain : int
+        Index of the domain.
+    novelty : float
+        Distance of its run's recipe to the nearest other run.
+    residual : ndarray, shape (draws, n)
+        Observed less expected loss, nats.
+    noise : ndarray, shape (draws, n)
+        Scale of the noise, nats.
+    columns : ndarray, shape (effects, n)
+        What an effect of 1 nat does.
+    unit : ndarray, shape (effects, draws)
+        Unit of each effect, nats; see `Draws.effect_unit`.
+    """
+
+    domain: int
+    novelty: float
+    residual: Floats
+    noise: Floats
+    columns: Floats
+    unit: Floats
+
+
+def add_misfit(draws: Draws, seed: int) -> xr.Dataset:
+    """Posterior with the effects of the fitted runs and the spread of those of new ones.
+
+    Parameters
+    ----------
+    draws : Draws
+        Posterior of the law and its noise.
+    seed : int
+        Seed.
+
+    Returns
+    -------
+    Dataset
+        With ``misfit_near`` and ``misfit_far``, dims (chain, draw, domain): the standard deviation
+        of each effect of a new run is ``hypot(near, far novelty)`` times its unit, see
+        `bayescpt.forecast.novelty` and `Draws.effect_unit`; and ``effect_*``, dims (chain, draw,
+        curve), nats.
+    """
+    rng = np.random.default_rng(seed)
+    curves = fitted_curves(draws)
+    n_domains = len(draws.labels.domain)
+    near, far = np.empty((2, draws.size, n_domains))
+    for d in range(n_domains):
+        own = [curve for curve in curves if curve.domain == d]
+        near[:, d], far[:, d] = _draw_ratios(own, draws.size, rng)
+    effects = np.empty((len(draws.card.run_effects), draws.size, len(curves)))
+    for c, curve in enumerate(curves):
+        ratio = np.hypot(near[:, curve.domain], far[:, curve.domain] * curve.novelty)
+        effects[:, :, c] = _draw_effects(curve, ratio * curve.unit, rng)
+    sizes = (draws.posterior.sizes["chain"], draws.posterior.sizes["draw"])
+    at = {"chain": draws.posterior["chain"], "draw": draws.posterior["draw"]}
+    names = list(draws.labels.domain)
+
+    def placed(values: Floats, dim: str, labels: list[str], unit: str) -> xr.DataArray:
+        shaped = values.reshape(*sizes, -1)
+        place = {**at, dim: labels}
+        return xr.DataArray(
+            shaped, place, ("chain", "draw", dim), attrs={"units": unit, "sampled": 0}
+        )
+
+    out = draws.posterior.assign(
+        misfit_near=placed(near, "domain", names, "1"), misfit_far=placed(far, "domain", names, "1")
+    )
+    for k, name in enumerate(draws.card.run_effects):
+        out[f"effect_{name}"] = placed(effects[k], "curve", list(draws.labels.curve_names), "nat")
+    return out
+
+
+def fitted_curves(draws: Draws) -> list[Curve]:
+    """Residuals of every fitted curve, by draw.
+
+    Parameters
+    ----------
+    draws : Draws
+        Posterior.
+
+    Returns
+    -------
+    list of Curve
+        In the order of `Labels.curve`.
+    """
+    rows = draws.rows
+    curve_of = np.asarray(rows.segment["curve"])[rows.row["segment"]]
+    kernel = draw_weights(draws)
+    names = draws.card.run_effects
+    chosen = [EFFECTS.index(name) for name in names]
+    out = []
+    for c, (run, domain) in enumerate(rows.labels.curve):
+        here = np.flatnonzero(curve_of == c)
+        # The plan's own name for the run: a fitted run is not compared with itself.
+        path: Path = run_path(draws.study, run, rows.refs.warmup)
+        seen = features(path, np.asarray(rows.row["step"])[here], rows.refs)
+        replay = seen.replay[:1] if np.ptp(seen.replay) < 1e-12 else seen.replay
+        # Its start checkpoint was fitted, so nothing is drawn.
+        terms = draws.terms(path, domain, replay, np.random.default_rng(0))
+        expected = expected_curve(terms, seen, kernel, domain == path.target)
+        d = rows.labels.domain.index(domain)
+        noise = noise_scale(draws, path.phase == "cpt", seen.fraction)[d]
+        out.append(
+            Curve(
+                domain=d,
+                novelty=draws.novelty(path),
+                residual=rows.loss[here] - expected,
+                noise=np.broadcast_to(noise, expected.shape),
+                columns=seen.misfit[chosen],
+                unit=np.stack([draws.effect_unit(name, path, d) for name in names]),
+            )
+        )
+    return out
+
+
+def held_out_likelihood(curve: Curve) -> Floats:
+    """Log likelihood of a curve, as if held out, by the spread of its effects.
+
+    The forecast of a curve by all others follows from its own fit: with leverage H of its rows, its
+    held-out errors are ``(I - H)^-1`` times the residuals, and the covariance of its expected curve
+    ``H (I - H)^-1``, in units of the noise (exact for a linear law).
+
+    Parameters
+    ----------
+    curve : Curve
+        Residuals by draw.
+
+    Returns
+    -------
+    ndarray, shape (61,)
+        At `SPREADS`, the ratio of the effects' standard deviation to their units.
+    """
+    scale = curve.noise.mean(axis=0)
+    thin = curve.residual[:: max(1, len(curve.residual) // N_COVARIANCE)]
+    center = curve.residual.mean(axis=0) / scale
+    varied = (thin - thin.mean(axis=0)) / scale / np.sqrt(max(len(thin) - 1, 1))
+    _, singular, shapes = np.linalg.svd(varied, full_matrices=False)
+    leverage = np.minimum(singular**2, MAX_LEVERAGE)
+    spread = leverage / (1.0 - leverage)
+    error = center + (shapes.T * spread) @ (shapes @ center)
+    covariance = np.eye(error.size) + (shapes.T * spread) @ shapes
+    half = np.linalg.cholesky(covariance)
+    columns = np.linalg.solve(half, (curve.unit.mean(axis=1)[:, None] * curve.columns / scale).T)
+    white = np.linalg.solve(half, error)
+    axes, sizes, _ = np.linalg.svd(columns, full_matrices=False)
+    gain = SPREADS[:, None] ** 2 * sizes**2
+    along = axes.T @ white
+    return 0.5 * np.sum(along**2 * gain / (1.0 + gain) - np.log1p(gain), axis=1)
+
+
+def _draw_ratios(curves: list[Curve], n: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Posterior draws of the near and the far ratio, on a grid of equally likely values."""
+    from scipy.special import ndtri
+
+    half_normal = ndtri(0.5 + 0.5 * (np.arange(N_GRID) + 0.5) / N_GRID)
+    near, far = (
+        values.ravel()
+        for values in np.meshgrid(NEAR_SCALE * half_normal, FAR_SCALE * half_normal, indexing="ij")
+    )
+    score = np.zeros(near.size)
+    for curve in curves:
+        ratio = np.hypot(near, far * curve.novelty)
+        by_spread = held_out_likelihood(curve)
+        by_spread = np.logaddexp(by_spread, by_spread.max() + np.log(OUTLIER_SHARE))
+        score += np.interp(ratio, SPREADS, by_spread)
+    weight = np.exp(score - score.max())
+    picked = rng.choice(near.size, size=n, p=weight / weight.sum())
+    return near[picked], far[picked]
+
+
+def _draw_effects(curve: Curve, spread: Floats, rng: np.random.Generator) -> Floats:
+    """Effects of a fitted run given its rows, shape (effects, draws)."""
+    weight = 1.0 / curve.noise**2
+    precision = np.einsum("an,dn,bn->dab", curve.columns, weight, curve.columns, optimize=True)
+    precision += np.eye(len(spread)) / np.maximum(spread.T, 1e-9)[:, :, None] ** 2
+    pull = np.einsum("an,dn->da", curve.columns, weight * curve.residual)
+    half = np.linalg.cholesky(precision)
+    mean = np.linalg.solve(precision, pull[:, :, None])
+    drawn = np.linalg.solve(np.swapaxes(half, 1, 2), rng.standard_normal(mean.shape))
+    return (mean + drawn)[:, :, 0].T
