@@ -197,7 +197,7 @@ class FinalLosses:
                 log_peak,
                 self._folding,
             )
-            area = areas["target_area" if domain == path.target else "shift_area"]
+            area = areas[draws.card.area_name(domain == path.target)]
             out[:, d] += expected_loss(
                 **terms,
                 log_area=areas["log_area"],

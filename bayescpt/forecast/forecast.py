@@ -156,7 +156,9 @@ def forecast(
             if path.phase == "cpt" and (domain, str(path.target)) not in draws.labels.pair:
                 continue
             terms = kept.terms(path, domain, replay, rng)
-            expected = expected_curve(terms, seen, weights, domain == path.target)
+            expected = expected_curve(
+                terms, seen, weights, draws.card.area_name(domain == path.target)
+            )
             mu[p, d][:, inside] = expected
             misfit = run_misfit(kept.effects(path, d, rng), seen)
             loss[p, d][:, inside] = expected + misfit + noise[d]
@@ -169,7 +171,7 @@ def forecast(
 
 
 def expected_curve(
-    terms: Mapping[str, Any], seen: Features, kernel: NDArray[np.float64], is_target: bool
+    terms: Mapping[str, Any], seen: Features, kernel: NDArray[np.float64], area: str
 ) -> NDArray[np.float64]:
     """Expected loss along a path.
 
@@ -181,8 +183,8 @@ def expected_curve(
         What the law sees of the path at n steps.
     kernel : ndarray, shape (draws, J)
         From `draw_weights`.
-    is_target : bool
-        Whether the domain is the target of the path.
+    area : str
+        Feature that the shift grows with, see `Card.area_name`.
 
     Returns
     -------
@@ -195,7 +197,7 @@ def expected_curve(
             log_area=seen.log_area,
             log_area_start=seen.log_area_start,
             anneal=kernel @ seen.anneal.T,
-            shift_area=seen.target_area if is_target else seen.shift_area,
+            shift_area=getattr(seen, area),
         )
     )
 

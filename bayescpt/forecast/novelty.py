@@ -15,10 +15,11 @@ Array = NDArray[np.float64]
 # Points at which two schedules' shapes are compared.
 N_SHAPE = 50
 # What counts as one unit: a quarter in the square root of a share (replay 0 to .06, or .25 to .56),
-# a factor of two in peak LR or length, a whole anneal of the start checkpoint, an LR that differs
-# by a quarter of the peak on average.
+# a factor of two in peak LR or length, a whole anneal of the start checkpoint, half an anneal at
+# the end, an LR that differs by a quarter of the peak on average.
 SHARE_UNIT = 0.25
 SHAPE_UNIT = 0.25
+END_UNIT = 0.5
 # Further off than this is just as unknown.
 FARTHEST = 3.0
 
@@ -31,8 +32,9 @@ class Recipe:
     ----------
     kind : tuple of str
         Phase and target: recipes of another kind are not compared.
-    place : ndarray, shape (3,)
-        log2 of the peak LR, log2 of the number of steps, LR of the start checkpoint over the peak.
+    place : ndarray, shape (4,)
+        In units: log2 of the peak LR, log2 of the number of steps, LR of the start checkpoint and
+        last LR, both over the peak.
     shares : ndarray, shape (2,)
         Square roots of the replay ratio and of the target's share.
     shape : ndarray, shape (50,)
@@ -59,48 +61,39 @@ def recipe(path: Path) -> Recipe:
     """
     peak = max(float(path.lr.max()), 1e-300)
     start = (path.start_lr or 0.0) / peak if path.phase == "cpt" else 0.0
+    end = float(path.lr[-1]) / peak
     replay = float(path.replay.mean())
     at = np.linspace(0, path.n_steps - 1, N_SHAPE).astype(np.int64)
     return Recipe(
         kind=(path.phase, str(path.target)),
-        place=np.array([np.log2(peak), np.log2(path.n_steps), start]),
+        place=np.array([np.log2(peak), np.log2(path.n_steps), start, end / END_UNIT]),
         shares=np.sqrt([replay, 1.0 - replay]),
         shape=path.lr[at] / peak,
     )
 
 
-def distance(one: Recipe, other: Recipe) -> float:
-    """Distance of two recipes, in units of a marked difference.
-
-    Parameters
-    ----------
-    one, other : Recipe
-        Of the same kind.
-
-    Returns
-    -------
-    float
-        0 for a repeat with another seed.
-    """
-    share = np.abs(one.shares - other.shares).max() / SHARE_UNIT
-    shape = np.abs(one.shape - other.shape).mean() / SHAPE_UNIT
-    return float(np.sqrt(np.sum((one.place - other.place) ** 2) + share**2 + shape**2))
-
-
 def novelty(mine: Recipe, others: Sequence[Recipe]) -> float:
-    """Distance to the nearest of other recipes.
+    """Distance to the nearest of other recipes, in units of a marked difference.
 
     Parameters
     ----------
     mine : Recipe
         The recipe.
     others : sequence of Recipe
-        Those of the fitted runs.
+        Those of the fitted runs; of another phase or target they do not count.
 
     Returns
     -------
     float
-        From 0 to 3.
+        From 0, a repeat with another seed, to 3.
     """
-    near = [distance(mine, other) for other in others if other.kind == mine.kind]
-    return min([FARTHEST, *near])
+    known = [other for other in others if other.kind == mine.kind]
+    if not known:
+        return FARTHEST
+    place = np.stack([other.place for other in known]) - mine.place
+    shares = np.stack([other.shares for other in known]) - mine.shares
+    shape = np.stack([other.shape for other in known]) - mine.shape
+    squares = np.sum(place**2, axis=1)
+    squares += (np.abs(shares).max(axis=1) / SHARE_UNIT) ** 2
+    squares += (np.abs(shape).mean(axis=1) / SHAPE_UNIT) ** 2
+    return min(FARTHEST, float(np.sqrt(squares.min())))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,38 @@ Array = NDArray[np.float64]
 # A term that is large can be wrong by more: on the small real study, where the two units meet, the
 # noise is a twentieth of the annealing drop.
 ANNEAL_SHARE = 0.05
+
+
+def effect_group(term: str) -> str:
+    """Group of a term whose effects share the ratio of their size to their unit.
+
+    Parameters
+    ----------
+    term : str
+        Of `bayescpt.laws.features.EFFECTS`.
+
+    Returns
+    -------
+    str
+        ``anneal`` for itself: few pilots may anneal, and those that do not say nothing of it;
+        ``course`` for the others.
+    """
+    return "anneal" if term == "anneal" else "course"
+
+
+def effect_groups(terms: Sequence[str]) -> list[str]:
+    """Groups of terms, in order.
+
+    Parameters
+    ----------
+    terms : sequence of str
+        The card's terms.
+
+    Returns
+    -------
+    list of str
+    """
+    return list(dict.fromkeys(effect_group(term) for term in terms))
 
 
 @dataclass(frozen=True)
@@ -289,22 +321,26 @@ class Draws:
             Nats, by term: what goes with a row of `Features.misfit`.
         """
         out = {}
+        novel: float | None = None
         for name in self.card.run_effects:
             fitted = self._fitted_curve(path, self.labels.domain[d], name)
             if fitted is not None and f"effect_{name}" in self.posterior:
                 out[name] = self.value(f"effect_{name}", fitted)[:, None]
             elif "misfit_near" in self.posterior:
-                spread = self.effect_ratio(path, d) * self.effect_unit(name, path, d)
+                novel = self.novelty(path) if novel is None else novel
+                spread = self.effect_ratio(name, novel, d) * self.effect_unit(name, path, d)
                 out[name] = (spread * rng.standard_normal(self.size))[:, None]
         return out
 
-    def effect_ratio(self, path: Path, d: int) -> Array:
-        """Standard deviation of each effect of a run that was not fitted, over its unit.
+    def effect_ratio(self, name: str, novel: float, d: int) -> Array:
+        """Standard deviation of an effect of a run that was not fitted, over its unit.
 
         Parameters
         ----------
-        path : Path
-            The trajectory.
+        name : str
+            Term.
+        novel : float
+            From `novelty`.
         d : int
             Index of the evaluated domain.
 
@@ -312,8 +348,10 @@ class Draws:
         -------
         ndarray, shape (draws,)
         """
-        near, far = self.value("misfit_near", d), self.value("misfit_far", d)
-        return np.hypot(near, far * self.novelty(path))
+        group = effect_groups(self.card.run_effects).index(effect_group(name))
+        k = group * len(self.labels.domain) + d
+        near, far = self.value("misfit_near", k), self.value("misfit_far", k)
+        return np.hypot(near, far * novel)
 
     def effect_unit(self, name: str, path: Path, d: int) -> Array:
         """Size that an effect is measured by: the noise, or a share of the annealing drop.

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from bayescpt.forecast import Draws
 from bayescpt.forecast.forecast import expected_curve
 from bayescpt.forecast.noise import noise_scale
+from bayescpt.forecast.posterior import effect_group, effect_groups
 from bayescpt.forecast.weights import draw_weights
 from bayescpt.laws.features import EFFECTS, Path, features, run_path
 
@@ -29,6 +30,8 @@ MAX_LEVERAGE = 0.95
 # the size of its unit, and as large again where the recipe is markedly different.
 NEAR_SCALE = 1.0
 FAR_SCALE = 1.0
+# Mean of a half-normal variable of scale 1.
+HALF_MEAN = np.sqrt(2.0 / np.pi)
 # One run in ten may lie off by anything: it alone must not widen all bands.
 OUTLIER_SHARE = 0.1
 # Equally likely values of a half-normal variable, by quantile.
@@ -77,25 +80,30 @@ def add_misfit(draws: Draws, seed: int) -> xr.Dataset:
     Returns
     -------
     Dataset
-        With ``misfit_near`` and ``misfit_far``, dims (chain, draw, domain): the standard deviation
-        of each effect of a new run is ``hypot(near, far novelty)`` times its unit, see
-        `bayescpt.forecast.novelty` and `Draws.effect_unit`; and ``effect_*``, dims (chain, draw,
-        curve), nats.
+        With ``misfit_near`` and ``misfit_far``, dims (chain, draw, misfit), misfit being (group of
+        terms | domain): the standard deviation of each effect of a new run is
+        ``hypot(near, far novelty)`` times its unit, see `bayescpt.forecast.novelty` and
+        `Draws.effect_unit`; and ``effect_*``, dims (chain, draw, curve), nats.
     """
     rng = np.random.default_rng(seed)
     curves = fitted_curves(draws)
     n_domains = len(draws.labels.domain)
-    near, far = np.empty((2, draws.size, n_domains))
+    terms = draws.card.run_effects
+    groups = effect_groups(terms)
+    near, far = np.empty((2, draws.size, len(groups), n_domains))
     for d in range(n_domains):
         own = [curve for curve in curves if curve.domain == d]
-        near[:, d], far[:, d] = _draw_ratios(own, draws.size, rng)
-    effects = np.empty((len(draws.card.run_effects), draws.size, len(curves)))
+        for g, group in enumerate(groups):
+            members = np.array([effect_group(term) == group for term in terms])
+            near[:, g, d], far[:, g, d] = _draw_ratios(own, members, draws.size, rng)
+    effects = np.empty((len(terms), draws.size, len(curves)))
     for c, curve in enumerate(curves):
-        ratio = np.hypot(near[:, curve.domain], far[:, curve.domain] * curve.novelty)
-        effects[:, :, c] = _draw_effects(curve, ratio * curve.unit, rng)
+        ratio = np.hypot(near[:, :, curve.domain], far[:, :, curve.domain] * curve.novelty)
+        by_term = np.stack([ratio[:, groups.index(effect_group(term))] for term in terms])
+        effects[:, :, c] = _draw_effects(curve, by_term * curve.unit, rng)
     sizes = (draws.posterior.sizes["chain"], draws.posterior.sizes["draw"])
     at = {"chain": draws.posterior["chain"], "draw": draws.posterior["draw"]}
-    names = list(draws.labels.domain)
+    names = [f"{group}|{domain}" for group in groups for domain in draws.labels.domain]
 
     def placed(values: Floats, dim: str, labels: list[str], unit: str) -> xr.DataArray:
         shaped = values.reshape(*sizes, -1)
@@ -105,9 +113,9 @@ def add_misfit(draws: Draws, seed: int) -> xr.Dataset:
         )
 
     out = draws.posterior.assign(
-        misfit_near=placed(near, "domain", names, "1"), misfit_far=placed(far, "domain", names, "1")
+        misfit_near=placed(near, "misfit", names, "1"), misfit_far=placed(far, "misfit", names, "1")
     )
-    for k, name in enumerate(draws.card.run_effects):
+    for k, name in enumerate(terms):
         out[f"effect_{name}"] = placed(effects[k], "curve", list(draws.labels.curve_names), "nat")
     return out
 
@@ -139,7 +147,7 @@ def fitted_curves(draws: Draws) -> list[Curve]:
         replay = seen.replay[:1] if np.ptp(seen.replay) < 1e-12 else seen.replay
         # Its start checkpoint was fitted, so nothing is drawn.
         terms = draws.terms(path, domain, replay, np.random.default_rng(0))
-        expected = expected_curve(terms, seen, kernel, domain == path.target)
+        expected = expected_curve(terms, seen, kernel, draws.card.area_name(domain == path.target))
         d = rows.labels.domain.index(domain)
         noise = noise_scale(draws, path.phase == "cpt", seen.fraction)[d]
         out.append(
@@ -155,7 +163,7 @@ def fitted_curves(draws: Draws) -> list[Curve]:
     return out
 
 
-def held_out_likelihood(curve: Curve) -> Floats:
+def held_out_likelihood(curve: Curve, members: NDArray[np.bool_]) -> Floats:
     """Log likelihood of a curve, as if held out, by the spread of its effects.
 
     The forecast of a curve by all others follows from its own fit: with leverage H of its rows, its
@@ -166,6 +174,8 @@ def held_out_likelihood(curve: Curve) -> Floats:
     ----------
     curve : Curve
         Residuals by draw.
+    members : ndarray of bool, shape (effects,)
+        Effects that are judged; the others are as large as their prior has them.
 
     Returns
     -------
@@ -180,9 +190,11 @@ def held_out_likelihood(curve: Curve) -> Floats:
     leverage = np.minimum(singular**2, MAX_LEVERAGE)
     spread = leverage / (1.0 - leverage)
     error = center + (shapes.T * spread) @ (shapes @ center)
-    covariance = np.eye(error.size) + (shapes.T * spread) @ shapes
+    columns = (curve.unit.mean(axis=1)[:, None] * curve.columns / scale).T
+    beside = columns[:, ~members] * np.hypot(NEAR_SCALE, FAR_SCALE * curve.novelty) * HALF_MEAN
+    covariance = np.eye(error.size) + (shapes.T * spread) @ shapes + beside @ beside.T
     half = np.linalg.cholesky(covariance)
-    columns = np.linalg.solve(half, (curve.unit.mean(axis=1)[:, None] * curve.columns / scale).T)
+    columns = np.linalg.solve(half, columns[:, members])
     white = np.linalg.solve(half, error)
     axes, sizes, _ = np.linalg.svd(columns, full_matrices=False)
     gain = SPREADS[:, None] ** 2 * sizes**2
@@ -190,7 +202,9 @@ def held_out_likelihood(curve: Curve) -> Floats:
     return 0.5 * np.sum(along**2 * gain / (1.0 + gain) - np.log1p(gain), axis=1)
 
 
-def _draw_ratios(curves: list[Curve], n: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def _draw_ratios(
+    curves: list[Curve], members: NDArray[np.bool_], n: int, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
     """Posterior draws of the near and the far ratio, on a grid of equally likely values."""
     from scipy.special import ndtri
 
@@ -202,7 +216,7 @@ def _draw_ratios(curves: list[Curve], n: int, rng: np.random.Generator) -> tuple
     score = np.zeros(near.size)
     for curve in curves:
         ratio = np.hypot(near, far * curve.novelty)
-        by_spread = held_out_likelihood(curve)
+        by_spread = held_out_likelihood(curve, members)
         by_spread = np.logaddexp(by_spread, by_spread.max() + np.log(OUTLIER_SHARE))
         score += np.interp(ratio, SPREADS, by_spread)
     weight = np.exp(score - score.max())

@@ -90,6 +90,21 @@ class Card:
         """Whether the card describes continual pre-training."""
         return self.law["shift"] != "none"
 
+    def area_name(self, is_target: bool) -> str:
+        """Feature that the shift of a domain grows with.
+
+        Parameters
+        ----------
+        is_target : bool
+            Whether the run trains on the domain.
+
+        Returns
+        -------
+        str
+            ``shift_area``, or ``target_area`` under ``memory``.
+        """
+        return "target_area" if is_target and self.law["replay"] == "memory" else "shift_area"
+
     def uses(self, name: str, label: str) -> bool:
         """Tell whether a parameter's entry has a part in the law.
 

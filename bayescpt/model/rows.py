@@ -209,7 +209,7 @@ def make_rows(study: Study, card: Card) -> Rows:
             for key, values in {
                 "segment": index,
                 "log_area": seen.log_area,
-                "shift_area": seen.target_area if domain == target else seen.shift_area,
+                "shift_area": getattr(seen, card.area_name(domain == target)),
                 "anneal": seen.anneal,
                 "fraction": seen.fraction,
                 "step": steps,
