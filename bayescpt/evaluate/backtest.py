@@ -12,16 +12,26 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bayescpt.errors import PlanError, StudyError
 from bayescpt.evaluate.execute import run_tasks
 from bayescpt.evaluate.phases import schedule_phase
-from bayescpt.evaluate.predict import Method, bayes_forecast
-from bayescpt.evaluate.score import predictive_columns, score_table
-from bayescpt.evaluate.splits import CUTOFFS, Split, split_by_cutoff, split_by_run
+from bayescpt.evaluate.predict import Method, bayes_forecast, forecast_runs
+from bayescpt.evaluate.score import predictive_columns, score_table, thin
+from bayescpt.evaluate.splits import (
+    CUTOFFS,
+    Split,
+    split_by_cutoff,
+    split_by_fit,
+    split_by_run,
+)
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
+
+# Draws of each final loss that are kept: a probability from them has an error of .02 at most.
+N_FINALS = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,14 +43,19 @@ class Backtest:
     table : DataFrame
         A row a held-out loss: split, run, domain, cutoff, step, horizon (steps since the last
         known one), fraction (step over the run's length), phase (warm-up, stable or decay),
-        final (the last measured step of its curve), observed, mean, median, quantiles ``q0.005``
-        to ``q0.995``, crps and energy. Losses in nats/token.
+        final (the last measured step of its curve), shared (the fit knows it from another run with
+        the same trunk: not scored), observed, mean, median, quantiles ``q0.005`` to ``q0.995``,
+        pit, crps and energy. Losses in nats/token.
     fits : DataFrame
-        A row a split: split, run, cutoff, rows, rows_without_forecast, failed_checks, seconds.
+        A row a fit: split, run, cutoff, rows, rows_without_forecast, failed_checks, seconds.
+    finals : DataFrame
+        Draws of the final losses, 500 a split and domain at most: split, run, domain, cutoff, step,
+        observed, draw (its number, the same on all domains) and loss.
     """
 
     table: pd.DataFrame
     fits: pd.DataFrame = field(repr=False)
+    finals: pd.DataFrame = field(repr=False)
 
     def scores(self, by: str | Sequence[str] | None = None, after: float = 0.0) -> pd.DataFrame:
         """Scores, all together or by group; see `score_table`.
@@ -63,10 +78,11 @@ class Backtest:
 def backtest(
     study: Study,
     card: Any = None,
-    by: Literal["run", "cutoff"] = "run",
+    by: Literal["run", "cutoff", "split"] = "run",
     executor: Executor | None = None,
     *,
     runs: Iterable[str] | None = None,
+    fit_runs: Iterable[str] | None = None,
     cutoffs: Sequence[float] = CUTOFFS,
     domains: Sequence[str] | None = None,
     seed: int = 1,
@@ -76,8 +92,8 @@ def backtest(
 ) -> Backtest:
     """Hold rows of a study out, refit, and forecast them.
 
-    One refit a split. The result depends on the seed, not on the executor, nor on which other
-    splits are made.
+    One refit a split, or one in all for ``by="split"``. The result depends on the seed, not on the
+    executor, nor on which other splits are made.
 
     Parameters
     ----------
@@ -85,14 +101,16 @@ def backtest(
         The study.
     card : str, Path, Card or None
         What to fit; None chooses by the study. Only for the default method.
-    by : {"run", "cutoff"}
+    by : {"run", "cutoff", "split"}
         ``run`` hides one run at a time (`split_by_run`); ``cutoff`` hides the end of one run at a
-        time (`split_by_cutoff`).
+        time (`split_by_cutoff`); ``split`` fits `fit_runs` and hides all others (`split_by_fit`).
     executor : concurrent.futures.Executor, optional
         Runs the refits; by default they run here, one after the other. Dask's
         ``Client.get_executor()`` is one.
     runs : iterable of str, optional
         Runs to hold out; by default all that can be.
+    fit_runs : iterable of str, optional
+        Runs to fit, for ``by="split"``.
     cutoffs : sequence of float
         Shares of a run that stay visible, for ``by="cutoff"``.
     domains : sequence of str, optional
@@ -102,7 +120,7 @@ def backtest(
     method : callable
         Forecasting method: `bayes_forecast`, or one of `bayescpt.evaluate.baselines`.
     on_split : callable, optional
-        Called with the name of each split as its refit is done, in their order.
+        Called with the name of each refit as it is done, in their order.
     **fit_options
         Options of the method, such as ``draws`` and ``chains``.
 
@@ -114,60 +132,82 @@ def backtest(
     Raises
     ------
     PlanError
-        If `by` is neither.
+        If `by` is none of these, or `fit_runs` is given without ``by="split"`` or lacks with it.
     StudyError
         If no row can be held out.
     """
-    if by not in ("run", "cutoff"):
-        raise PlanError(f"by is {by!r}; it must be 'run' or 'cutoff'")
-    if by == "run":
-        splits = split_by_run(study, runs, domains)
-    else:
-        splits = split_by_cutoff(study, runs, cutoffs, domains)
-    if not splits:
-        raise StudyError(f"study {study.name!r} has no row that could be held out")
+    refits = _refits(study, by, runs, fit_runs, cutoffs, domains)
     if card is not None:
         # A file's path may mean nothing where the refit runs.
         fit_options["card"] = _read_card(card)
     tasks = [
         (
-            split.train.to_json(),
-            split.run,
-            _scored_rows(study, split),
-            split_seed(seed, split.name),
+            splits[0].train.to_json(),
+            pd.concat([_scored_rows(study, split) for split in splits], ignore_index=True),
+            split_seed(seed, name),
             method,
             fit_options,
         )
-        for split in splits
+        for name, splits in refits.items()
     ]
     results = run_tasks(refit, tasks, executor)
-    tables, fits = [], []
-    for split, (table, report) in zip(splits, results, strict=True):
+    tables, finals, fits = [], [], []
+    for (name, splits), (table, drawn, report) in zip(refits.items(), results, strict=True):
         tables.append(table)
-        fits.append({"split": split.name, "run": split.run, "cutoff": split.cutoff, **report})
+        finals.append(drawn)
+        held_out = ", ".join(split.run for split in splits)
+        fits.append({"split": name, "run": held_out, "cutoff": splits[0].cutoff, **report})
         if on_split is not None:
-            on_split(split.name)
-    return Backtest(pd.concat(tables, ignore_index=True), pd.DataFrame(fits))
+            on_split(name)
+    return Backtest(
+        pd.concat(tables, ignore_index=True),
+        pd.DataFrame(fits),
+        pd.concat(finals, ignore_index=True),
+    )
+
+
+def _refits(
+    study: Study,
+    by: str,
+    runs: Iterable[str] | None,
+    fit_runs: Iterable[str] | None,
+    cutoffs: Sequence[float],
+    domains: Sequence[str] | None,
+) -> dict[str, list[Split]]:
+    """Splits by the fit that forecasts them."""
+    if by not in ("run", "cutoff", "split"):
+        raise PlanError(f"by is {by!r}; it must be 'run', 'cutoff' or 'split'")
+    if (fit_runs is not None) != (by == "split"):
+        raise PlanError(f"by is {by!r}; fit_runs belong to by='split', which needs them")
+    if fit_runs is not None:
+        splits = split_by_fit(study, fit_runs, runs, domains)
+    elif by == "run":
+        splits = split_by_run(study, runs, domains)
+    else:
+        splits = split_by_cutoff(study, runs, cutoffs, domains)
+    if not splits:
+        raise StudyError(f"study {study.name!r} has no row that could be held out")
+    out: dict[str, list[Split]] = {}
+    for split in splits:
+        out.setdefault(split.refit, []).append(split)
+    return out
 
 
 def refit(
     train: str,
-    run: str,
     rows: pd.DataFrame,
     seed: int,
     method: Method,
     options: dict[str, Any],
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """One split: fit, forecast, compare. All arguments pickle.
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """One fit: fit, forecast, compare. All arguments pickle.
 
     Parameters
     ----------
     train : str
         Training study, as JSON.
-    run : str
-        Run to forecast.
     rows : DataFrame
-        Held-out rows: step, domain, observed and labels.
+        Held-out rows: run, step, domain, observed and labels.
     seed : int
         Seed.
     method : callable
@@ -179,23 +219,48 @@ def refit(
     -------
     table : DataFrame
         Rows of `Backtest.table`.
+    finals : DataFrame
+        Rows of `Backtest.finals`.
     report : dict
         Columns of `Backtest.fits`.
     """
     from bayescpt.data import Study
 
     begun = time.perf_counter()
-    asked = rows[["step", "domain"]]  # the method never sees what was observed
-    prediction = method(Study.from_json(train), run, asked, seed=seed, **options)
-    there = ~np.isnan(prediction.draws).any(axis=0)
-    table = predictive_columns(rows[there].reset_index(drop=True), prediction.draws[:, there])
+    by_run = {
+        str(run): part.reset_index(drop=True) for run, part in rows.groupby("run", sort=False)
+    }
+    # The method never sees what was observed.
+    asked = {run: part[["step", "domain"]] for run, part in by_run.items()}
+    predictions = forecast_runs(method, Study.from_json(train), asked, seed, options)
+    tables, finals, lost, failed = [], [], 0, {}
+    for run, part in by_run.items():
+        draws = predictions[run].draws
+        there = ~np.isnan(draws).any(axis=0)
+        kept = part[there].reset_index(drop=True)
+        tables.append(predictive_columns(kept, draws[:, there]))
+        finals.append(_final_draws(kept, draws[:, there]))
+        lost += int((~there).sum())
+        failed |= dict.fromkeys(predictions[run].failed_checks)
+    table = pd.concat(tables, ignore_index=True)
     report = {
-        "rows": len(table),
-        "rows_without_forecast": int((~there).sum()),
-        "failed_checks": ", ".join(prediction.failed_checks),
+        "rows": int((~table["shared"]).sum()),
+        "rows_without_forecast": lost,
+        "failed_checks": ", ".join(failed),
         "seconds": time.perf_counter() - begun,
     }
-    return table, report
+    return table, pd.concat(finals, ignore_index=True), report
+
+
+def _final_draws(rows: pd.DataFrame, draws: NDArray[np.float64]) -> pd.DataFrame:
+    """Thinned draws of the final rows, long."""
+    last = (rows["final"] & ~rows["shared"]).to_numpy()
+    kept = thin(draws[:, last], N_FINALS)
+    labels = rows.loc[last, ["split", "run", "domain", "cutoff", "step", "observed"]]
+    out = labels.loc[labels.index.repeat(len(kept))].reset_index(drop=True)
+    return out.assign(
+        draw=np.tile(np.arange(len(kept)), kept.shape[1]), loss=kept.T.reshape(-1)
+    )
 
 
 def split_seed(seed: int, name: str) -> int:
@@ -243,6 +308,7 @@ def _scored_rows(study: Study, split: Split) -> pd.DataFrame:
             "fraction": steps / run.steps,
             "phase": "unknown" if lr is None else schedule_phase(lr, steps),
             "final": steps == rows["domain"].map(ends).to_numpy(),
+            "shared": rows["shared"],
             "observed": rows["observed"],
         }
     )

@@ -153,10 +153,13 @@ def calibrate(
     Studies that could not be (a loss of 0 or less, or rows that the card would leave out) are drawn
     again, parameters and all, which leaves calibration as it is: the event is one of the data.
 
+    Law and noise are tested, not effects of runs: those are no part of the prior, but judged after
+    sampling (`bayescpt.inference.misfit`), so simulations and refits go without them.
+
     Parameters
     ----------
     card : str, Path or Card
-        The card.
+        The card; its run effects are left out.
     design : Study, optional
         Runs and evaluation steps; losses are replaced, but for step 0 of CPT runs, which each start
         checkpoint needs on each domain. By default four short CPT runs, or three pre-training runs
@@ -191,7 +194,7 @@ def calibrate(
     """
     from bayescpt.model.card import load_card
 
-    read = load_card(card)
+    read = replace(load_card(card), run_effects=())
     study = _default_design(read) if design is None else design
     run = split_by_run(study)[-1].run if held_out is None else held_out
     _check_starts(study)
@@ -251,7 +254,7 @@ def _prepare(study: Study, card: Card, run: str) -> Setup:
         run=run,
         visible=pd.MultiIndex.from_frame(design.curves[keys]).isin(seen),
         fitted=fitted,
-        # Labels of all runs, so that the one left out has effects too.
+        # Labels of all runs, the one left out too.
         drawn=replace(everything, refs=fitted.refs),
     )
 

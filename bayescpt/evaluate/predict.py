@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -60,17 +60,43 @@ class Method(Protocol):
         ...  # pragma: no cover
 
 
-def bayes_forecast(
+class JointMethod(Protocol):
+    """A method that forecasts several runs from one fit."""
+
+    def __call__(
+        self, train: Study, asked: Mapping[str, pd.DataFrame], *, seed: int, **options: Any
+    ) -> dict[str, Prediction]:
+        """Forecast rows of several runs.
+
+        Parameters
+        ----------
+        train : Study
+            What may be known.
+        asked : Mapping of str to DataFrame
+            Rows by run, as for a `Method`.
+        seed : int
+            Seed of all randomness.
+        **options
+            Of the method.
+
+        Returns
+        -------
+        dict of str to Prediction
+            Draws by run.
+        """
+        ...  # pragma: no cover
+
+
+def bayes_forecasts(
     train: Study,
-    run: str,
-    rows: pd.DataFrame,
+    asked: Mapping[str, pd.DataFrame],
     *,
     seed: int,
     card: Any = None,
     fit: Callable[..., Any] | None = None,
     **fit_options: Any,
-) -> Prediction:
-    """Fit a card to the training study and forecast the run: bayescpt's own method.
+) -> dict[str, Prediction]:
+    """Fit a card to the training study once and forecast runs: bayescpt's own method.
 
     A fit that fails its checks is still forecast from; its checks are reported.
 
@@ -78,10 +104,8 @@ def bayes_forecast(
     ----------
     train : Study
         What may be known.
-    run : str
-        Name of the run to forecast.
-    rows : DataFrame
-        Columns step and domain.
+    asked : Mapping of str to DataFrame
+        Rows by run, columns step and domain.
     seed : int
         Seed of the sampler.
     card : str, Path, Card or None
@@ -93,16 +117,90 @@ def bayes_forecast(
 
     Returns
     -------
-    Prediction
-        Draws of ``loss``.
+    dict of str to Prediction
+        Draws of ``loss`` by run.
     """
-    from bayescpt.forecast import Plan
-
     if fit is None:
         from bayescpt.inference import fit as sampled
 
         fit = sampled
     fitted = fit(train, card=card, seed=seed, **{"progress": False, **fit_options})
+    failed = tuple(check.name for check in fitted.checks() if check.status == "fail")
+    return {
+        run: Prediction(_run_draws(fitted, train, run, rows, seed), failed)
+        for run, rows in asked.items()
+    }
+
+
+def bayes_forecast(
+    train: Study, run: str, rows: pd.DataFrame, *, seed: int, **options: Any
+) -> Prediction:
+    """Fit a card to the training study and forecast one run.
+
+    Parameters
+    ----------
+    train : Study
+        What may be known.
+    run : str
+        Name of the run to forecast.
+    rows : DataFrame
+        Columns step and domain.
+    seed : int
+        Seed of the sampler.
+    **options
+        As for `bayes_forecasts`.
+
+    Returns
+    -------
+    Prediction
+        Draws of ``loss``.
+    """
+    return bayes_forecasts(train, {run: rows}, seed=seed, **options)[run]
+
+
+def forecast_runs(
+    method: Method,
+    train: Study,
+    asked: Mapping[str, pd.DataFrame],
+    seed: int,
+    options: Mapping[str, Any],
+) -> dict[str, Prediction]:
+    """Forecast several runs from one training study, by one fit where the method can.
+
+    Parameters
+    ----------
+    method : callable
+        Forecasting method.
+    train : Study
+        What may be known.
+    asked : Mapping of str to DataFrame
+        Rows by run.
+    seed : int
+        Seed.
+    options : Mapping
+        Of the method.
+
+    Returns
+    -------
+    dict of str to Prediction
+        Draws by run.
+    """
+    joint = ONE_FIT.get(method)
+    if joint is not None:
+        return joint(train, asked, seed=seed, **options)
+    return {run: method(train, run, rows, seed=seed, **options) for run, rows in asked.items()}
+
+
+# Methods that forecast all runs of a split from one fit.
+ONE_FIT: dict[Method, JointMethod] = {bayes_forecast: bayes_forecasts}
+
+
+def _run_draws(
+    fitted: Any, train: Study, run: str, rows: pd.DataFrame, seed: int
+) -> NDArray[np.float64]:
+    """Draws of rows of a run, shape (n_draws, n_rows); NaN on domains that the fit does not know."""
+    from bayescpt.forecast import Plan
+
     plan = Plan.from_run(train.run(run))
     steps = np.unique(rows["step"].to_numpy(np.int64))
     forecast = fitted.forecast([plan], steps=steps, seed=seed, allow_failed=True)
@@ -114,5 +212,4 @@ def bayes_forecast(
     for place, domain in enumerate(known):
         here = (rows["domain"] == domain).to_numpy()
         out[:, here] = values[:, place, at[here]]
-    failed = tuple(check.name for check in fitted.checks() if check.status == "fail")
-    return Prediction(out, failed)
+    return out

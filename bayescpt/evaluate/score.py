@@ -156,13 +156,15 @@ def predictive_columns(rows: pd.DataFrame, draws: Array) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `rows` with mean, median, the quantiles, crps, and energy: the energy score of all domains
-        of the step together, the same on each of them (NaN where there is only one).
+        `rows` with mean, median, the quantiles, pit (share of the draws below what was observed,
+        uniform where the forecast is right), crps, and energy: the energy score of all domains of
+        the step together, the same on each of them (NaN where there is only one).
     """
     observed = rows["observed"].to_numpy(np.float64)
     bounds = np.quantile(draws, QUANTILES, axis=0)
     added = {"mean": draws.mean(axis=0), "median": bounds[QUANTILES.index(0.5)]}
     added |= {quantile_column(q): bound for q, bound in zip(QUANTILES, bounds, strict=True)}
+    added["pit"] = ((draws < observed).mean(axis=0) + (draws <= observed).mean(axis=0)) / 2
     added["crps"] = crps(draws, observed)
     added["energy"] = _energy_by_step(rows, draws, observed)
     return rows.assign(**added)
@@ -190,7 +192,7 @@ def score_table(
     ----------
     table : DataFrame
         From a backtest: run, fraction, horizon, step, final, observed and the columns of
-        `predictive_columns`.
+        `predictive_columns`; rows that are shared, where it says so, are left out.
     by : str or sequence of str, optional
         Columns to group by, such as ``domain``, ``phase``, ``run``, ``cutoff``; ``horizon`` is
         grouped in bins of the run's length. By default all rows together.
@@ -204,20 +206,29 @@ def score_table(
         (coverage - level)^2), crps, interval_score and width_90 (of the 90% band), mae (of the
         median), bias (mean of median - observed), energy, finals_inside (share of last rows of
         runs in the 90% band). Each has its standard error, clustered by run (jackknife for msce),
-        in a column ``_se``; NaN with one run.
+        in a column ``_se``; NaN with one run. Where rows are shared there is also mae_all_rows, the
+        mae over every forecast row of the group: shared ones and those of the first share too, as
+        published errors of whole curves count them.
     """
-    used = table[table["fraction"] > after]
-    points = _pointwise(used)
+    used = table["fraction"] > after
+    shared = table["shared"].to_numpy(bool) if "shared" in table else np.zeros(len(table), bool)
+    used &= ~shared
+    points = _pointwise(table)
     if by is None:
-        return pd.DataFrame([_summary(points)])
+        row = _summary(points[used])
+        if shared.any():
+            row |= _all_rows(points)
+        return pd.DataFrame([row])
     keys = [by] if isinstance(by, str) else list(by)
-    labels = [_horizon_bins(used) if key == "horizon" else used[key] for key in keys]
-    groups = points.groupby(
-        [label.rename(key) for key, label in zip(keys, labels, strict=True)],
-        observed=True,
-        sort=True,
-    )
-    rows = {name: _summary(group) for name, group in groups}
+    labels = [
+        (_horizon_bins(table) if key == "horizon" else table[key]).rename(key) for key in keys
+    ]
+    rows = {}
+    for name, group in points.groupby(labels, observed=True, sort=True):
+        if used[group.index].any():
+            rows[name] = _summary(group[used[group.index]])
+            if shared.any():
+                rows[name] |= _all_rows(group)
     index = pd.MultiIndex.from_tuples(list(rows), names=keys)
     out = pd.DataFrame(list(rows.values()), index=index)
     return out.reset_index()
@@ -269,6 +280,12 @@ def _summary(points: pd.DataFrame) -> dict[str, float]:
         else:
             out[name], out[f"{name}_se"] = cluster_mean(points[name].to_numpy(np.float64), runs)
     return out
+
+
+def _all_rows(points: pd.DataFrame) -> dict[str, float]:
+    """Mean absolute error over all rows, with its standard error."""
+    mean, error = cluster_mean(points["mae"].to_numpy(np.float64), points["run"].to_numpy())
+    return {"mae_all_rows": mean, "mae_all_rows_se": error}
 
 
 def cluster_mean(values: Array, clusters: NDArray[np.generic]) -> tuple[float, float]:

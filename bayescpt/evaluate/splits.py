@@ -24,6 +24,9 @@ class Split:
     ----------
     name : str
         The run; with ``@25%`` for a cutoff.
+    refit : str
+        Name of the fit that forecasts it. Splits that share a fit have the same name and the same
+        `train`; otherwise it is the split's own.
     run : str
         The run that is forecast.
     cutoff : float
@@ -31,13 +34,15 @@ class Split:
     train : Study
         What the fit sees. The run is still among its runs: its recipe is no secret.
     held_out : DataFrame
-        Columns step, domain, observed: the rows to score. Rows that also stand in the training
-        study, because another run shares them, are not among them.
+        Columns step, domain, observed, shared: the rows to forecast. A row is shared if it also
+        stands in the training study, in another run with the same trunk; only `split_by_fit` gives
+        such rows, and they are not scored.
     known_step : int
         Last step of the run that the training study knows.
     """
 
     name: str
+    refit: str
     run: str
     cutoff: float
     train: Study
@@ -165,23 +170,120 @@ def split_by_cutoff(
     return _splits(study, runs, cutoffs, domains)
 
 
+def split_by_fit(
+    study: Study,
+    fit_runs: Iterable[str],
+    runs: Iterable[str] | None = None,
+    domains: Sequence[str] | None = None,
+) -> list[Split]:
+    """Fit a few runs once, and hold all others out together.
+
+    Of the runs that are not fitted every row is hidden, but step 0 of CPT runs that start from a
+    checkpoint that is not. Pre-training rows stay visible in a study with CPT runs.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    fit_runs : iterable of str
+        Runs to fit.
+    runs : iterable of str, optional
+        Runs to score; by default all others that `split_by_run` could hold out.
+    domains : sequence of str, optional
+        Domains to score; by default as in `split_by_run`.
+
+    Returns
+    -------
+    list of Split
+        One a run, all with the same `train` and `refit`. Rows up to a branch point that a fitted
+        run has too are there, marked as shared.
+
+    Raises
+    ------
+    StudyError
+        If a run is unknown, is to be both fitted and scored, or has no row to score, or a fitted
+        run starts from the end of a hidden one.
+    """
+    fitted = _names(study, fit_runs)
+    usual = _usual(study)
+    hidden = [name for name in usual if name not in fitted]
+    names = hidden if runs is None else _names(study, runs)
+    if not fitted or not names:
+        raise StudyError(
+            f"study {study.name!r}: fitted {fitted}, held out {names}; there must be runs of both"
+        )
+    for name in names:
+        if name not in hidden:
+            why = "is fitted" if name in fitted else "has no row that could be hidden"
+            raise StudyError(f"study {study.name!r}: run {name!r} {why}; it cannot be scored")
+    for name in hidden:
+        if told := sorted(set(descendants(study, name)).intersection(fitted)):
+            raise StudyError(
+                f"study {study.name!r}: run {told[0]!r} starts from the end of {name!r}, so a fit "
+                f"of it would know how {name!r} ends; fit both, or neither"
+            )
+
+    curves = study.curves
+    runs_of = study.runs.set_index("run")
+    # Step 0 of a run from a hidden checkpoint tells how that one ended.
+    started = [
+        name
+        for name in hidden
+        if runs_of["phase"][name] == "cpt" and runs_of["parent"][name] not in hidden
+    ]
+    kept = ~curves["run"].isin(hidden) | (curves["run"].isin(started) & (curves["step"] == 0))
+    train = replace(study, curves=curves[kept].reset_index(drop=True))
+    refit = "fit " + "+".join(fitted)
+    return [_shared_split(study, train, refit, name, _scored(study, name, domains)) for name in names]
+
+
+def _shared_split(
+    study: Study, train: Study, refit: str, name: str, domains: list[str]
+) -> Split:
+    curves = study.curves
+    own = (curves["run"] == name) & curves["domain"].isin(domains)
+    if study.run(name).phase == "cpt":
+        own &= curves["step"] > 0
+    known = _known_elsewhere(study, train, name)
+    rows = curves.loc[own, ["step", "domain", "loss"]].rename(columns={"loss": "observed"})
+    rows["shared"] = rows["step"] <= known
+    if rows["shared"].all():
+        raise StudyError(_nothing_to_score(study, name))
+    return Split(name, refit, name, 0.0, train, rows.reset_index(drop=True), known)
+
+
+def _usual(study: Study) -> list[str]:
+    return [name for name in study.cpt_runs or study.pt_runs if study.has_curve(name)]
+
+
+def _names(study: Study, given: Iterable[str]) -> list[str]:
+    """Names without repeats, each of a run of the study."""
+    names = list(dict.fromkeys([given] if isinstance(given, str) else given))
+    for name in names:
+        study.run(name)
+    return names
+
+
+def _nothing_to_score(study: Study, name: str) -> str:
+    return (
+        f"study {study.name!r}: run {name!r} has no row that could be scored: it has no curve, or "
+        "every row also stands in another run"
+    )
+
+
 def _splits(
     study: Study,
     runs: Iterable[str] | None,
     cutoffs: Sequence[float],
     domains: Sequence[str] | None,
 ) -> list[Split]:
-    usual = [name for name in study.cpt_runs or study.pt_runs if study.has_curve(name)]
-    names = usual if runs is None else [runs] if isinstance(runs, str) else list(runs)
+    names = _usual(study) if runs is None else _names(study, runs)
     out = []
     for name in names:
         made = [_split(study, name, cutoff, _scored(study, name, domains)) for cutoff in cutoffs]
         kept = [split for split in made if not split.held_out.empty]
         if runs is not None and not kept:
-            raise StudyError(
-                f"study {study.name!r}: run {name!r} has no row that could be scored: it has no "
-                "curve, or every row also stands in another run"
-            )
+            raise StudyError(_nothing_to_score(study, name))
         out += kept
     return out
 
@@ -219,12 +321,14 @@ def _split(study: Study, name: str, cutoff: float, domains: list[str]) -> Split:
         rows = rows.iloc[:0]  # the fit would see more of the run than the cutoff says
     fresh = rows["step"] > elsewhere
     held_out = rows.loc[fresh, ["step", "domain", "loss"]].rename(columns={"loss": "observed"})
+    label = f"{name}@{cutoff:.0%}" if cutoff else name
     return Split(
-        name=f"{name}@{cutoff:.0%}" if cutoff else name,
+        name=label,
+        refit=label,
         run=name,
         cutoff=cutoff,
         train=train,
-        held_out=held_out.reset_index(drop=True),
+        held_out=held_out.assign(shared=False).reset_index(drop=True),
         known_step=max(last_seen, elsewhere),
     )
 

@@ -5,14 +5,16 @@ import pytest
 from bayescpt.data import Study, schedules
 from bayescpt.errors import StudyError
 from bayescpt.laws.annealing import LOG_MEMORY, NORM_STEPS, kernel_weights
-from bayescpt.laws.base import exponent_weights
 from bayescpt.laws.features import (
     References,
     area_before,
     features,
     references,
+    rewarm_rise,
+    rewarm_steps,
     run_path,
 )
+from bayescpt.laws.shift import TARGET_EXPONENT
 
 
 def definition_s2(lr, memory, previous):
@@ -48,9 +50,9 @@ def test_areas_of_known_schedules(make_study):
     assert refs.peak_lr == 2e-3
     seen = features(run_path(study, "run0"), np.arange(5), refs)
     own = np.array([0.0, 0.001, 0.003, 0.005, 0.005])
-    np.testing.assert_allclose(seen.log_area[:, 0], np.log((0.04 + own) / 0.04), atol=1e-14)
-    assert seen.shift_area.shape == (5, 1)
-    np.testing.assert_allclose(seen.shift_area[:, 0], own / refs.shift_area, rtol=1e-12)
+    np.testing.assert_allclose(seen.log_area, np.log((0.04 + own) / 0.04), atol=1e-14)
+    assert seen.shift_area.shape == (5,)
+    np.testing.assert_allclose(seen.shift_area, own / refs.shift_area, rtol=1e-12)
     np.testing.assert_allclose(seen.fraction, [0, 0.25, 0.5, 0.75, 1])
     assert seen.log_area_start == pytest.approx(0.0, abs=1e-14)
 
@@ -58,7 +60,7 @@ def test_areas_of_known_schedules(make_study):
 def test_pre_training_is_anchored_at_the_reference_area_and_has_no_shift(make_study):
     study = make_study(FLAT, [[2e-3] * 4])
     seen = features(run_path(study, "base"), np.array([10, 20]), references(study))
-    np.testing.assert_allclose(seen.log_area[:, 0], np.log([0.5, 1.0]), atol=1e-14)
+    np.testing.assert_allclose(seen.log_area, np.log([0.5, 1.0]), atol=1e-14)
     assert seen.log_area_start == 0.0
     assert not seen.shift_area.any()
     assert np.all(seen.replay == 1.0)
@@ -115,8 +117,8 @@ def test_warmup_conventions_differ_where_they_should(make_study):
     steps = np.arange(5)
     counted = np.array([0.0, 2e-3, 4e-3, 6e-3, 6e-3])
     seen = features(run_path(study, "run0", "peak"), steps, peak)
-    np.testing.assert_allclose(seen.log_area[:, 0], np.log1p(counted / 0.08), atol=1e-14)
-    np.testing.assert_allclose(seen.shift_area[:, 0] * 6e-3, counted, atol=1e-15)
+    np.testing.assert_allclose(seen.log_area, np.log1p(counted / 0.08), atol=1e-14)
+    np.testing.assert_allclose(seen.shift_area * 6e-3, counted, atol=1e-15)
     # The start checkpoint is the reference under either convention.
     assert seen.log_area_start == pytest.approx(0.0, abs=1e-14)
     seen = features(run_path(study, "run0"), steps, true)
@@ -129,7 +131,7 @@ def test_published_areas_of_the_peak_convention(make_study):
     study = make_study(cosine.lr, [])
     refs = references(study, "peak")
     seen = features(run_path(study, "base", "peak"), np.array([10_000, 20_000]), refs)
-    area = np.exp(seen.log_area[:, 0]) * refs.area
+    area = np.exp(seen.log_area) * refs.area
     np.testing.assert_allclose(area, [1.670353, 2.05010], atol=2e-4)
     s2 = seen.anneal @ at_memory(1000.0) * 1000 * refs.peak_lr
     np.testing.assert_allclose(s2, [0.080400, 0.197474], rtol=2e-3)
@@ -203,34 +205,54 @@ def test_interpolation_error_over_the_priors_range_of_memories(make_study, lr):
         assert error < 1e-6, (memory, error)
 
 
-@pytest.mark.parametrize("exponent", [0.05, 0.5, 0.8, 1.0, 1.5])
-def test_area_of_any_lr_exponent_is_interpolated(make_study, exponent):
-    """S1 = sum eta^p, with eta in units of the peak."""
-    lr = np.r_[np.linspace(1e-4, 2e-3, 20), np.full(200, 2e-3), np.linspace(2e-3, 1e-5, 80)]
-    study = make_study(np.r_[FLAT, 1e-3], [lr])
-    refs = references(study, free_exponent=True)
-    seen = features(run_path(study, "run0"), np.arange(301), refs)
-    weights = exponent_weights({"area_exponent": np.float64(exponent)})
-    before = 20 + 0.5**exponent
-    exact = np.log((before + np.r_[0.0, np.cumsum((lr / 2e-3) ** exponent)]) / (0.041 / 2e-3))
-    np.testing.assert_allclose(seen.log_area @ weights, exact, atol=1e-6)
-    assert seen.log_area_start @ weights == pytest.approx(exact[0], abs=1e-6)
-
-
-@pytest.mark.parametrize("exponent", [0.05, 0.5, 0.8, 1.0, 1.5])
-def test_shift_area_of_any_lr_exponent_is_interpolated(make_study, exponent):
-    """S1cpt = sum eta^q of the run alone; the unit stays that of the exponent 1."""
+def test_a_target_learns_by_a_power_of_the_lr_in_the_unit_of_the_shift(make_study):
     lr = np.r_[np.linspace(1e-4, 2e-3, 20), np.full(200, 2e-3), np.linspace(2e-3, 1e-5, 80)]
     study = make_study(FLAT, [lr])
-    refs = references(study, free_exponent=True)
+    refs = references(study)
     seen = features(run_path(study, "run0"), np.arange(301), refs)
-    weights = exponent_weights({"shift_exponent": np.float64(exponent)}, name="shift_exponent")
-    exact = np.r_[0.0, np.cumsum((lr / 2e-3) ** exponent)] / (lr.sum() / 2e-3)
-    np.testing.assert_allclose(seen.shift_area @ weights, exact, rtol=0, atol=1e-6)
-    np.testing.assert_array_equal(seen.shift_area[0], 0.0)
+    exact = np.r_[0.0, np.cumsum((lr / 2e-3) ** TARGET_EXPONENT)] / (lr.sum() / 2e-3)
+    np.testing.assert_allclose(seen.target_area, exact, rtol=1e-12)
     before = features(run_path(study, "base"), np.array([1, 20]), refs)
-    assert before.shift_area.shape == (2, 8)
-    assert not before.shift_area.any()
+    assert not before.target_area.any() and not before.shift_area.any()
+
+
+@pytest.mark.parametrize(
+    ("lr", "steps"),
+    [([2.0, 2.0, 1.0], 0), ([0.5, 1.0, 2.0, 2.0, 0.0], 2), ([1.0, 2.0, 3.0], 2), ([3.0, 1.0], 0)],
+    ids=["no warm-up", "warm-up", "rises to the end", "falls"],
+)
+def test_a_rewarm_up_ends_where_the_lr_stops_rising(lr, steps):
+    assert rewarm_steps(np.array(lr)) == steps
+
+
+def test_the_rise_is_from_the_start_checkpoints_lr_to_the_top_of_the_rewarm_up(make_study):
+    study = make_study(np.r_[FLAT, 5e-4], [[1e-3, 2e-3, 2e-3, 0.0], [1e-4] * 3])
+    refs = references(study)
+    assert rewarm_rise(run_path(study, "run0"), refs) == pytest.approx(0.75)
+    assert rewarm_rise(run_path(study, "run1"), refs) == pytest.approx(-0.2)
+    assert rewarm_rise(run_path(study, "base"), refs) == 0.0
+
+
+def test_a_rewarm_up_of_its_own_size_leaves_the_annealing_area(make_study):
+    lr = np.r_[np.linspace(2e-4, 2e-3, 10), np.full(20, 2e-3), np.linspace(1.9e-3, 0.0, 20)]
+    study = make_study(np.r_[FLAT, 0.0], [lr])
+    steps = np.arange(lr.size + 1)
+    path = run_path(study, "run0")
+    own = features(path, steps, references(study, kernel="area", own_rewarm=True)).anneal
+    whole = features(path, steps, references(study, kernel="area")).anneal
+    assert np.abs(own[:30]).max() < 1e-12 < np.abs(whole[:30]).max()
+    assert np.all(own[-1] > 0)
+
+
+def test_effects_of_a_run_start_with_it(make_study):
+    study = make_study(FLAT, [[2e-3] * 8])
+    level, shift, anneal, drift = features(
+        run_path(study, "run0"), np.arange(9), references(study)
+    ).misfit
+    np.testing.assert_array_equal(level, [0, *[1] * 8])
+    np.testing.assert_allclose(drift, np.arange(9) / 8)
+    assert shift[0] == 0 and shift[-1] == pytest.approx(1.0)
+    assert not anneal.any()
 
 
 def test_the_area_kernel_is_that_of_its_paper(make_study):

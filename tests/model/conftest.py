@@ -39,10 +39,10 @@ CARDS = {
     """,
     "variants": """
         [law]
-        area = "lr_power"
         annealing = "area"
         shift = "power"
-        replay = "own_tokens"
+        rewarm = "own"
+        replay = "memory"
         [noise]
         run_effects = ["shift"]
     """,

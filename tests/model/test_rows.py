@@ -8,7 +8,7 @@ from bayescpt.data import Study, load_example
 from bayescpt.errors import FitError
 from bayescpt.laws.features import features, references, run_path
 from bayescpt.model.card import load_card
-from bayescpt.model.rows import UNMEASURED_SD, compress, make_rows, unit_drift
+from bayescpt.model.rows import UNMEASURED_SD, compress, make_rows
 
 
 @pytest.fixture(scope="module")
@@ -146,21 +146,23 @@ def test_partner_is_the_general_row_of_the_same_run_and_step(rows):
 @pytest.mark.parametrize("name", ["own_share", "variants"])
 def test_columns_are_the_features_of_the_runs(study, card, name):
     rows = make_rows(study, card(name))
-    free = name == "variants"
-    refs = references(study, kernel="area" if free else "momentum", free_exponent=free)
-    assert len(rows.row["shift_area"]) == len(rows.row["log_area"]) == (8 if free else 1)
+    variants = name == "variants"
+    refs = references(study, kernel="area" if variants else "momentum", own_rewarm=variants)
     keys = row_keys(rows)
     anneal = rows.row["anneal"].T @ rows.anneal_mix
     for run in rows.labels.run:
         path = run_path(study, run)
         here = [n for n, k in enumerate(keys) if k[0] == run]
         seen = features(path, np.array([keys[n][2] for n in here]), refs)
-        np.testing.assert_allclose(rows.row["log_area"][:, here].T, seen.log_area, rtol=1e-14)
-        np.testing.assert_allclose(rows.row["shift_area"][:, here].T, seen.shift_area, rtol=1e-14)
+        np.testing.assert_allclose(rows.row["log_area"][here], seen.log_area, rtol=1e-14)
+        for n, k in enumerate(here):
+            own = variants and rows.labels.domain[rows.row["domain"][k]] == path.target
+            expected = seen.target_area[n] if own else seen.shift_area[n]
+            assert rows.row["shift_area"][k] == pytest.approx(expected, rel=1e-14)
         np.testing.assert_allclose(anneal[here], seen.anneal, atol=1e-10)
         segment = rows.row["segment"][here]
         np.testing.assert_allclose(
-            rows.segment["log_area_start"][segment], np.tile(seen.log_area_start, (len(here), 1))
+            rows.segment["log_area_start"][segment], np.full(len(here), seen.log_area_start)
         )
         np.testing.assert_allclose(rows.segment["replay"][segment], seen.replay, atol=1e-11)
 
@@ -283,13 +285,6 @@ def test_compression_of_nothing_annealed():
     assert columns.shape == (1, 5)
     assert not (columns.T @ mix).any()
 
-
-def test_unit_drift_is_a_nat_at_the_reference_area(rows):
-    start = 0.17
-    amplitude = unit_drift(start, rows.refs)
-    change = amplitude * ((1 + rows.refs.shift_area / start) ** -0.5 - 1)
-    assert change == pytest.approx(-1.0)
-    assert unit_drift(0.0, rows.refs) == 1.0
 
 
 def test_final_losses_only(study, card):

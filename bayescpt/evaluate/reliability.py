@@ -1,0 +1,144 @@
+"""Are goal probabilities true? Forecast chances of meeting loss goals against what happened."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bayescpt.errors import PlanError
+from bayescpt.evaluate.backtest import Backtest
+from bayescpt.evaluate.score import cluster_mean
+
+Array = NDArray[np.float64]
+
+JOINT = "joint"
+# Thresholds: quantiles of the final losses that the held-out runs came to.
+LEVELS = tuple(round(0.1 * k, 1) for k in range(1, 10))
+# With more domains than this the joint goals take the same quantile on all of them.
+_MOST_CROSSED = 3
+
+
+@dataclass(frozen=True, eq=False)
+class GoalCalibration:
+    """Forecast goal probabilities beside what happened.
+
+    Attributes
+    ----------
+    forecasts : DataFrame
+        A row a split and goal: split, run, cutoff, domain (or ``joint``), goal (number of the
+        threshold or of the combination of them), probability, met (0 or 1) and climatology (share
+        of the other runs that met the goal; NaN if there is none).
+    n_bins : int
+        Bins of the probability, of equal width.
+    """
+
+    forecasts: pd.DataFrame = field(repr=False)
+    n_bins: int = 10
+
+    def table(self) -> pd.DataFrame:
+        """Score the probabilities, by domain and jointly.
+
+        Returns
+        -------
+        DataFrame
+            Index: domain, ``joint`` last. Columns: forecasts, runs, brier (mean squared error of
+            the probability) and climatology_brier (that of the other runs' share), each with its
+            standard error by run in a column ``_se``, skill (1 less their ratio), and ece (expected
+            calibration error: mean over the forecasts of the gap between the mean probability of
+            its bin and the share met).
+        """
+        rows = {}
+        for domain, part in self.forecasts.groupby("domain", sort=False):
+            met, runs = part["met"].to_numpy(np.float64), part["run"].to_numpy()
+            brier, error = cluster_mean((part["probability"].to_numpy() - met) ** 2, runs)
+            base, base_error = cluster_mean((part["climatology"].to_numpy() - met) ** 2, runs)
+            bins = _bins(part, self.n_bins)
+            gaps = (bins["probability"] - bins["met"]).abs() * bins["forecasts"]
+            rows[domain] = {
+                "forecasts": len(part),
+                "runs": part["run"].nunique(),
+                "brier": brier,
+                "brier_se": error,
+                "climatology_brier": base,
+                "climatology_brier_se": base_error,
+                "skill": 1.0 - brier / base if base else np.nan,
+                "ece": float(gaps.sum() / len(part)),
+            }
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("domain")
+
+    def reliability(self) -> pd.DataFrame:
+        """Probability against share met, by bin of the probability.
+
+        Returns
+        -------
+        DataFrame
+            A row a domain and bin that has a forecast: domain, lower, upper, forecasts, runs,
+            probability (its mean) and met (share, with its standard error by run in met_se).
+        """
+        parts = [
+            _bins(part, self.n_bins).assign(domain=domain)
+            for domain, part in self.forecasts.groupby("domain", sort=False)
+        ]
+        out = pd.concat(parts, ignore_index=True)
+        return out[["domain", *(name for name in out if name != "domain")]]
+
+
+def goal_calibration(
+    backtest: Backtest, levels: Sequence[float] = LEVELS, n_bins: int = 10
+) -> GoalCalibration:
+    """Ask a backtest for the probability of final loss goals, and compare with what happened.
+
+    Goals are final losses at or below thresholds, which are quantiles of the final losses that the
+    held-out runs came to. A joint goal has a threshold on every domain, in every combination of
+    them.
+
+    Parameters
+    ----------
+    backtest : Backtest
+        Forecasts of held-out runs, of one method.
+    levels : sequence of float
+        Quantiles, each strictly between 0 and 1.
+    n_bins : int
+        Bins for the reliability table and the expected calibration error.
+
+    Returns
+    -------
+    GoalCalibration
+        Brier scores, calibration error and reliability table.
+
+    Raises
+    ------
+    PlanError
+        If a level is out of range, there are several methods, or no run's final loss was held out.
+    """
+    finals = backtest.finals
+    if finals.empty:
+        raise PlanError("no final loss was held out: there are no goals to judge")
+    if "method" in finals and finals["method"].nunique() > 1:
+        raise PlanError("the backtest holds several methods; judge the goals of one at a time")
+    if not levels or not all(0.0 < level < 1.0 for level in levels):
+        raise PlanError(f"levels are {tuple(levels)}; each must lie strictly between 0 and 1")
+    ends = finals.drop_duplicates(["run", "domain"])
+    domains = list(dict.fromkeys(finals["domain"]))
+    thresholds = {
+        domain: np.unique(np.quantile(part["observed"], levels))
+        for domain, part in ends.groupby("domain", sort=False)
+    }
+    parts = [
+        {"domain": domain, "on": {domain: [threshold]}, "goal": number}
+        for domain in domains
+        for number, threshold in enumerate(thresholds[domain])
+    ]
+    goals = [(str(p["domain"]), int(str(p["goal"])), p["on"]) for p in parts]
+    del goals
+    found = [
+        _judged(finals, {domain: thresholds[domain][:, None].T[0]}, domain) for domain in domains
+    ]
+    if len(domains) > 1:
+        found.append(_judged(finals, _combined(thresholds, ends, levels), JOINT))
+    return GoalCalibration(pd.concat(found, ignore_index=True), n_bins)
