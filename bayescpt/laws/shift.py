@@ -12,6 +12,7 @@ SOURCE = "Wang et al., arXiv 2505.07796, Eq. 4: B (1 - (1 + E S1cpt)^-beta)"
 # Below this the Taylor series of expm1(x)/x is exact to the last bit and its derivative is not
 # spoilt by cancellation.
 _SERIES_BELOW = 1e-3
+_NO_SHARE = 1e-300
 
 
 def expm1_ratio(x: Any, xp: Any = np) -> Any:
@@ -72,7 +73,7 @@ def shift_growth(
     """
     log_s, log_one = xp.log1p(onset * area), xp.log1p(onset)
     # Where nothing is replayed -log(w) / beta is log_s to the last bit, also as beta -> 0.
-    alone = 1.0 * (abs(keep) <= 0.0)
+    alone = 1.0 * (abs(keep) < _NO_SHARE)
     share = keep + (1.0 - keep) * xp.exp(-beta * log_s)
     faded = alone * log_s - (1.0 - alone) * xp.log(share) / (beta + alone)
     rate = gamma * beta

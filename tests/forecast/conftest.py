@@ -10,6 +10,7 @@ import xarray as xr
 from bayescpt.data import Study
 from bayescpt.evaluate import simulate_study
 from bayescpt.forecast import Draws
+from bayescpt.forecast.posterior import effect_groups
 from bayescpt.inference.sample import add_symbols
 from bayescpt.model.card import parse_card
 from bayescpt.model.rows import make_rows
@@ -58,6 +59,9 @@ def make_draws(simulated_study) -> MakeDraws:
             "pair": made.labels.pair_names,
             "level": made.labels.level_names,
             "curve": made.labels.curve_names,
+            "misfit": [
+                f"{g}|{d}" for g in effect_groups(card.run_effects) for d in made.labels.domain
+            ],
         }
         coords = {"chain": range(2), "draw": range(draws)}
         coords |= {dim: list(names) for dim, names in labels.items()}
@@ -72,9 +76,10 @@ def make_draws(simulated_study) -> MakeDraws:
         }
         values["start_offset"] = drawn(("level",), rng.standard_normal)
         for term in card.run_effects:
-            scale = values[f"tau_{term}"].sel(domain=[domain for _, domain in made.labels.curve])
-            effect = drawn(("curve",), rng.standard_normal)
-            values[f"effect_{term}"] = effect * scale.to_numpy()
+            values[f"effect_{term}"] = drawn(("curve",), partial(rng.normal, 0.0, 0.02))
+        if card.run_effects:
+            for name in ("misfit_near", "misfit_far"):
+                values[name] = np.abs(drawn(("misfit",), rng.standard_normal))
         posterior = add_symbols(xr.Dataset(values), made, card)
         return Draws(posterior, card, used, made)
 

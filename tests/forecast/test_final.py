@@ -25,7 +25,7 @@ LAWS = [
     'replay = "own_tokens"\nannealing = "area"',
     'replay = "exponential"',
     'replay = "none"',
-    'replay = "own_tokens"\nannealing = "area"\narea = "lr_power"',
+    'replay = "memory"\nannealing = "area"\nrewarm = "own"',
 ]
 
 
@@ -73,7 +73,8 @@ def test_final_losses_do_not_depend_on_the_group(make_draws):
     for size in (1, 3):
         for k in range(0, len(placed), size):
             group = evaluate(placed[k : k + size])
-            np.testing.assert_allclose(group, whole[k : k + size], rtol=1e-13)
+            # Terms of order 1 may cancel.
+            np.testing.assert_allclose(group, whole[k : k + size], rtol=1e-13, atol=1e-14)
 
 
 def test_no_number_depends_on_what_was_evaluated_before(draws):

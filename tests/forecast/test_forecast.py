@@ -14,6 +14,7 @@ from bayescpt.data.areas import annealing_area, forward_area
 from bayescpt.errors import PlanError
 from bayescpt.evaluate.generate import with_losses
 from bayescpt.forecast import Draws, Plan, forecast
+from bayescpt.forecast.plan import plan_path
 from bayescpt.laws.curve import expected_loss
 from bayescpt.laws.replay import power_response
 from bayescpt.model.rows import make_rows
@@ -146,7 +147,8 @@ def test_loss_is_wider_than_mu_by_the_noise_and_the_effects(make_draws):
     for name in narrow.data_vars:  # all draws one: only noise and effects are left
         narrow[name][:] = narrow[name].isel(chain=0, draw=0)
     narrow["sigma"][:] = 0.03
-    narrow["tau_level"][:] = 0.04
+    # An effect of 4/3 of the noise, however new the recipe.
+    narrow["misfit_near"][:], narrow["misfit_far"][:] = 4 / 3, 0.0
     made = forecast(replace(draws, posterior=narrow), plan(), [100, 200])
     assert float(made.mu.std(("chain", "draw")).max()) < 1e-12
     np.testing.assert_allclose(made.loss.std(("chain", "draw")), 0.05, rtol=0.12)
@@ -206,14 +208,19 @@ def test_a_fitted_run_has_its_own_effects(pooled, simulated_study):
             np.testing.assert_allclose(made.sel(plan=name, domain=domain), own, atol=1e-12)
 
 
-def test_a_new_run_has_new_effects(pooled):
-    made = effects_of(pooled, plan("a"), plan("b")).sel(domain="general")
-    scaled = made / pooled.posterior["tau_level"].sel(domain="general")
-    assert float(scaled.std()) == pytest.approx(1.0, abs=0.25)
-    one, two = (scaled.sel(plan=name).to_numpy().ravel() for name in "ab")
-    assert abs(np.corrcoef(one, two)[0, 1]) < 0.3
-    effects = pooled.posterior["effect_level"].sel(curve="r10_constant|general")
-    assert not np.allclose(made.sel(plan="a"), effects)
+def test_a_new_run_has_new_effects_wider_the_newer_its_recipe(pooled):
+    def drawn(seed, **recipe):
+        path = plan_path(plan(**recipe), pooled.study, pooled.rows.refs.warmup)
+        return path, pooled.effects(path, 0, np.random.default_rng(seed))["level"][:, 0]
+
+    (path, one), (_, two) = drawn(1), drawn(2)
+    novel = pooled.novelty(path)
+    scale = pooled.effect_ratio("level", novel, 0) * pooled.value("sigma", 0)
+    assert np.std(one / scale) == pytest.approx(1.0, abs=0.25)
+    assert abs(np.corrcoef(one / scale, two / scale)[0, 1]) < 0.35
+    newer, other = drawn(1, ratio=0.9)
+    assert pooled.novelty(newer) > novel
+    assert np.all(np.abs(other) > np.abs(one))
 
 
 def test_a_branch_carries_its_trunks_level_on(pooled):

@@ -213,7 +213,8 @@ def test_a_target_learns_by_a_power_of_the_lr_in_the_unit_of_the_shift(make_stud
     exact = np.r_[0.0, np.cumsum((lr / 2e-3) ** TARGET_EXPONENT)] / (lr.sum() / 2e-3)
     np.testing.assert_allclose(seen.target_area, exact, rtol=1e-12)
     before = features(run_path(study, "base"), np.array([1, 20]), refs)
-    assert not before.target_area.any() and not before.shift_area.any()
+    assert not before.target_area.any()
+    assert not before.shift_area.any()
 
 
 @pytest.mark.parametrize(
@@ -251,7 +252,8 @@ def test_effects_of_a_run_start_with_it(make_study):
     ).misfit
     np.testing.assert_array_equal(level, [0, *[1] * 8])
     np.testing.assert_allclose(drift, np.arange(9) / 8)
-    assert shift[0] == 0 and shift[-1] == pytest.approx(1.0)
+    assert shift[0] == 0
+    assert shift[-1] == pytest.approx(1.0)
     assert not anneal.any()
 
 

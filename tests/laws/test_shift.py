@@ -65,3 +65,35 @@ def test_gradient_in_beta_is_that_of_the_integral_form(beta):
     slope = pytensor.grad(shift_growth(area, onset, symbol, xp=pt), symbol)
     value = slope.eval({symbol: beta}, mode="FAST_COMPILE")
     assert value == pytest.approx(-dh / h1 + h * dh1 / h1**2, rel=1e-8)
+
+
+KEEP = np.array([0.0, 0.05, 0.3, 0.8, 1.0])
+
+
+def test_without_replay_and_with_gamma_minus_one_memory_fades_as_eq_4_has_it():
+    for beta in (0.0, 1e-9, 0.3):
+        plain = shift_growth(AREA, 40.0, beta)
+        np.testing.assert_array_equal(shift_growth(AREA, 40.0, beta, gamma=-1.0, keep=0.0), plain)
+
+
+def test_what_a_set_keeps_in_the_mixture_it_does_not_forget():
+    """w^-gamma by hand; all of the mixture, no forgetting."""
+    beta, gamma, onset = 0.5, 0.4, 24.0
+    share = KEEP + (1 - KEEP) * (1 + onset * 2.0) ** -beta
+    alone = (1 + onset) ** (beta * gamma) - 1
+    grown = shift_growth(2.0, onset, beta, gamma=gamma, keep=KEEP)
+    np.testing.assert_allclose(grown, (share**-gamma - 1) / alone, rtol=1e-13, atol=1e-15)
+    assert np.all(np.diff(grown) < 0)
+    assert grown[-1] == 0.0
+
+
+def test_gamma_to_zero_is_the_logarithm_of_the_share():
+    share = 0.2 + 0.8 * (1 + 24.0 * 2.0) ** -0.5
+    expected = -np.log(share) / (0.5 * np.log(25.0))
+    for gamma in (0.0, 1e-12, -1e-12):
+        grown = shift_growth(2.0, 24.0, 0.5, gamma=gamma, keep=0.2)
+        assert grown == pytest.approx(expected, rel=1e-11)
+
+
+def test_at_the_start_nothing_is_forgotten():
+    np.testing.assert_array_equal(shift_growth(0.0, 24.0, 0.5, gamma=0.3, keep=KEEP), 0.0)

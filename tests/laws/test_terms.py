@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from bayescpt.laws.replay import exponential_response, own_tokens_response, power_response
+from bayescpt.laws.shift import shift_growth
 from bayescpt.laws.terms import cpt_terms, pt_terms
 
 VALUES = {
@@ -18,7 +19,7 @@ def test_replay_scales_the_shift(is_target):
         ("own_share", power_response(0.25, is_target, 0.4, 0.03), 0.06),
         ("exponential", exponential_response(0.25, 2.5), 0.06 * np.exp(-0.4 * 0.25)),
     ):
-        terms = cpt_terms(VALUES, {}, 0.25, is_target, 1.0, {"replay": form})
+        terms = cpt_terms(VALUES, 0.25, is_target, {"replay": form})
         assert terms["shift"] == pytest.approx(0.8 * response, rel=1e-14)
         assert terms["anneal_ref"] == pytest.approx(anneal, rel=1e-14)
         assert (terms["level"], terms["base_ref"], terms["alpha"]) == (3.0, 0.2, 0.5)
@@ -27,7 +28,7 @@ def test_replay_scales_the_shift(is_target):
 
 @pytest.mark.parametrize("is_target", [0.0, 1.0])
 def test_own_tokens_change_the_shift_and_its_onset(is_target):
-    terms = cpt_terms(VALUES, {}, 0.25, is_target, 1.0, {"replay": "own_tokens"})
+    terms = cpt_terms(VALUES, 0.25, is_target, {"replay": "own_tokens"})
     response, onset = own_tokens_response(0.25, is_target, 0.4, 0.03, 1.2, 28.0, 0.2)
     assert terms["shift"] == pytest.approx(0.8 * response, rel=1e-14)
     assert terms["onset"] == pytest.approx(onset, rel=1e-14)
@@ -35,15 +36,26 @@ def test_own_tokens_change_the_shift_and_its_onset(is_target):
     assert (terms["anneal_ref"], terms["beta"]) == (0.06, 0.2)
 
 
-def test_effects_are_added_in_nats():
-    effects = {"level": 0.01, "shift": -0.02, "anneal": 0.03, "drift": 0.04}
-    terms = cpt_terms(VALUES, effects, 0.0, 0.0, 2.5, {"replay": "own_share"})
-    assert terms["level"] == pytest.approx(3.01)
-    assert terms["shift"] == pytest.approx(0.78)
-    assert terms["anneal_ref"] == pytest.approx(0.09)
-    assert terms["base_ref"] == pytest.approx(0.2 + 0.04 * 2.5)
+def test_a_rewarm_up_of_its_own_raises_the_level():
+    values = VALUES | {"rewarm_ref": 0.2, "jump": -0.05}
+    terms = cpt_terms(values, 0.0, 0.0, {"replay": "own_share"}, rise=0.75)
+    assert terms["level"] == pytest.approx(3.0 + 0.2 * 0.75 - 0.05)
+
+
+def test_memory_keeps_the_share_of_other_sets_and_counts_the_targets_own_tokens():
+    values = VALUES | {"share_gamma": 0.3, "shift_peak": 0.4, "speed_peak": -0.2}
+    law = {"replay": "memory"}
+    other = cpt_terms(values, 0.25, 0.0, law, log_peak=np.log(0.5))
+    assert (other["keep"], other["gamma"], other["onset"]) == (0.25, 0.3, 28.0)
+    assert other["shift"] == pytest.approx(0.8 * 0.5**0.4, rel=1e-14)
+    target = cpt_terms(values, 0.25, 1.0, law, log_peak=np.log(0.5))
+    assert (target["keep"], target["gamma"]) == (0.0, -1.0)
+    own = 0.75**1.2 * 0.5**-0.2
+    assert target["onset"] == pytest.approx(28.0 * own, rel=1e-14)
+    assert target["shift"] == pytest.approx(0.8 * shift_growth(own, 28.0, 0.2), rel=1e-13)
 
 
 def test_pre_training_has_its_own_level_and_annealing():
-    terms = pt_terms(VALUES, {"level": 0.01})
-    assert terms == {"level": 3.21, "base_ref": 0.2, "alpha": 0.5, "anneal_ref": 0.07}
+    assert pt_terms(VALUES) == {
+        "level": 3.2, "base_ref": 0.2, "alpha": 0.5, "anneal_ref": 0.07,
+    }  # fmt: skip

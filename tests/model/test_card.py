@@ -15,7 +15,7 @@ def test_shipped_cards():
     cards = {name: load_card(name) for name in shipped_cards()}
     assert all(card.name == name and card.description for name, card in cards.items())
     assert [card.has_shift for card in cards.values()] == [False, True, True, True]
-    assert [card.law["replay"] for card in cards.values()] == ["none", "none", *["own_tokens"] * 2]
+    assert [card.law["replay"] for card in cards.values()] == ["none", "none", *["memory"] * 2]
     assert [card.law["annealing"] for card in cards.values()] == [*["momentum"] * 3, "area"]
 
 
@@ -61,15 +61,15 @@ SHIFT = {"anneal_ref", "shift_ref", "onset", "beta", "sigma_pt"}
         ),
         ('[noise]\nfamily = "student_t"', PT | {"nu"}),
         ('[law]\nannealing = "area"', (PT - {"log_memory"}) | {"log_half", "kernel_shape"}),
-        ('[law]\narea = "lr_power"', PT | {"area_exponent"}),
+        ('[law]\nshift = "power"\nrewarm = "own"', PT | SHIFT | {"rewarm_ref", "jump"}),
         (
-            '[law]\nshift = "power"\narea = "lr_power"',
-            PT | SHIFT | {"area_exponent", "shift_exponent"},
+            CPT.replace("own_share", "memory"),
+            PT | SHIFT | {"share_kappa", "share_gamma", "shift_peak", "speed_peak"},
         ),
         ("[noise]\nearly = true", PT | {"early", "early_width"}),
         ("[noise]\nar1 = true", PT | {"corr_fraction"}),
         ("[noise]\ndomain_correlation = true", PT | {"domain_corr"}),
-        ('[noise]\nrun_effects = ["level", "drift"]', PT | {"tau_level", "tau_drift"}),
+        ('[noise]\nrun_effects = ["level", "drift"]', PT),
         ('parameterisation = "paper"', {"L0", "A", "alpha_s1", "C1", "log_memory", "sigma"}),
         (
             'parameterisation = "paper"\n[law]\nshift = "power"\n[rows]\npretraining = "none"',
@@ -84,19 +84,19 @@ def test_parameters_are_those_of_the_components(text, expected):
 def test_every_parameter_can_be_on_a_card():
     tables = [
         *base.PARAMETERS, base.LEVEL_PT, annealing.ANNEAL, annealing.ANNEAL_PT,
-        *annealing.KERNELS["momentum"], *annealing.KERNELS["area"], base.AREA_EXPONENT,
-        base.SHIFT_EXPONENT, *shift.PARAMETERS, *replay.POWER_PARAMETERS, replay.KAPPA,
+        *annealing.KERNELS["momentum"], *annealing.KERNELS["area"], annealing.REWARM,
+        shift.JUMP, shift.PEAK_EXPONENT, shift.SPEED_EXPONENT, *shift.PARAMETERS,
+        *replay.POWER_PARAMETERS, replay.KAPPA, replay.SHARE_GAMMA,
         *replay.EXPONENTIAL_PARAMETERS, *paper.BASE, paper.C1, paper.C2, *paper.SHIFT,
         noise_table.SIGMA, noise_table.SIGMA_PT, noise_table.NU, *noise_table.EARLY,
         noise_table.CORRELATION_STEPS, noise_table.DOMAIN_CORRELATION,
-        *noise_table.EFFECTS.values(),
     ]  # fmt: skip
     noise = (
         '[noise]\nfamily = "student_t"\nearly = true\nar1 = true\ndomain_correlation = true\n'
         'run_effects = ["level", "shift", "anneal", "drift"]\n'
     )
     exponential = CPT.replace("own_share", "exponential")
-    other = '[law]\narea = "lr_power"\nannealing = "area"\nshift = "power"\nreplay = "own_tokens"\n'
+    other = '[law]\nrewarm = "own"\nannealing = "area"\nshift = "power"\nreplay = "memory"\n'
     offered = (
         names(other)
         | names(CPT + noise)
@@ -129,12 +129,15 @@ GOOD = 'dist = "Normal"\nmu = 1.0\nsigma = 0.1\n'
         ('[law]\nbase = ["power"]', ["law.base", "power"]),
         ('[law]\nannealing = "multi"', ["law.annealing = 'multi'", "momentum, area"]),
         ('[law]\nshift = "exp"', ["law.shift = 'exp'", "none, power"]),
-        ('[law]\nshift = "power"\nreplay = "log"', ["'log'", "none, own_share, own_tokens, exp"]),
+        (
+            '[law]\nshift = "power"\nreplay = "log"',
+            ["'log'", "none, own_share, own_tokens, memory, exp"],
+        ),
         ('[law]\nreplay = "own_share"', ["law.replay = 'own_share' needs law.shift"]),
-        ('[law]\ndrift = "x"', ["unknown drift", "base, area, annealing, shift, replay"]),
+        ('[law]\ndrift = "x"', ["unknown drift", "base, annealing, shift, rewarm, replay"]),
         (
             'parameterisation = "paper"\n[law]\nannealing = "area"',
-            ["'momentum' and law.area = 'lr' only", "'area'"],
+            ["'momentum' only", "'area'"],
         ),
         ('[rows]\npretraining = "some"', ["'some'", "falling, all, none"]),
         ('[rows]\ndomains = "code"', ["'code'", "goals, all"]),

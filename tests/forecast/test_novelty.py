@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from bayescpt.data import schedules
+from bayescpt.forecast.novelty import FARTHEST, novelty, recipe
+from bayescpt.laws.features import Path
+
+
+def path(lr=None, replay=0.25, start_lr=0.0, target="german", peak=2e-3, steps=200, phase="cpt"):
+    rates = schedules.wsd(peak, steps, 10, 40).lr if lr is None else lr
+    return Path(
+        name="a",
+        phase=phase,
+        lr=rates,
+        replay=np.full(rates.shape, replay),
+        start="pt",
+        start_area=1.0,
+        before=(),
+        start_lr=start_lr,
+        target=target,
+    )
+
+
+KNOWN = [recipe(path())]
+OTHERS = {
+    "replay": {"replay": 0.5},
+    "target's share": {"replay": 1.0},
+    "peak": {"peak": 4e-3},
+    "length": {"steps": 400},
+    "start": {"start_lr": 2e-3},
+    "schedule": {"lr": schedules.cosine(2e-3, 200, 10).lr},
+    "anneals less": {"lr": schedules.constant(2e-3, 200).lr},
+}
+
+
+def test_a_repeat_with_another_seed_is_not_new():
+    assert novelty(recipe(path()), KNOWN) == 0.0
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+def test_each_part_of_a_recipe_can_be_new(other):
+    assert novelty(recipe(path(**other)), KNOWN) > 0.5
+
+
+def test_units_are_marked_differences():
+    for other in ({"peak": 4e-3}, {"start_lr": 2e-3}):
+        assert novelty(recipe(path(**other)), KNOWN) == pytest.approx(1.0, abs=0.02)
+
+
+def test_further_is_newer_up_to_a_limit():
+    found = [novelty(recipe(path(peak=2e-3 * 2**k)), KNOWN) for k in (0, 1, 2, 5)]
+    assert found == sorted(found)
+    assert found[-1] == FARTHEST
+
+
+def test_the_nearest_of_all_counts():
+    both = [*KNOWN, recipe(path(replay=0.5))]
+    assert novelty(recipe(path(replay=0.45)), both) < novelty(recipe(path(replay=0.45)), KNOWN)
+
+
+def test_recipes_of_another_kind_say_nothing():
+    assert novelty(recipe(path(target="code")), KNOWN) == FARTHEST
+    assert novelty(recipe(path(phase="pt", target=None)), KNOWN) == FARTHEST
+    assert novelty(recipe(path()), []) == FARTHEST

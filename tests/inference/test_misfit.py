@@ -1,0 +1,104 @@
+"""Effects of runs judged as held out, against refits of a linear law that leave each run out."""
+
+import numpy as np
+import pytest
+
+from bayescpt.inference.misfit import (
+    OUTLIER_SHARE,
+    SPREADS,
+    Curve,
+    _draw_ratios,
+    held_out_likelihood,
+)
+
+N_ROWS, N_DRAWS, SIGMA = 24, 4000, 0.01
+STEPS = np.linspace(0.1, 1.0, N_ROWS)
+COLUMNS = np.stack([np.ones(N_ROWS), STEPS])
+ALL = np.array([True, True])
+
+
+def linear_fit(losses, designs, rng):
+    """Draws of the expected curves of a linear law with a flat prior, run by run."""
+    design, loss = np.concatenate(designs), np.concatenate(losses)
+    covariance = SIGMA**2 * np.linalg.inv(design.T @ design)
+    mean = covariance @ design.T @ loss / SIGMA**2
+    draws = rng.multivariate_normal(mean, covariance, N_DRAWS, method="cholesky")
+    return [draws @ one.T for one in designs]
+
+
+def fitted(effect_sd, n_runs=12, seed=0, novelty=0.0, outlier=0.0):
+    """Curves of a linear law with run effects, as `fitted_curves` gives them."""
+    rng = np.random.default_rng(seed)
+    designs = [
+        np.stack([np.ones(N_ROWS), STEPS, rng.normal() * STEPS**2], axis=1) for _ in range(n_runs)
+    ]
+    truth = np.array([3.0, -0.2, 0.05])
+    losses = [
+        one @ truth
+        + effect_sd * rng.standard_normal(2) @ COLUMNS
+        + SIGMA * rng.standard_normal(N_ROWS)
+        for one in designs
+    ]
+    losses[0] = losses[0] + outlier
+    expected = linear_fit(losses, designs, rng)
+    curves = [
+        Curve(
+            domain=0,
+            novelty=novelty,
+            residual=loss - mean,
+            noise=np.full(mean.shape, SIGMA),
+            columns=COLUMNS,
+            unit=np.full((2, N_DRAWS), SIGMA),
+        )
+        for loss, mean in zip(losses, expected, strict=True)
+    ]
+    return curves, losses, designs
+
+
+def exact_likelihood(k, losses, designs, spread):
+    """Log likelihood of run k by the law fitted to the others, with effects of a known spread."""
+    others = np.concatenate([one for n, one in enumerate(designs) if n != k])
+    rest = np.concatenate([one for n, one in enumerate(losses) if n != k])
+    covariance = SIGMA**2 * np.linalg.inv(others.T @ others)
+    error = losses[k] - designs[k] @ (covariance @ others.T @ rest / SIGMA**2)
+    total = designs[k] @ covariance @ designs[k].T + SIGMA**2 * np.eye(N_ROWS)
+    total += (spread * SIGMA) ** 2 * COLUMNS.T @ COLUMNS
+    return -0.5 * (error @ np.linalg.solve(total, error) + np.linalg.slogdet(total)[1])
+
+
+def test_held_out_likelihood_is_that_of_a_refit_without_the_run():
+    curves, losses, designs = fitted(0.02)
+    for k in (0, 5):
+        found = held_out_likelihood(curves[k], ALL)
+        exact = np.array([exact_likelihood(k, losses, designs, s) for s in SPREADS])
+        # Relative to no effect; the covariance comes from 400 draws.
+        difference = (found - found[0]) - (exact - exact[0])
+        assert np.abs(difference).max() < 0.1 * np.ptp(exact) + 0.3
+
+
+@pytest.mark.parametrize("novelty", [0.0, 1.5])
+def test_the_spread_of_effects_is_found(novelty):
+    curves, _, _ = fitted(0.02, n_runs=40, novelty=novelty)
+    near, far = _draw_ratios(curves, ALL, 2000, np.random.default_rng(1))
+    ratio = np.hypot(near, far * novelty)
+    low, high = np.quantile(ratio, [0.01, 0.99])
+    assert low < 2.0 < high
+    assert high / low < 2.0
+
+
+def test_without_effects_the_spread_is_small():
+    curves, _, _ = fitted(0.0, n_runs=40)
+    near, _ = _draw_ratios(curves, ALL, 2000, np.random.default_rng(1))
+    assert np.quantile(near, 0.95) < 0.5
+
+
+def test_one_run_far_off_does_not_widen_all():
+    curves, _, _ = fitted(0.01, n_runs=30)
+    spoilt, _, _ = fitted(0.01, n_runs=30, outlier=0.5)
+    ratios = [
+        np.median(_draw_ratios(some, ALL, 2000, np.random.default_rng(1))[0])
+        for some in (curves, [spoilt[0], *curves[1:]])
+    ]
+    # Its say is bounded by the share of outliers.
+    assert ratios[1] < 1.3 * ratios[0]
+    assert 0 < OUTLIER_SHARE < 0.5
