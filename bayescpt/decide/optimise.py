@@ -147,7 +147,7 @@ def optimise(
     refused: list[ScheduleError] = []
     rng = np.random.default_rng([seed, 0x5EA7C4])
 
-    def new(places: NDArray[np.float64]) -> Iterator[Plan]:
+    def _new(places: NDArray[np.float64]) -> Iterator[Plan]:
         for row in places:
             place = dict(zip([axis.name for axis in searched.varied], row, strict=True))
             try:
@@ -159,8 +159,8 @@ def optimise(
                 recipes[plan.name], points[plan.name] = plan, place
                 yield plan
 
-    def judge(places: NDArray[np.float64]) -> None:
-        fresh = list(new(places))
+    def _judge(places: NDArray[np.float64]) -> None:
+        fresh = list(_new(places))
         if fresh:
             tables.append(
                 screen(
@@ -170,7 +170,7 @@ def optimise(
             )  # fmt: skip
 
     whole = searched.size is not None and searched.size <= n_plans
-    judge(_grid(searched) if whole else _spread(len(searched.varied), n_plans, rng))
+    _judge(_grid(searched) if whole else _spread(len(searched.varied), n_plans, rng))
     if not tables:
         raise PlanError(f"no recipe of the space can be made: {refused[0]}")
     width = 1.0
@@ -179,7 +179,7 @@ def optimise(
         ranked = _ranked(pd.concat(tables), goal, measure, min_probability)
         centres = np.array([list(points[name].values()) for name in ranked.index[:PARENTS]])
         moves = _spread(centres.shape[1], n_plans // 2, rng) - 0.5
-        judge(np.clip(centres[np.arange(len(moves)) % len(centres)] + width * moves, 0.0, 1.0))
+        _judge(np.clip(centres[np.arange(len(moves)) % len(centres)] + width * moves, 0.0, 1.0))
 
     tried = _ranked(pd.concat(tables), goal, measure, min_probability)
     finalists = [recipes[name] for name in tried.index[:top]]

@@ -111,7 +111,7 @@ def screen(
     for _ in range(count):
         evaluators.put(FinalLosses(draws, seed))
 
-    def judge(placed: list[Placed]) -> dict[str, NDArray[np.float64]]:
+    def _judge(placed: list[Placed]) -> dict[str, NDArray[np.float64]]:
         evaluator = evaluators.get()
         try:
             return how.table(placed, evaluator(placed, kind))
@@ -124,7 +124,7 @@ def screen(
             for placed in _chunks(draws, plans, size):
                 names += [plan.path.name for plan in placed]
                 outside += ["; ".join(plan.outside) for plan in placed]
-                waiting.append(pool.submit(judge, placed))
+                waiting.append(pool.submit(_judge, placed))
                 if len(waiting) > 2 * count:
                     found.append(waiting.popleft().result())
             found += [future.result() for future in waiting]

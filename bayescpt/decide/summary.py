@@ -74,7 +74,7 @@ class Summary:
         self._check(plans, losses)
         out: dict[str, NDArray[np.float64]] = {}
 
-        def by_chain(values: NDArray[Any]) -> NDArray[Any]:
+        def _by_chain(values: NDArray[Any]) -> NDArray[Any]:
             return values.reshape(*values.shape[:-1], self.chains, -1)
 
         if self.goal is not None:
@@ -84,7 +84,7 @@ class Summary:
             margin = np.concatenate([margin.min(axis=1, keepdims=True), margin], axis=1)
             hits = margin >= 0
             columns = ["joint", *self.goal.domains]
-            errors = probability_mcse(by_chain(hits), by_chain(margin), batch_effective_draws)
+            errors = probability_mcse(_by_chain(hits), _by_chain(margin), batch_effective_draws)
             for k, name in enumerate(columns):
                 out[name] = hits[:, k].mean(axis=-1)
             for k, name in enumerate(columns):
@@ -100,7 +100,7 @@ class Summary:
                 if self.risk == "quantile"
                 else measures.mean(parts)
             )
-            out[f"{self.risk}_mcse"] = mean_mcse(by_chain(parts), batch_effective_draws)
+            out[f"{self.risk}_mcse"] = mean_mcse(_by_chain(parts), batch_effective_draws)
         if self.probs:
             losses.sort(axis=-1)
             levels = measures.sorted_quantiles(losses, self.probs)

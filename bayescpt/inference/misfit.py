@@ -105,7 +105,7 @@ def add_misfit(draws: Draws, seed: int) -> xr.Dataset:
     at = {"chain": draws.posterior["chain"], "draw": draws.posterior["draw"]}
     names = [f"{group}|{domain}" for group in groups for domain in draws.labels.domain]
 
-    def placed(values: Floats, dim: str, labels: list[str], unit: str) -> xr.DataArray:
+    def _placed(values: Floats, dim: str, labels: list[str], unit: str) -> xr.DataArray:
         shaped = values.reshape(*sizes, -1)
         place = {**at, dim: labels}
         return xr.DataArray(
@@ -113,10 +113,11 @@ def add_misfit(draws: Draws, seed: int) -> xr.Dataset:
         )
 
     out = draws.posterior.assign(
-        misfit_near=placed(near, "misfit", names, "1"), misfit_far=placed(far, "misfit", names, "1")
+        misfit_near=_placed(near, "misfit", names, "1"),
+        misfit_far=_placed(far, "misfit", names, "1"),
     )
     for k, name in enumerate(terms):
-        out[f"effect_{name}"] = placed(effects[k], "curve", list(draws.labels.curve_names), "nat")
+        out[f"effect_{name}"] = _placed(effects[k], "curve", list(draws.labels.curve_names), "nat")
     return out
 
 

@@ -39,12 +39,12 @@ def started(sampler: Any, seed: int) -> Any:
     """
     optima = find_optima(sampler, seed)
 
-    def initial_point(chain_seed: int) -> Floats:
+    def _initial_point(chain_seed: int) -> Floats:
         rng = np.random.default_rng(chain_seed)
         point: Floats = optima[rng.integers(len(optima))]
         return point + JITTER * rng.standard_normal(point.size)
 
-    return replace(sampler, initial_point_func=initial_point)
+    return replace(sampler, initial_point_func=_initial_point)
 
 
 def find_optima(sampler: Any, seed: int) -> Floats:
@@ -66,7 +66,7 @@ def find_optima(sampler: Any, seed: int) -> Floats:
 
     density = log_density(sampler)
 
-    def cost(x: Floats) -> tuple[float, Floats]:
+    def _cost(x: Floats) -> tuple[float, Floats]:
         value, gradient = density(x)
         # A finite wall, which the line search steps back from.
         return (-value, -gradient) if np.isfinite(value) else (1e10, np.zeros_like(x))
@@ -75,7 +75,7 @@ def find_optima(sampler: Any, seed: int) -> Floats:
     for point_seed in np.random.SeedSequence(seed).generate_state(N_TRIES):
         first = sampler.initial_point_func(int(point_seed))
         end = minimize(
-            cost, first, jac=True, method="L-BFGS-B", options={"maxiter": MAX_ITERATIONS}
+            _cost, first, jac=True, method="L-BFGS-B", options={"maxiter": MAX_ITERATIONS}
         )
         found.append((float(end.fun), np.asarray(end.x)))
     found.sort(key=lambda one: one[0])
@@ -99,11 +99,11 @@ def log_density(sampler: Any) -> Callable[[Floats], tuple[float, Floats]]:
     function = sampler.compiled_logp_func.ctypes
     pointer = ctypes.POINTER(ctypes.c_double)
 
-    def evaluate(x: Floats) -> tuple[float, Floats]:
+    def _evaluate(x: Floats) -> tuple[float, Floats]:
         at = np.ascontiguousarray(x, dtype=np.float64)
         gradient, value = np.zeros_like(at), np.zeros(1)
         places = (array.ctypes.data_as(pointer) for array in (at, gradient, value))
         failed = function(at.size, *places, sampler.user_data.ctypes.data)
         return (-np.inf if failed else float(value[0])), gradient
 
-    return evaluate
+    return _evaluate

@@ -150,6 +150,8 @@ def own_tokens_growth(
         See `own_tokens_response`.
     xp : module
         ``numpy`` or ``pytensor.tensor``.
+    speed : array
+        Factor on the target's area.
 
     Returns
     -------
