@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         read_space,
         screen,
     )
-    from bayescpt.evaluate import backtest, calibrate
+    from bayescpt.evaluate import backtest, calibrate, goal_calibration, side_by_side
     from bayescpt.forecast import Forecast, Plan
     from bayescpt.inference import Check, Fit, fit, load_fit
     from bayescpt.model.build import build_model
@@ -59,6 +59,7 @@ _HOMES = {
     "compare": "decide",
     "example_studies": "data",
     "fit": "inference",
+    "goal_calibration": "evaluate",
     "goal_probability": "decide",
     "load_card": "model.card",
     "load_example": "data",
@@ -70,6 +71,7 @@ _HOMES = {
     "schedules": "data",
     "screen": "decide",
     "shipped_cards": "model.card",
+    "side_by_side": "evaluate",
     "write_study": "data",
 }
 
@@ -92,6 +94,7 @@ __all__ = [
     "compare",
     "example_studies",
     "fit",
+    "goal_calibration",
     "goal_probability",
     "load_card",
     "load_example",
@@ -103,6 +106,7 @@ __all__ = [
     "schedules",
     "screen",
     "shipped_cards",
+    "side_by_side",
     "write_study",
 ]
 

@@ -1,24 +1,26 @@
 """The command line: what it prints, how it ends, and what it does not load."""
 
 import json
+import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
-from bayescpt import inference
-from bayescpt.cli import demo, main
+from bayescpt import evaluate, inference
+from bayescpt.cli import backtest, demo, main
 from bayescpt.data import load_example, write_study
 from bayescpt.inference import Fit
 from bayescpt.inference.sample import add_symbols
 from bayescpt.model.card import load_card
 from bayescpt.model.rows import make_rows
 
-COMMANDS = ("demo", "check", "fit", "forecast", "goal", "compare", "cards")
+COMMANDS = ("demo", "check", "fit", "forecast", "goal", "compare", "backtest", "cards")
 SLOW = ("arviz", "matplotlib", "nutpie", "numpy", "pandas", "pymc", "pytensor", "scipy", "xarray")
 # What a command on a saved fit has no use for. Together they take many times its own time to load.
 UNUSED = {"arviz", "arviz_stats", "matplotlib", "nutpie", "numba", "pymc", "pytensor", "scipy"}
@@ -429,6 +431,124 @@ def test_implied_priors_go_both_ways(cli, tmp_path):
     other = json.loads(cli("cards", "raw.toml", "--study", "mpl_25m", "--json")[1])
     assert other["references"]["peak_lr"] == pytest.approx(3e-4)
     assert cli("cards", "nothing")[0] == 2
+
+
+# --- backtest --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sampled(monkeypatch):
+    """Fits without a sampler; gives what each was asked for."""
+    asked = []
+
+    def sample(study, **options):
+        asked.append({"study": study, **options})
+        return made_up_fit(study)
+
+    monkeypatch.setattr(inference, "fit", sample)
+    return asked
+
+
+def test_backtest_scores_held_out_runs_and_writes_what_is_asked(cli, sampled):
+    files = ("rows.csv", "coverage.png", "pit.png", "runs.png")
+    code, out, err = cli(
+        *("backtest", "cpt_micro", "-r", "de_r25_cos", "-r", "de_r50_wsd", "--goals"),
+        *("--out", files[0], "--figure", files[1], "--pit-figure", files[2]),
+        *("--runs-figure", files[3], "--draws", 7, "--card", "cpt"),
+    )
+    assert code == 0
+    assert [fit["draws"] for fit in sampled] == [7, 7]
+    assert {fit["card"].name for fit in sampled} == {"cpt"}
+    for split in ("de_r25_cos", "de_r50_wsd"):
+        assert f"bayescpt: {split} done\n" in err
+    for part in ("in 90%", "MSCE", "general", "german", "Brier", "ECE", "all together"):
+        assert part in out
+    rows = pd.read_csv(files[0])
+    assert set(rows["run"]) == {"de_r25_cos", "de_r50_wsd"}
+    assert {"method", "observed", "pit", "q0.05"} <= set(rows)
+    for name in files[1:]:
+        assert Path(name).read_bytes()[:4] == b"\x89PNG"
+        assert f"wrote {name}" in out
+
+
+def test_backtest_puts_baselines_beside(cli, sampled):
+    words = ("backtest", "cpt_micro", "--by", "cutoff", "--cutoff", "0.5", "-r", "de_r25_cos")
+    methods = ("run_power_law", "last_value", "iid")
+    given = [word for name in methods for word in ("--baseline", name)]
+    code, out, err = cli(*words, *given, "--group", "all", "--json", "--after", "0.2")
+    assert code == 0
+    told = json.loads(out)
+    assert [row["method"] for row in told["scores"]] == ["bayescpt", *methods]
+    assert len({row["rows"] for row in told["scores"]}) == 1
+    assert {"coverage_90_se", "energy", "finals_inside"} <= set(told["scores"][0])
+    assert [fit["card"] and fit["card"].name for fit in sampled] == ["cpt_replay-iid", None]
+    assert "iid: de_r25_cos@50% done" in err
+    assert told["by"] == "cutoff"
+
+
+def test_backtest_fits_a_few_runs_once_and_scores_the_others(cli, sampled):
+    words = ("--fit", "de_r25_cos", "--fit", "de_r0_wsd", "--group", "run", "--goals", "--json")
+    code, out, _ = cli("backtest", "cpt_micro", *words)
+    told = json.loads(out)
+    assert code == 0
+    assert len(sampled) == 1
+    assert len(told["scores"]) == 11
+    assert {row["domain"] for row in told["goals"]} == {"general", "german", "joint"}
+    assert len(told["reliability"]) > 3
+
+
+def test_backtest_says_what_all_rows_are(cli, monkeypatch):
+    words = ("--fit", "constant_24000", "-r", "wsd_20000_24000")
+    monkeypatch.setattr(evaluate, "bayes_forecast", three_nats)
+    code, out, _ = cli("backtest", "mpl_25m", *words, "--group", "run", "-q")
+    assert code == 0
+    assert "MAE, all rows" in out
+    assert "published errors" in out
+
+
+def three_nats(train, run, rows, *, seed, **options):
+    return evaluate.Prediction(np.random.default_rng(seed).normal(3, 1, (50, len(rows))))
+
+
+def test_backtest_of_fits_that_failed_ends_with_1(cli, monkeypatch):
+    monkeypatch.setattr(
+        inference, "fit", lambda study, **options: made_up_fit(study, converged=False, draws=60)
+    )
+    code, out, _ = cli("backtest", "cpt_micro", "-r", "de_r25_cos", "-q")
+    assert code == 1
+    assert "FAILED CHECKS: bayescpt without de_r25_cos" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("nowhere",), "nowhere"),
+        (("cpt_micro", "--by", "moon"), "moon"),
+        (("cpt_micro", "--run", "moon"), "moon"),
+        (("cpt_micro", "--group", "moon"), "horizon"),
+        (("cpt_micro", "--baseline", "moon"), "paper_recipe"),
+        (("cpt_micro", "--baseline", "run_power_law"), "power law of its own needs"),
+        (("cpt_micro", "--by", "cutoff", "--cutoff", "2"), "cutoff"),
+        (("cpt_micro", "--fit", "moon"), "moon"),
+        (("cpt_micro", "--out", "rows.txt"), ".parquet or .csv"),
+        (("cpt_micro", "--workers", "0"), "at least 1"),
+        (("cpt_micro", "--goals", "--run", "de_r25_cos"), "two held-out runs"),
+    ],
+)
+def test_backtest_refuses_what_it_cannot_use(cli, sampled, words, part):
+    code, out, err = cli("backtest", *words, "--quiet")
+    assert code == 2
+    assert out == ""
+    assert one_line(err)
+    assert part in err
+    assert not sampled
+
+
+def test_workers_are_processes_of_their_own():
+    with backtest._pool(2) as pool:
+        assert pool.submit(os.getpid).result() != os.getpid()
+    with backtest._pool(1) as none:
+        assert none is None
 
 
 # --- demo ------------------------------------------------------------------------------------

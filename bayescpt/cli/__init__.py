@@ -1,4 +1,4 @@
-"""The command line: ``bayescpt demo | check | fit | forecast | goal | compare | cards``.
+"""The command line: ``bayescpt demo | check | fit | forecast | goal | backtest | ...``.
 
 Tables go to standard output, as JSON with ``--json``; progress and errors go to standard error.
 
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import typer
 
-from bayescpt.cli import cards, check, compare, demo, fit, forecast, goal, optimise
+from bayescpt.cli import backtest, cards, check, compare, demo, fit, forecast, goal, optimise
 from bayescpt.errors import BayescptError, ConvergenceError, MissingExtraError
 
 # A module of a command imports pandas, xarray and the rest of the package only when it runs:
@@ -38,6 +38,7 @@ app.command("forecast")(forecast.forecast)
 app.command("goal")(goal.goal)
 app.command("compare")(compare.compare)
 app.command("optimise")(optimise.optimise)
+app.command("backtest")(backtest.backtest)
 app.command("cards")(cards.cards)
 
 

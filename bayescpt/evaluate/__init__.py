@@ -4,13 +4,17 @@ from bayescpt.evaluate import baselines
 from bayescpt.evaluate.backtest import Backtest, backtest
 from bayescpt.evaluate.calibrate import Calibration, calibrate
 from bayescpt.evaluate.predict import Prediction, bayes_forecast
+from bayescpt.evaluate.reliability import GoalCalibration, goal_calibration
+from bayescpt.evaluate.residuals import residuals_by_phase
 from bayescpt.evaluate.score import crps, energy_score, interval_score, score_table
+from bayescpt.evaluate.side_by_side import side_by_side
 from bayescpt.evaluate.simulate import Simulation, simulate_study
-from bayescpt.evaluate.splits import Split, split_by_cutoff, split_by_run
+from bayescpt.evaluate.splits import Split, split_by_cutoff, split_by_fit, split_by_run
 
 __all__ = [
     "Backtest",
     "Calibration",
+    "GoalCalibration",
     "Prediction",
     "Simulation",
     "Split",
@@ -20,9 +24,13 @@ __all__ = [
     "calibrate",
     "crps",
     "energy_score",
+    "goal_calibration",
     "interval_score",
+    "residuals_by_phase",
     "score_table",
+    "side_by_side",
     "simulate_study",
     "split_by_cutoff",
+    "split_by_fit",
     "split_by_run",
 ]

@@ -233,7 +233,8 @@ def refit(
     # The method never sees what was observed.
     asked = {run: part[["step", "domain"]] for run, part in by_run.items()}
     predictions = forecast_runs(method, Study.from_json(train), asked, seed, options)
-    tables, finals, lost, failed = [], [], 0, {}
+    tables, finals, lost = [], [], 0
+    failed: dict[str, None] = {}
     for run, part in by_run.items():
         draws = predictions[run].draws
         there = ~np.isnan(draws).any(axis=0)
@@ -258,9 +259,7 @@ def _final_draws(rows: pd.DataFrame, draws: NDArray[np.float64]) -> pd.DataFrame
     kept = thin(draws[:, last], N_FINALS)
     labels = rows.loc[last, ["split", "run", "domain", "cutoff", "step", "observed"]]
     out = labels.loc[labels.index.repeat(len(kept))].reset_index(drop=True)
-    return out.assign(
-        draw=np.tile(np.arange(len(kept)), kept.shape[1]), loss=kept.T.reshape(-1)
-    )
+    return out.assign(draw=np.tile(np.arange(len(kept)), kept.shape[1]), loss=kept.T.reshape(-1))
 
 
 def split_seed(seed: int, name: str) -> int:

@@ -198,7 +198,7 @@ ONE_FIT: dict[Method, JointMethod] = {bayes_forecast: bayes_forecasts}
 def _run_draws(
     fitted: Any, train: Study, run: str, rows: pd.DataFrame, seed: int
 ) -> NDArray[np.float64]:
-    """Draws of rows of a run, shape (n_draws, n_rows); NaN on domains that the fit does not know."""
+    """Draws, shape (n_draws, n_rows); NaN on domains that the fit does not know."""
     from bayescpt.forecast import Plan
 
     plan = Plan.from_run(train.run(run))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -114,31 +113,111 @@ def goal_calibration(
     Raises
     ------
     PlanError
-        If a level is out of range, there are several methods, or no run's final loss was held out.
+        If a level is out of range, there are several methods, or fewer than two runs' final losses
+        were held out.
     """
     finals = backtest.finals
     if finals.empty:
         raise PlanError("no final loss was held out: there are no goals to judge")
+    if finals["run"].nunique() < 2:
+        raise PlanError("one run was held out; its final loss alone makes no goals to judge")
     if "method" in finals and finals["method"].nunique() > 1:
         raise PlanError("the backtest holds several methods; judge the goals of one at a time")
     if not levels or not all(0.0 < level < 1.0 for level in levels):
         raise PlanError(f"levels are {tuple(levels)}; each must lie strictly between 0 and 1")
-    ends = finals.drop_duplicates(["run", "domain"])
-    domains = list(dict.fromkeys(finals["domain"]))
-    thresholds = {
-        domain: np.unique(np.quantile(part["observed"], levels))
-        for domain, part in ends.groupby("domain", sort=False)
-    }
-    parts = [
-        {"domain": domain, "on": {domain: [threshold]}, "goal": number}
-        for domain in domains
-        for number, threshold in enumerate(thresholds[domain])
-    ]
-    goals = [(str(p["domain"]), int(str(p["goal"])), p["on"]) for p in parts]
-    del goals
-    found = [
-        _judged(finals, {domain: thresholds[domain][:, None].T[0]}, domain) for domain in domains
-    ]
-    if len(domains) > 1:
-        found.append(_judged(finals, _combined(thresholds, ends, levels), JOINT))
+    ends = finals.drop_duplicates(["run", "domain"]).groupby("domain", sort=False)["observed"]
+    by_level = {str(domain): np.quantile(losses, levels) for domain, losses in ends}
+    splits = _ends(finals)
+    found = [_judged(splits, {domain: values}, domain) for domain, values in by_level.items()]
+    if len(by_level) > 1:
+        found.append(_judged(splits, _combined(by_level), JOINT))
     return GoalCalibration(pd.concat(found, ignore_index=True), n_bins)
+
+
+def _combined(by_level: dict[str, Array]) -> dict[str, Array]:
+    """Thresholds of every combination, or, with many domains, those of the same level."""
+    if len(by_level) > _MOST_CROSSED:
+        return by_level
+    crossed = np.meshgrid(*by_level.values(), indexing="ij")
+    return {domain: values.ravel() for domain, values in zip(by_level, crossed, strict=True)}
+
+
+@dataclass(frozen=True)
+class _End:
+    """Final losses of one run, forecast and observed, by domain."""
+
+    split: str
+    run: str
+    cutoff: float
+    drawn: dict[str, Array]
+    observed: dict[str, float]
+
+
+def _ends(finals: pd.DataFrame) -> list[_End]:
+    """Ends of all splits; draws of the same place belong together."""
+    out: dict[tuple[str, str], _End] = {}
+    ordered = finals.sort_values("draw", kind="stable")
+    for key, part in ordered.groupby(["split", "run", "domain"], sort=False, observed=True):
+        split, run, domain = map(str, key)
+        cutoff = float(part["cutoff"].iloc[0])
+        end = out.setdefault((split, run), _End(split, run, cutoff, {}, {}))
+        end.drawn[domain] = part["loss"].to_numpy(np.float64)
+        end.observed[domain] = float(part["observed"].iloc[0])
+    return list(out.values())
+
+
+def _judged(ends: Sequence[_End], goals: dict[str, Array], label: str) -> pd.DataFrame:
+    """Rows of `GoalCalibration.forecasts`; goals are thresholds by domain, one a goal."""
+    n_goals = len(next(iter(goals.values())))
+    parts, outcomes = [], {}
+    for end in ends:
+        if not set(goals) <= set(end.drawn):
+            continue
+        below: NDArray[np.bool_] = np.array(True)
+        met = np.ones(n_goals, dtype=bool)
+        for domain, limit in goals.items():
+            below = below & (end.drawn[domain][:, None] <= limit)
+            met &= end.observed[domain] <= limit
+        outcomes[end.run] = met
+        parts.append(
+            pd.DataFrame(
+                {
+                    "split": end.split,
+                    "run": end.run,
+                    "cutoff": end.cutoff,
+                    "domain": label,
+                    "goal": np.arange(n_goals),
+                    "probability": below.mean(axis=0),
+                    "met": met.astype(int),
+                }
+            )
+        )
+    if not parts:
+        raise PlanError(f"no run's final loss was held out on {', '.join(goals)} together")
+    total = np.sum(list(outcomes.values()), axis=0)
+    others = len(outcomes) - 1
+    for part in parts:
+        rest = total - outcomes[part["run"].iloc[0]]
+        part["climatology"] = rest / others if others else np.nan
+    return pd.concat(parts, ignore_index=True)
+
+
+def _bins(part: pd.DataFrame, n_bins: int) -> pd.DataFrame:
+    """Forecasts of one domain by bin of the probability."""
+    probability = part["probability"].to_numpy(np.float64)
+    number = np.minimum((probability * n_bins).astype(int), n_bins - 1)
+    rows = []
+    for at, group in part.groupby(number):
+        share, error = cluster_mean(group["met"].to_numpy(np.float64), group["run"].to_numpy())
+        rows.append(
+            {
+                "lower": int(str(at)) / n_bins,
+                "upper": (int(str(at)) + 1) / n_bins,
+                "forecasts": len(group),
+                "runs": group["run"].nunique(),
+                "probability": group["probability"].mean(),
+                "met": share,
+                "met_se": error,
+            }
+        )
+    return pd.DataFrame(rows)

@@ -57,6 +57,8 @@ def _stacked(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     parts = []
     for name, table in tables.items():
         part = table.copy()
-        part.insert(0, "method", pd.Categorical([name] * len(part), list(tables)))
+        # A category, so that scores keep the order in which the methods were given.
+        labels = pd.Categorical([name] * len(part), list(tables))
+        part.insert(0, "method", pd.Series(labels, index=part.index))
         parts.append(part)
     return pd.concat(parts, ignore_index=True)

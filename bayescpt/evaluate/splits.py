@@ -234,12 +234,12 @@ def split_by_fit(
     kept = ~curves["run"].isin(hidden) | (curves["run"].isin(started) & (curves["step"] == 0))
     train = replace(study, curves=curves[kept].reset_index(drop=True))
     refit = "fit " + "+".join(fitted)
-    return [_shared_split(study, train, refit, name, _scored(study, name, domains)) for name in names]
+    return [
+        _shared_split(study, train, refit, name, _scored(study, name, domains)) for name in names
+    ]
 
 
-def _shared_split(
-    study: Study, train: Study, refit: str, name: str, domains: list[str]
-) -> Split:
+def _shared_split(study: Study, train: Study, refit: str, name: str, domains: list[str]) -> Split:
     curves = study.curves
     own = (curves["run"] == name) & curves["domain"].isin(domains)
     if study.run(name).phase == "cpt":

@@ -20,6 +20,7 @@ from bayescpt.decide.draws import (
 )
 from bayescpt.decide.goals import Goal
 from bayescpt.errors import PlanError
+from bayescpt.present.legend import band_alpha, band_keys, figure_legend
 from bayescpt.present.style import (
     GOAL,
     INK,
@@ -140,7 +141,7 @@ def plot_forecast(
                 bottom.set_xlabel("CPT step", fontsize=8.5, color=INK)
     if not drawn:
         raise PlanError(f"no plan has a forecast at or after first_step={first_step}")
-    _figure_legend(fig, _band_keys(probs) | legend)
+    figure_legend(fig, band_keys(probs) | legend)
     return fig
 
 
@@ -226,7 +227,7 @@ def plot_goal_probability(table: pd.DataFrame, title: str | None = None) -> Figu
     if title is None and "goal" in table.attrs:
         title = "Goal: " + ", ".join(f"{d} ≤ {v:g}" for d, v in table.attrs["goal"].items())
     handles, texts = ax.get_legend_handles_labels()
-    _figure_legend(fig, dict(zip(texts, handles, strict=True)))
+    figure_legend(fig, dict(zip(texts, handles, strict=True)))
     if title:
         fig.suptitle(title, fontsize=10.5, fontweight="bold", color=INK)
     return fig
@@ -309,7 +310,7 @@ def plot_losses(
     ax.set_xlabel(f"{domains[0]} {LOSS_LABEL}", fontsize=9, color=INK)
     ax.set_ylabel(f"{domains[1]} {LOSS_LABEL}", fontsize=9, color=INK)
     handles, texts = ax.get_legend_handles_labels()
-    _figure_legend(fig, dict(zip(texts, handles, strict=True)))
+    figure_legend(fig, dict(zip(texts, handles, strict=True)))
     return fig
 
 
@@ -362,27 +363,9 @@ def _fan(
     """Draw nested bands, the widest first, and the median."""
     for i, p in enumerate(probs):
         lower, upper = np.quantile(draws, [(1 - p) / 2, (1 + p) / 2], axis=1)
-        alpha = _band_alpha(i)
+        alpha = band_alpha(i)
         ax.fill_between(steps, lower, upper, color=tone, alpha=alpha, linewidth=0, zorder=1.5)
     ax.plot(steps, np.median(draws, axis=1), color=tone, lw=1.5, zorder=3)
-
-
-def _band_alpha(order: int) -> float:
-    """Return the opacity of a band; the widest is number 0 and the palest."""
-    return min(0.16 + 0.14 * order, 0.6)
-
-
-def _band_keys(probs: list[float]) -> dict[str, Any]:
-    """Return legend entries for the median and the bands, in grey: each domain has a colour."""
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
-    # a band lies on all the wider ones, so its key is as dark as their sum
-    light = np.cumprod([1 - _band_alpha(i) for i in range(len(probs))])
-    keys: dict[str, Any] = {"median": Line2D([], [], color=INK, lw=1.5)}
-    for p, shade in zip(reversed(probs), reversed(light), strict=True):
-        keys[f"{100 * p:g}% band"] = Patch(facecolor=INK, alpha=1 - float(shade), linewidth=0)
-    return keys
 
 
 def _dots(ax: Axes, rows: pd.DataFrame, label: str) -> dict[str, Any]:
@@ -442,17 +425,4 @@ def _goal_box(ax: Axes, right: float | None, top: float | None) -> None:
         textcoords="offset points",
         fontsize=8.5,
         color=GOAL,
-    )
-
-
-def _figure_legend(fig: Figure, entries: Mapping[str, Any]) -> None:
-    """Put one legend for the whole figure underneath it."""
-    fig.legend(
-        list(entries.values()),
-        list(entries),
-        loc="outside lower center",
-        ncols=min(len(entries), 6 if fig.get_figwidth() > 7 else 3),
-        frameon=False,
-        fontsize=8.5,
-        labelcolor=INK,
     )

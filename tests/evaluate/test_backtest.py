@@ -59,7 +59,8 @@ def done(study):
 def test_table_is_tidy(study, done):
     columns = [
         *("split", "run", "domain", "cutoff", "step", "horizon", "fraction", "phase", "final"),
-        *("observed", "mean", "median", *map(quantile_column, QUANTILES), "crps", "energy"),
+        *("shared", "observed", "mean", "median", *map(quantile_column, QUANTILES)),
+        *("pit", "crps", "energy"),
     ]
     assert set(done.table.columns) == set(columns)
     assert len(done.table) == 3 * 2 * 10
@@ -71,6 +72,88 @@ def test_table_is_tidy(study, done):
     assert row["final"]
     ordered = done.table[[quantile_column(q) for q in QUANTILES]].to_numpy()
     assert (np.diff(ordered, axis=1) >= 0).all()
+
+
+def test_final_draws_are_kept_paired_over_domains(study):
+    made = backtest(study, runs=RUNS, method=paired)
+    finals = made.finals
+    assert list(finals.columns) == [
+        *("split", "run", "domain", "cutoff", "step", "observed", "draw", "loss")
+    ]
+    assert len(finals) == 3 * 2 * 500
+    assert set(finals["step"]) == {5000}
+    wide = finals.pivot_table(index=["run", "draw"], columns="domain", values="loss")
+    np.testing.assert_allclose(wide["target"], wide["general"])
+    last = made.table[made.table["final"]].set_index(["run", "domain"])["observed"]
+    kept = finals.groupby(["run", "domain"])["observed"].first()
+    assert (kept == last.loc[kept.index]).all()
+
+
+def paired(train, run, rows, *, seed):
+    """Forecast that differs between draws, not between rows."""
+    common = np.random.default_rng(seed).normal(3, 1, (1000, 1))
+    return Prediction(np.repeat(common, len(rows), axis=1))
+
+
+class CountedFit:
+    """echo_fit that counts its calls."""
+
+    def __init__(self):
+        self.trained = []
+
+    def __call__(self, train, card, seed, progress):
+        self.trained.append(train)
+        return echo_fit(train, card, seed, progress)
+
+
+def test_one_fit_forecasts_all_others(study):
+    fit, names = CountedFit(), []
+    options = {"by": "split", "fit_runs": RUNS, "fit": fit, "on_split": names.append}
+    made = backtest(study, **options)
+    [train] = fit.trained
+    assert names == ["fit r0_wsd+r10_cosine+r25_constant"]
+    assert set(made.table["run"]) == set(study.cpt_runs) - set(RUNS)
+    late = train.curves[(train.curves["step"] > 0) & train.curves["run"].isin(study.cpt_runs)]
+    assert set(late["run"]) == set(RUNS)
+    assert made.fits["rows"].item() == len(made.table) == 9 * 2 * 10
+    assert made.finals.groupby(["run", "domain"]).size().eq(200).all()
+    some = backtest(study, runs=["r50_wsd", "r0_cosine"], **options)
+    assert set(some.table["run"]) == {"r50_wsd", "r0_cosine"}
+    assert set(fit.trained[1].curves["run"]) == set(train.curves["run"])
+
+
+def test_baselines_forecast_each_run_of_a_split(study):
+    made = backtest(study, by="split", fit_runs=RUNS, method=last_value)
+    assert made.table["run"].nunique() == 9
+    assert len(made.fits) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [({"by": "split"}, "needs them"), ({"by": "run", "fit_runs": RUNS}, "by is 'run'")],
+)
+def test_runs_to_fit_belong_to_a_split(study, options, part):
+    with pytest.raises(PlanError, match=part):
+        backtest(study, **options)
+
+
+def test_trunk_rows_of_a_split_are_there_but_not_scored():
+    study = load_example("mpl_100m")
+    made = backtest(study, by="split", fit_runs=["constant_24000"], runs=["wsd_20000_24000"],
+                    method=last_value_of_pt)  # fmt: skip
+    table = made.table
+    assert table["shared"].any()
+    assert table.loc[~table["shared"], "step"].min() > 20_000 - 128
+    assert table.loc[table["shared"], "step"].max() <= 20_000
+    scores = made.scores().iloc[0]
+    assert scores["rows"] == (~table["shared"]).sum() == made.fits["rows"].item()
+    error = (table["median"] - table["observed"]).abs()
+    assert scores["mae"] == pytest.approx(error[~table["shared"]].mean())
+    assert scores["mae_all_rows"] == pytest.approx(error.mean())
+    # The share left out is left out of the one, not of the other.
+    late = made.scores(by="run", after=0.95).iloc[0]
+    assert late["rows"] < scores["rows"]
+    assert late["mae_all_rows"] == scores["mae_all_rows"]
 
 
 def test_a_fit_that_failed_is_named(done):

@@ -176,3 +176,22 @@ def test_clustered_errors_are_honest_about_correlated_rows(rng):
     errors = [cluster_mean(np.repeat(row, 25), clusters)[1] for row in effect[:200]]
     assert np.mean(errors) == pytest.approx(means.std(), rel=0.05)
     assert np.isnan(cluster_mean(np.ones(5), np.zeros(5))[1])
+
+
+def test_pit_is_uniform_where_the_forecast_is_right_and_piles_up_where_it_is_narrow(rng):
+    right = forecasts(rng)["pit"]
+    assert stats.kstest(right, "uniform").pvalue > 0.001
+    narrow = forecasts(rng, scale=0.3)["pit"]
+    assert ((narrow < 0.1) | (narrow > 0.9)).mean() > 0.5
+
+
+def test_shared_rows_count_in_one_score_only(rng):
+    table = forecasts(rng, n_runs=10).assign(shared=False)
+    assert "mae_all_rows" not in score_table(table)
+    table["shared"] = table["step"] <= 20
+    scores = score_table(table, "run")
+    error = (table["median"] - table["observed"]).abs()
+    assert scores["rows"].sum() == (~table["shared"]).sum()
+    by_run = error.groupby(table["run"]).mean()
+    np.testing.assert_allclose(scores["mae_all_rows"], by_run.loc[scores["run"]])
+    assert scores["mae"].mean() == pytest.approx(error[~table["shared"]].mean())

@@ -6,7 +6,7 @@ import pytest
 
 from bayescpt.data import Study, load_example
 from bayescpt.errors import StudyError
-from bayescpt.evaluate.splits import shared_steps, split_by_cutoff, split_by_run
+from bayescpt.evaluate.splits import shared_steps, split_by_cutoff, split_by_fit, split_by_run
 
 
 def keys(table):
@@ -152,3 +152,49 @@ def test_a_run_without_rows_of_its_own_cannot_be_asked_for(study):
     with pytest.raises(StudyError, match="'r0_wsd' has no row that could be scored"):
         split_by_run(bare, ["r0_wsd"])
     assert "r0_wsd" not in [split.run for split in split_by_run(bare)]
+
+
+def test_by_fit_hides_all_that_is_not_fitted():
+    study = load_example("mpl_25m")
+    fitted = ["cosine_24000", "constant_24000", "wsdcon_9"]
+    splits = split_by_fit(study, fitted)
+    assert [split.run for split in splits] == [n for n in study.pt_runs if n not in fitted]
+    assert len({split.refit for split in splits}) == 1
+    assert all(split.train is splits[0].train for split in splits)
+    assert set(splits[0].train.curves["run"]) == set(fitted)
+    branch = next(split for split in splits if split.run == "wsdcon_3").held_out
+    # wsdcon_3 branches off constant_24000 after step 7999.
+    assert (branch["shared"] == (branch["step"] <= 7999)).all()
+    assert branch["shared"].any()
+    own = next(split for split in splits if split.run == "constant_72000").held_out
+    assert not own["shared"].any()
+
+
+def test_by_fit_keeps_checkpoints_and_step_0(study):
+    [split] = split_by_fit(study, ["r0_wsd"], ["r10_cosine"])
+    assert split.held_out["step"].min() > 0
+    left = split.train.curves
+    assert set(left.loc[left["step"] > 0, "run"]) <= {"r0_wsd", *study.pt_runs}
+    assert set(left.loc[left["step"] == 0, "run"]) >= {"r0_wsd", "r10_cosine", "r50_wsd"}
+
+
+@pytest.mark.parametrize(
+    ("fitted", "runs", "part"),
+    [
+        (["moon"], None, "no run 'moon'"),
+        (["r0_wsd"], ["r0_wsd"], "is fitted"),
+        (["r0_wsd"], ["pt"], "could be hidden"),
+        ([], None, "runs of both"),
+    ],
+)
+def test_by_fit_refuses(study, fitted, runs, part):
+    with pytest.raises(StudyError, match=part):
+        split_by_fit(study, fitted, runs)
+
+
+def test_by_fit_refuses_a_fitted_run_that_tells_how_a_hidden_one_ends(study):
+    runs = study.runs.copy()
+    runs.loc[runs["run"] == "r50_wsd", "parent"] = "r10_cosine"
+    chained = Study.from_frames(study.curves, runs, study.lrs, general=study.general)
+    with pytest.raises(StudyError, match="starts from the end of 'r10_cosine'"):
+        split_by_fit(chained, ["r50_wsd"])

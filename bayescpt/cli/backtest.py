@@ -1,0 +1,399 @@
+"""``bayescpt backtest``: hold runs out, refit, and see whether the bands held them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bayescpt.cli.inputs import open_study
+from bayescpt.cli.options import Figure, Json, Quiet, StudyName
+from bayescpt.cli.output import fixed, progress, say, show_json, show_table
+from bayescpt.errors import PlanError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayescpt.evaluate import Backtest, GoalCalibration
+
+OWN = "bayescpt"
+# Quick ones first: what they cannot do shows before an hour of sampling.
+BASELINES = ("last_value", "run_power_law", "paper_recipe", "paper_bootstrap", "iid")
+GROUPS = ("domain", "run", "phase", "horizon", "cutoff", "all")
+
+
+def backtest(  # numpydoc ignore=PR01
+    study: StudyName,
+    card: Annotated[
+        str | None,
+        typer.Option(help="Card by name or TOML file; by default the one that suits the study."),
+    ] = None,
+    by: Annotated[
+        str,
+        typer.Option(
+            metavar="run|cutoff",
+            help="Hide one run at a time, or the end of one run at a time.",
+        ),
+    ] = "run",
+    run: Annotated[
+        list[str] | None,
+        typer.Option("--run", "-r", metavar="NAME", help="Hold out only this run. Repeatable."),
+    ] = None,
+    cutoff: Annotated[
+        list[float] | None,
+        typer.Option(
+            metavar="SHARE", help="Share of a run that --by cutoff leaves visible. Repeatable."
+        ),
+    ] = None,
+    fit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fit",
+            metavar="NAME",
+            help="Fit only this run, and score all others from the one fit. Repeatable.",
+        ),
+    ] = None,
+    after: Annotated[
+        float, typer.Option(metavar="SHARE", help="Leave the first share of a run out of scores.")
+    ] = 0.1,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="|".join(GROUPS),
+            help="Score by this; by default domain; all is one row. Repeatable.",
+        ),
+    ] = None,
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="|".join(BASELINES),
+            help="Score this method on the same rows beside it. Repeatable.",
+        ),
+    ] = None,
+    goals: Annotated[
+        bool,
+        typer.Option("--goals", help="Also judge the probabilities of meeting final loss goals."),
+    ] = False,
+    draws: Annotated[int, typer.Option(help="Kept draws of a chain.")] = 1000,
+    tune: Annotated[int, typer.Option(help="Warm-up draws of a chain.")] = 1000,
+    chains: Annotated[int, typer.Option(help="Chains.")] = 4,
+    seed: Annotated[int, typer.Option(help="Seed of all refits.")] = 1,
+    workers: Annotated[
+        int, typer.Option(help="Processes that refit side by side; chains of each take turns.")
+    ] = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Write every row: .parquet or .csv."),
+    ] = None,
+    figure: Figure = None,
+    pit_figure: Annotated[
+        Path | None,
+        typer.Option(metavar="PNG", help="Write where losses fall in their forecasts."),
+    ] = None,
+    runs_figure: Annotated[
+        Path | None,
+        typer.Option(metavar="PNG", help="Write every held-out run inside its bands."),
+    ] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Hold runs out, refit without them, and score the forecasts against what happened.
+
+    One refit a held-out run or cutoff, or one in all with --fit. --figure draws coverage. Exit code
+    1 if a refit failed its convergence checks.
+    """
+    groups = _names("--group", group or ["domain"], GROUPS)
+    baselines = _names("--baseline", baseline or [], BASELINES)
+    _check_out(out)
+    if workers < 1:
+        raise PlanError(f"--workers {workers}: must be at least 1")
+    if goals and run and len(set(run)) < 2:
+        raise PlanError("--goals needs two held-out runs or more: give --run again, or not at all")
+    read = open_study(study)
+
+    from bayescpt.evaluate import goal_calibration, side_by_side
+
+    splits: dict[str, Any] = {"by": by, "runs": run}
+    if fit:
+        splits |= {"by": "split", "fit_runs": fit}
+    elif by == "cutoff" and cutoff:
+        splits["cutoffs"] = cutoff
+    sampled: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains}
+    if workers > 1:
+        sampled["cores"] = 1
+    made: dict[str, Backtest] = {}
+    with _pool(workers) as executor:
+        for name in [*(name for name in BASELINES if name in baselines), OWN]:
+            made[name] = _backtest(read, name, card, splits, sampled, seed, executor, quiet)
+    # The method that is judged comes first, baselines as they were asked for.
+    joined = side_by_side({name: made[name] for name in (OWN, *baselines)})
+    keys = [*(["method"] if baselines else []), *(name for name in groups if name != "all")]
+    scores = joined.scores(keys or None, after)
+    judged = (
+        {name: goal_calibration(one) for name, one in by_method(joined).items()} if goals else {}
+    )
+    written = _write(joined, baselines, after, out, figure, pit_figure, runs_figure)
+    failed = joined.fits[joined.fits["failed_checks"] != ""]
+    if as_json:
+        show_json(
+            {
+                "study": read.name,
+                "by": splits["by"],
+                "fitted": fit,
+                "after": after,
+                "seed": seed,
+                "scores": scores.to_dict("records"),
+                "goals": [
+                    {"method": name, **row}
+                    for name, one in judged.items()
+                    for row in one.table().reset_index().to_dict("records")
+                ],
+                "reliability": [
+                    {"method": name, **row}
+                    for name, one in judged.items()
+                    for row in one.reliability().to_dict("records")
+                ],
+                "fits": joined.fits.to_dict("records"),
+                "written": [str(path) for path in written],
+            }
+        )
+    else:
+        show_backtest(scores, keys, after)
+        if judged:
+            show_goal_calibration(judged)
+        for path in written:
+            say(f"wrote {path}")
+        for row in failed.to_dict("records"):
+            say(f"FAILED CHECKS: {row['method']} without {row['run']}: {row['failed_checks']}")
+    if not failed.empty:
+        raise typer.Exit(1)
+
+
+def by_method(joined: Backtest) -> dict[str, Backtest]:
+    """Backtests of each method.
+
+    Parameters
+    ----------
+    joined : Backtest
+        From `side_by_side`.
+
+    Returns
+    -------
+    dict of str to Backtest
+        By method, without its column.
+    """
+    from bayescpt.evaluate import Backtest
+
+    tables = (joined.table, joined.fits, joined.finals)
+    return {
+        str(name): Backtest(
+            *(part[part["method"] == name].drop(columns="method") for part in tables)
+        )
+        for name in joined.table["method"].cat.categories
+    }
+
+
+def _backtest(
+    study: Any,
+    name: str,
+    card: str | None,
+    splits: dict[str, Any],
+    sampled: dict[str, Any],
+    seed: int,
+    executor: Executor | None,
+    quiet: bool,
+) -> Backtest:
+    """Backtest of one method, each refit said on standard error as it is done."""
+    from bayescpt.evaluate import backtest as hold_out
+    from bayescpt.evaluate import baselines, bayes_forecast
+
+    label = "" if name == OWN else f"{name}: "
+    method = bayes_forecast if name == OWN else getattr(baselines, name)
+    samples = name in (OWN, "iid")
+    progress(f"{label}refitting ...", quiet)
+    return hold_out(
+        study,
+        card=card if samples else None,
+        executor=executor,
+        seed=seed,
+        method=method,
+        on_split=lambda split: progress(f"{label}{split} done", quiet),
+        **splits,
+        **(sampled if samples else {}),
+    )
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[Executor | None]:
+    """Processes that start afresh: a copy of one with threads can hang."""
+    if workers == 1:
+        yield None
+        return
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
+def _names(option: str, given: Sequence[str], allowed: Sequence[str]) -> list[str]:
+    names = list(dict.fromkeys(given))
+    for name in names:
+        if name not in allowed:
+            raise PlanError(f"{option} {name}: must be one of {', '.join(allowed)}")
+    return names
+
+
+def _check_out(path: Path | None) -> None:
+    if path is not None and path.suffix not in (".parquet", ".csv"):
+        raise PlanError(f"--out {path}: must end in .parquet or .csv")
+
+
+def _write(
+    joined: Backtest,
+    baselines: Sequence[str],
+    after: float,
+    out: Path | None,
+    figure: Path | None,
+    pit_figure: Path | None,
+    runs_figure: Path | None,
+) -> list[Path]:
+    """Write what was asked for; returns the files."""
+    own = by_method(joined)[OWN]
+    if out is not None:
+        table = joined.table.astype({"method": str})
+        if out.suffix == ".csv":
+            table.to_csv(out, index=False)
+        else:
+            table.to_parquet(out, index=False)
+    if figure is not None or pit_figure is not None or runs_figure is not None:
+        from bayescpt.present import plot_coverage, plot_held_out, plot_pit
+
+        compared = joined if baselines else own
+        if figure is not None:
+            plot_coverage(compared, after).savefig(figure, dpi=150)
+        if pit_figure is not None:
+            plot_pit(compared, after).savefig(pit_figure, dpi=150)
+        if runs_figure is not None:
+            plot_held_out(own, after=after).savefig(runs_figure, dpi=150)
+    return [path for path in (out, figure, pit_figure, runs_figure) if path is not None]
+
+
+def show_backtest(scores: pd.DataFrame, keys: Sequence[str], after: float) -> None:
+    """Print scores, a row a group.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        From `Backtest.scores`.
+    keys : sequence of str
+        Columns that it was grouped by.
+    after : float
+        Share of a run that was left out.
+    """
+    names = map(str, scores)
+    coverage = [name for name in names if name.startswith("coverage_") and name[-3:] != "_se"]
+    heads = [f"in {name.removeprefix('coverage_')}%" for name in coverage]
+    errors = {
+        "crps": "CRPS",
+        "interval_score": "interval score",
+        "width_90": "90% width",
+        "mae": "MAE",
+        "mae_all_rows": "MAE, all rows",
+        "bias": "bias",
+    }
+    shown = [name for name in errors if name in scores]
+    show_table(
+        f"held-out losses after the first {after:.0%} of a run (nats; ± standard error by run)",
+        [
+            *keys,
+            *("runs", "rows"),
+            *heads,
+            "MSCE",
+            *(errors[name] for name in shown),
+            "energy",
+            "finals in 90%",
+        ],
+        [
+            [
+                *(_label(row[key]) for key in keys),
+                *(int(row["runs"]), int(row["rows"])),
+                *(_share(row[name], row[f"{name}_se"]) for name in coverage),
+                fixed(row["msce"], 4),
+                *(fixed(row[name], 4) for name in shown),
+                fixed(row["energy"], 4),
+                _share(row["finals_inside"], row["finals_inside_se"]),
+            ]
+            for row in scores.to_dict("records")
+        ],
+    )
+    if "mae_all_rows" in scores:
+        say(
+            "MAE, all rows: over every row of the held-out curves, those of a fitted trunk and the "
+            "first ones too, as published errors count them; the other scores leave these out."
+        )
+
+
+def show_goal_calibration(judged: dict[str, GoalCalibration]) -> None:
+    """Print how true the goal probabilities were.
+
+    Parameters
+    ----------
+    judged : dict of str to GoalCalibration
+        By method.
+    """
+    several = len(judged) > 1
+    show_table(
+        "probability of final loss goals against what happened (± standard error by run)",
+        [
+            *(["method"] if several else []),
+            *("goal on", "forecasts", "runs", "Brier", "Brier of the base rate", "skill", "ECE"),
+        ],
+        [
+            [
+                *([name] if several else []),
+                "all together" if domain == "joint" else str(domain),
+                *(int(row["forecasts"]), int(row["runs"])),
+                _plus_minus(row["brier"], row["brier_se"]),
+                _plus_minus(row["climatology_brier"], row["climatology_brier_se"]),
+                fixed(row["skill"]),
+                fixed(row["ece"]),
+            ]
+            for name, one in judged.items()
+            for domain, row in one.table().iterrows()
+        ],
+    )
+    # One method's bins fill a screen; --json has those of all.
+    show_table(
+        f"reliability of {OWN}'s goal probabilities",
+        ["goal on", "forecast between", "forecasts", "runs", "mean forecast", "share met"],
+        [
+            [
+                "all together" if row["domain"] == "joint" else str(row["domain"]),
+                f"{row['lower']:.0%}-{row['upper']:.0%}",
+                *(int(row["forecasts"]), int(row["runs"])),
+                fixed(row["probability"]),
+                _plus_minus(row["met"], row["met_se"]),
+            ]
+            for row in judged[OWN].reliability().to_dict("records")
+        ],
+    )
+
+
+def _label(value: Any) -> str:
+    return f"{value:.0%}" if isinstance(value, float) else str(value)
+
+
+def _share(value: float, error: float) -> str:
+    """Share in per cent with its standard error."""
+    if value != value:
+        return ""
+    return f"{value:.0%}" + ("" if error != error else f" ± {100 * error:.0f}")
+
+
+def _plus_minus(value: float, error: float) -> str:
+    return fixed(value) + ("" if error != error else f" ± {fixed(error)}")

@@ -1,0 +1,163 @@
+"""Held-out runs inside the bands of their forecasts, as small multiples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bayescpt.errors import PlanError
+from bayescpt.evaluate import Backtest
+from bayescpt.evaluate.score import BAND, quantile_column
+from bayescpt.present.legend import band_alpha, band_keys, figure_legend
+from bayescpt.present.style import INK, MUTED, colour, listed, new_figure, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BANDS = (0.9, 0.5)
+
+
+def plot_held_out(
+    backtest: Backtest,
+    runs: Sequence[str] | None = None,
+    domains: Sequence[str] | None = None,
+    after: float = 0.1,
+    columns: int = 5,
+) -> Figure:
+    """Draw every held-out run beside its forecast: a pair of panels a run, one a domain.
+
+    Parameters
+    ----------
+    backtest : Backtest
+        Forecasts of held-out rows, of one method. A run cut at several shares has a pair each.
+    runs : sequence of str, optional
+        Runs to draw, in this order; all by default.
+    domains : sequence of str, optional
+        Domains to draw, from top to bottom; all by default.
+    after : float
+        Rows in this first share of a run are left out, as in the scores: a steep start leaves
+        little height for the bands that follow.
+    columns : int
+        Runs beside each other.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Hollow circles are what was observed, inside the 50% and 90% bands; the share of a
+        panel's circles in the 90% band stands in its corner. Each panel has a loss axis of its own.
+
+    Raises
+    ------
+    PlanError
+        If a run or domain is unknown, there are several methods, or no row is left to draw.
+    """
+    table = backtest.table
+    if "method" in table and table["method"].nunique() > 1:
+        raise PlanError("the backtest holds several methods; draw one at a time")
+    rows = table[~table["shared"] & (table["fraction"] > after)]
+    chosen = _chosen(runs, rows["run"], "run")
+    shown = _chosen(domains, rows["domain"], "domain")
+    rows = rows[rows["run"].isin(chosen) & rows["domain"].isin(shown)]
+    cuts = rows[["run", "cutoff"]].drop_duplicates()
+    pairs = [
+        (run, cutoff) for run in chosen for cutoff in sorted(cuts.loc[cuts["run"] == run, "cutoff"])
+    ]
+    if not pairs:
+        raise PlanError(f"no held-out row after the first {after:.0%} of a run is left to draw")
+
+    width = min(columns, len(pairs))
+    groups = -(-len(pairs) // width)
+    fig = new_figure(0.5 + 1.85 * width, 0.5 + (0.3 + 1.05 * len(shown)) * groups)
+    grid = fig.add_gridspec(groups * len(shown), width)
+    for place, (run, cutoff) in enumerate(pairs):
+        group, column = divmod(place, width)
+        part = rows[(rows["run"] == run) & (rows["cutoff"] == cutoff)]
+        for k, domain in enumerate(shown):
+            ax = fig.add_subplot(grid[group * len(shown) + k, column])
+            tidy(ax)
+            _panel(ax, part[part["domain"] == domain].sort_values("step"), colour(k))
+            ax.tick_params(labelsize=7, pad=2, labelbottom=k == len(shown) - 1)
+            if column == 0:
+                ax.set_ylabel(domain, fontsize=8.5, color=colour(k))
+            if k == 0:
+                title = f"{run} @ {cutoff:.0%}" if cutoff else run
+                ax.set_title(title, loc="left", fontsize=8, fontweight="bold", color=INK)
+            if group == groups - 1 and k == len(shown) - 1:
+                ax.set_xlabel("step", fontsize=8, color=INK)
+    # An entry is at most as wide as a panel.
+    figure_legend(fig, _keys(), width)
+    return fig
+
+
+def _chosen(asked: Sequence[str] | None, there: pd.Series, what: str) -> list[str]:
+    known = [str(name) for name in dict.fromkeys(there)]
+    if asked is None:
+        return known
+    unknown = [name for name in asked if name not in known]
+    if unknown or not asked:
+        raise PlanError(f"unknown {what} {listed(unknown)}; the backtest has {listed(known)}")
+    return list(asked)
+
+
+def _limits(rows: pd.DataFrame) -> tuple[float, float]:
+    """Range of circles and bands, in nats."""
+    edges = rows[["observed", *(quantile_column((1 + side * BAND) / 2) for side in (-1, 1))]]
+    low, high = float(edges.min().min()), float(edges.max().max())
+    pad = 0.06 * (high - low)
+    # The share of the circles stands above.
+    return low - pad, high + 3.5 * pad
+
+
+def _panel(ax: Axes, rows: pd.DataFrame, tone: str) -> None:
+    """Bands, median, circles, and the share of circles inside."""
+    if rows.empty:
+        ax.annotate("not measured", (0.5, 0.5), xycoords="axes fraction", ha="center",
+                    fontsize=7, color=MUTED)  # fmt: skip
+        return
+    steps, seen = rows["step"].to_numpy(), rows["observed"].to_numpy(np.float64)
+    for order, prob in enumerate(BANDS):
+        low, high = (
+            rows[quantile_column(q)].to_numpy(np.float64) for q in ((1 - prob) / 2, (1 + prob) / 2)
+        )
+        alpha = band_alpha(order)
+        ax.fill_between(steps, low, high, color=tone, alpha=alpha, linewidth=0, zorder=1.5)
+        if prob == BAND:
+            inside = float(np.mean((low <= seen) & (seen <= high)))
+    ax.plot(steps, rows["median"], color=tone, lw=1.0, zorder=3)
+    ax.set_ylim(*_limits(rows))
+    ax.locator_params(axis="y", nbins=4)
+    ax.scatter(steps, seen, **_circle())
+    ax.annotate(
+        f"{inside:.0%}",
+        (1, 1),
+        xycoords="axes fraction",
+        xytext=(-2, -2),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        fontsize=7,
+        color=MUTED,
+    )
+
+
+def _circle() -> dict[str, Any]:
+    return {"s": 5, "facecolors": "white", "edgecolors": INK, "linewidths": 0.5, "zorder": 4}
+
+
+def _keys() -> dict[str, Any]:
+    from matplotlib.lines import Line2D
+
+    circle = Line2D(
+        [], [], ls="", marker="o", ms=3.5, markerfacecolor="white", markeredgecolor=INK,
+        markeredgewidth=0.7,
+    )  # fmt: skip
+    share = Line2D([], [], ls="", marker="$94\\%$", ms=15, color=MUTED, markeredgewidth=0)
+    return {
+        "observed, not fitted": circle,
+        **band_keys(list(BANDS)),
+        "circles inside the 90% band": share,
+    }
