@@ -233,10 +233,11 @@ def segment_values(
         segment["rise"],
         segment["log_peak"],
     )
-    # Pre-training rows of the same fit: no shift, an annealing term of their own.
+    # Pre-training rows of the same fit: no shift or jump, an annealing term of their own.
     is_cpt = segment["is_cpt"]
     terms["shift"] = terms["shift"] * is_cpt
     if "anneal_pt_ref" in in_segment:
-        before = pt_terms({**in_segment, "level_pt": level})["anneal_ref"]
-        terms["anneal_ref"] = pt.where(is_cpt > 0, terms["anneal_ref"], before)
+        before = pt_terms({**in_segment, "level_pt": level})
+        for key in ("level", "anneal_ref"):
+            terms[key] = pt.where(is_cpt > 0, terms[key], before[key])
     return terms

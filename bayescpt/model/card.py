@@ -251,6 +251,8 @@ def parse_card(text: str, where: str = "card") -> Card:
         _one_of(value, _LAW[key], f"{where}: law.{key}")
     if law["shift"] == "none" and law["replay"] != "none":
         raise CardError(f"{where}: law.replay = {law['replay']!r} needs law.shift")
+    if law["shift"] == "none" and law["rewarm"] != "annealing":
+        raise CardError(f"{where}: law.rewarm = {law['rewarm']!r} needs law.shift")
     if table.get("parameterisation") == "paper" and law["annealing"] != "momentum":
         raise CardError(
             f"{where}: parameterisation 'paper' has symbols for law.annealing = 'momentum' only; "

@@ -15,8 +15,11 @@ from bayescpt.errors import PlanError
 from bayescpt.evaluate.generate import with_losses
 from bayescpt.forecast import Draws, Plan, forecast
 from bayescpt.forecast.plan import plan_path
+from bayescpt.laws.annealing import kernel_weights
 from bayescpt.laws.curve import expected_loss
+from bayescpt.laws.features import features
 from bayescpt.laws.replay import power_response
+from bayescpt.laws.shift import shift_growth
 from bayescpt.model.rows import make_rows
 
 PEAK = 2e-3
@@ -71,6 +74,55 @@ def test_mu_is_the_law_at_each_draw(draws, domain):
             shift_area=own[steps] / refs.shift_area,
         )
         np.testing.assert_allclose(made.isel(chain=chain, draw=n), direct, rtol=1e-6)
+
+
+@pytest.mark.parametrize("domain", ["general", "target"])
+def test_mu_of_a_fading_memory_is_the_law_at_each_draw(make_draws, domain):
+    """Half the reference peak, from a start of a lower LR: re-warm-up and both exponents count."""
+    draws = make_draws(law='replay = "memory"\nannealing = "area"\nrewarm = "own"')
+    lr, steps, refs = schedules.wsd(PEAK / 2, 200, 10, 40), np.array([1, 100, 200]), draws.rows.refs
+    made = forecast(draws, plan(schedule=lr), steps).mu.sel(plan="new", domain=domain)
+    before = draws.study.run("pt").schedule
+    seen = features(plan_path(plan(schedule=lr), draws.study), steps, refs)
+    own, is_target = forward_area(lr.lr)[steps], domain == "target"
+    at = draws.posterior.isel(chain=1, draw=5)
+    value = {
+        name: float(
+            at[name].sel(
+                {dim: domain if dim == "domain" else f"{domain}|target" for dim in at[name].dims}
+            )
+        )
+        for name in (p.name for p in draws.card.parameters())
+    }
+    rise = (PEAK / 2 - before.final_lr) / refs.peak_lr
+    shift, onset, area = value["shift_ref"], value["onset"], own / refs.shift_area
+    memory = {"gamma": value["share_gamma"], "keep": 0.25}
+    if is_target:
+        speed = 0.75 ** value["share_kappa"] * 0.5 ** value["speed_peak"]
+        shift *= shift_growth(speed, onset, value["beta"])
+        onset, area, memory = onset * speed, seen.target_area, {}
+    else:
+        shift *= 0.5 ** value["shift_peak"]
+    weights = kernel_weights("area", {k: np.float64(v) for k, v in value.items()})
+    spent = before.lr.sum()
+    direct = expected_loss(
+        level=float(at["start_level"].sel(level=f"pt|{domain}"))
+        + value["rewarm_ref"] * rise
+        + value["jump"],
+        base_ref=value["base_ref"],
+        alpha=value["alpha_s1"],
+        anneal_ref=value["anneal_ref"],
+        log_area=np.log((spent + own) / refs.area),
+        log_area_start=np.log(spent / refs.area),
+        anneal=seen.anneal @ weights,
+        shift=shift,
+        onset=onset,
+        beta=value["beta"],
+        shift_area=area,
+        **memory,
+    )
+    assert refs.peak_lr == PEAK
+    np.testing.assert_allclose(made.isel(chain=1, draw=5), direct, rtol=1e-10)
 
 
 def test_forecast_of_a_run_from_scratch(draws):

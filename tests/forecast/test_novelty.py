@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bayescpt.data import schedules
 from bayescpt.forecast.novelty import FARTHEST, novelty, recipe
-from bayescpt.laws.features import Path
+from bayescpt.laws.features import Path, run_path
 
 
 def path(lr=None, replay=0.25, start_lr=0.0, target="german", peak=2e-3, steps=200, phase="cpt"):
@@ -62,3 +64,32 @@ def test_recipes_of_another_kind_say_nothing():
     assert novelty(recipe(path(target="code")), KNOWN) == FARTHEST
     assert novelty(recipe(path(phase="pt", target=None)), KNOWN) == FARTHEST
     assert novelty(recipe(path()), []) == FARTHEST
+
+
+def test_shares_of_the_general_set_and_of_the_target_count_by_their_square_roots():
+    """sqrt(.05) / .25 = .894, whichever of the two has the twentieth."""
+    for few in (0.0, 1.0):
+        known = [recipe(path(replay=abs(few - 0.05)))]
+        assert novelty(recipe(path(replay=few)), known) == pytest.approx(0.894427, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("replay", [0.25, 0.3, 0.5, 0.8]),
+        ("peak", [2e-3, 1.5e-3, 1e-3, 5e-4]),
+        ("steps", [200, 240, 400, 900]),
+        ("start_lr", [0.0, 5e-4, 1e-3, 2e-3]),
+    ],
+)
+def test_the_further_off_in_one_part_the_newer(key, values):
+    found = [novelty(recipe(path(**{key: value})), KNOWN) for value in values]
+    assert found[0] == 0.0
+    assert np.all(np.diff(found) > 0)
+
+
+def test_a_fitted_run_is_not_compared_with_itself(draws):
+    fitted = run_path(draws.study, "r10_wsd")
+    repeat = replace(fitted, name="again", run=None)
+    assert draws.novelty(repeat) == 0.0
+    assert draws.novelty(fitted) > 0.3

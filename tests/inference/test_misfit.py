@@ -1,12 +1,16 @@
 """Effects of runs judged as held out, against refits of a linear law that leave each run out."""
 
+import sys
+
 import numpy as np
 import pytest
 
+from bayescpt.inference import misfit
 from bayescpt.inference.misfit import (
     OUTLIER_SHARE,
     SPREADS,
     Curve,
+    _draw_effects,
     _draw_ratios,
     held_out_likelihood,
 )
@@ -102,3 +106,71 @@ def test_one_run_far_off_does_not_widen_all():
     # Its say is bounded by the share of outliers.
     assert ratios[1] < 1.3 * ratios[0]
     assert 0 < OUTLIER_SHARE < 0.5
+
+
+def exact_forecast(k, losses, designs):
+    """Held-out error of run k and covariance of its rows by a refit without it."""
+    others = np.concatenate([one for n, one in enumerate(designs) if n != k])
+    rest = np.concatenate([one for n, one in enumerate(losses) if n != k])
+    covariance = SIGMA**2 * np.linalg.inv(others.T @ others)
+    error = losses[k] - designs[k] @ (covariance @ others.T @ rest / SIGMA**2)
+    return error, designs[k] @ covariance @ designs[k].T + SIGMA**2 * np.eye(N_ROWS)
+
+
+def exact_by_spread(k, losses, designs, judged, beside=0.0):
+    """Log likelihood of run k at every spread of the judged effects, against that of none."""
+    error, fixed = exact_forecast(k, losses, designs)
+    fixed = fixed + (beside * SIGMA) ** 2 * COLUMNS[~judged].T @ COLUMNS[~judged]
+    out = []
+    for spread in SPREADS:
+        total = fixed + (spread * SIGMA) ** 2 * COLUMNS[judged].T @ COLUMNS[judged]
+        out.append(-0.5 * (error @ np.linalg.solve(total, error) + np.linalg.slogdet(total)[1]))
+    return np.array(out) - out[0]
+
+
+@pytest.fixture
+def many_draws(monkeypatch):
+    """Draws enough for a covariance to a percent, all of them used."""
+    monkeypatch.setattr(sys.modules[__name__], "N_DRAWS", 40_000)
+    monkeypatch.setattr(misfit, "N_COVARIANCE", 40_000)
+
+
+@pytest.mark.parametrize("judged", [ALL, np.array([True, False]), np.array([False, True])])
+def test_a_run_that_decides_much_is_judged_as_by_a_refit_without_it(many_draws, judged):
+    """Four runs: leverage of a quarter and more, so errors and covariance change much."""
+    curves, losses, designs = fitted(0.01, n_runs=4, seed=3)
+    # Mean of a half-normal effect of the unit's size; nothing is new.
+    beside = np.sqrt(2 / np.pi)
+    for k, curve in enumerate(curves):
+        found = held_out_likelihood(curve, judged)
+        exact = exact_by_spread(k, losses, designs, judged, beside)
+        # A covariance of 40,000 draws is right to .7%.
+        tolerance = 0.05 * np.ptp(exact) + 0.05
+        np.testing.assert_allclose(found - found[0], exact, rtol=0, atol=tolerance)
+
+
+def test_effects_of_a_fitted_run_follow_from_its_rows():
+    """Conjugate: precision 1 / spread^2 + columns^2 / noise^2, pulled by the residuals."""
+    rng = np.random.default_rng(2)
+    n, spread = 40_000, np.array([0.02, 0.05])
+    residual = np.array([0.02, -0.03]) @ COLUMNS + SIGMA * rng.standard_normal(N_ROWS)
+    curve = Curve(
+        domain=0,
+        novelty=0.0,
+        residual=np.tile(residual, (n, 1)),
+        noise=np.full((n, N_ROWS), SIGMA),
+        columns=COLUMNS,
+        unit=np.ones((2, n)),
+    )
+    drawn = _draw_effects(curve, np.repeat(spread[:, None], n, axis=1), rng)
+    covariance = np.linalg.inv(np.diag(spread**-2.0) + COLUMNS @ COLUMNS.T / SIGMA**2)
+    mean = covariance @ COLUMNS @ residual / SIGMA**2
+    error = np.sqrt(np.diag(covariance) / n)
+    assert np.all(np.abs(drawn.mean(axis=1) - mean) < 4 * error)
+    np.testing.assert_allclose(np.cov(drawn), covariance, rtol=0.05)
+
+
+def test_an_effect_of_no_spread_is_nothing():
+    curves, _, _ = fitted(0.02)
+    drawn = _draw_effects(curves[0], np.zeros((2, N_DRAWS)), np.random.default_rng(1))
+    assert np.abs(drawn).max() < 1e-7

@@ -1,9 +1,11 @@
 import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
 
-from bayescpt.inference.start import KEEP_WITHIN, find_optima
+from bayescpt.inference.start import JITTER, KEEP_WITHIN, find_optima, log_density, started
 
 
 def sampler(density, draw):
@@ -60,3 +62,48 @@ def test_where_the_density_breaks_down_the_search_steps_back():
 
     found = find_optima(sampler(density, anywhere), seed=2)
     np.testing.assert_allclose(found[:, 0], 0.0, atol=1e-4)
+
+
+def curved_valley(x):
+    """Best at (1, 1), at the end of a narrow valley that bends."""
+    value = -((1 - x[0]) ** 2) - 100 * (x[1] - x[0] ** 2) ** 2
+    along = 2 * (1 - x[0]) + 400 * x[0] * (x[1] - x[0] ** 2)
+    return value, np.array([along, -200 * (x[1] - x[0] ** 2)])
+
+
+def test_the_optimum_is_found_from_far_away():
+    found = find_optima(sampler(curved_valley, lambda rng: np.array([-6.0, rng.normal()])), seed=1)
+    # The slope is 2e-5 where the search may stop, the curvature along the valley below 1.
+    np.testing.assert_allclose(found[0], 1.0, atol=1e-3)
+
+
+def test_optima_depend_on_the_seed_alone():
+    hills = sampler(two_hills(KEEP_WITHIN / 2), anywhere)
+    np.testing.assert_array_equal(find_optima(hills, seed=4), find_optima(hills, seed=4))
+
+
+def test_where_the_density_cannot_be_evaluated_it_is_minus_infinity():
+    density = log_density(sampler(lambda x: (np.nan, np.zeros(2)), anywhere))
+    assert density(np.zeros(2))[0] == -np.inf
+
+
+@dataclass(frozen=True)
+class Compiled:
+    compiled_logp_func: SimpleNamespace
+    user_data: np.ndarray
+    n_dim: int
+    initial_point_func: Callable[[int], np.ndarray]
+
+
+def test_a_chains_start_is_by_an_optimum_and_depends_on_its_own_seed_alone():
+    hills = Compiled(**vars(sampler(two_hills(KEEP_WITHIN / 2), anywhere)))
+    one, other = (started(hills, seed=1).initial_point_func for _ in range(2))
+    starts = {seed: one(seed) for seed in range(20)}
+    for seed in reversed(range(20)):
+        np.testing.assert_array_equal(other(seed), starts[seed])
+    points = np.stack(list(starts.values()))
+    assert len(np.unique(points, axis=0)) == 20
+    tops = np.array([[0.0, 0.0], [8.0, 0.0]])
+    away = np.abs(points[:, None, :] - tops).max(axis=2)
+    assert away.min(axis=1).max() < 6 * JITTER
+    assert set(away.argmin(axis=1)) == {0, 1}

@@ -9,6 +9,7 @@ from bayescpt.laws.features import (
     References,
     area_before,
     features,
+    log_peak,
     references,
     rewarm_rise,
     rewarm_steps,
@@ -276,3 +277,42 @@ def test_the_area_kernel_is_that_of_its_paper(make_study):
     assert reached(half) == pytest.approx(0.5)
     np.testing.assert_allclose(found[1:], parts / reached(NORM_STEPS), atol=2e-5)
     assert found[0] == 0.0
+
+
+def test_half_the_lr_is_two_thirds_of_a_targets_area(make_study):
+    """2^-.6 = .659754, 4^-.6 = .435275; the shift's reference is 3.5e-3, the peak 2e-3."""
+    study = make_study(FLAT, [[2e-3, 1e-3, 5e-4]])
+    seen = features(run_path(study, "run0"), np.arange(4), references(study))
+    expected = np.array([0.0, 1.0, 1.659754, 2.095029]) * 2e-3 / 3.5e-3
+    np.testing.assert_allclose(seen.target_area, expected, rtol=1e-6)
+
+
+def test_peaks_are_compared_by_their_logarithm(make_study):
+    study = make_study(FLAT, [[1e-3, 2e-3, 0.0], [1e-4, 5e-4, 0.0]])
+    refs = references(study)
+    assert log_peak(run_path(study, "run0"), refs) == 0.0
+    assert log_peak(run_path(study, "run1"), refs) == pytest.approx(-np.log(4))
+
+
+@pytest.mark.parametrize("kernel", ["momentum", "area"])
+def test_effects_have_fixed_shapes_near_those_of_the_terms(make_study, kernel):
+    study = make_study(FLAT, [np.r_[np.full(8, 2e-3), 1e-3, 1e-3, 0.0, 0.0]])
+    refs = references(study, kernel=kernel)
+    seen = features(run_path(study, "run0"), np.arange(13), refs)
+    level, shift, anneal, drift = seen.misfit
+    assert level.tolist() == [0.0] + [1.0] * 12
+    np.testing.assert_allclose(drift, np.r_[np.arange(0, 18, 2), 17, 18, 18, 18] / 18)
+    np.testing.assert_allclose(shift, np.log(1 + 50 * drift) / np.log(51))
+    median = {"log_memory": 4.6, "log_half": 3.4, "kernel_shape": np.exp(-0.7)}
+    weights = kernel_weights(kernel, {key: np.float64(value) for key, value in median.items()})
+    np.testing.assert_allclose(anneal, seen.anneal @ weights, atol=1e-14)
+    assert anneal[-1] > 0
+
+
+def test_effects_of_a_pre_training_run_follow_its_log_area(make_study):
+    study = make_study(FLAT, [[2e-3] * 4])
+    path = run_path(study, "base")
+    level, shift, _, drift = features(path, np.array([5, 20]), references(study)).misfit
+    np.testing.assert_array_equal(level, 1.0)
+    np.testing.assert_allclose(shift, [np.log(0.25), 0.0], atol=1e-14)
+    np.testing.assert_array_equal(drift, shift)

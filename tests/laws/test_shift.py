@@ -97,3 +97,40 @@ def test_gamma_to_zero_is_the_logarithm_of_the_share():
 
 def test_at_the_start_nothing_is_forgotten():
     np.testing.assert_array_equal(shift_growth(0.0, 24.0, 0.5, gamma=0.3, keep=KEEP), 0.0)
+
+
+@pytest.mark.parametrize("gamma", [-1.0, -0.3, 0.0, 0.4])
+def test_forgetting_grows_with_the_area_and_shrinks_with_what_is_kept(gamma):
+    area, keep = np.linspace(0.0, 3.0, 7), np.linspace(0.0, 1.0, 6)
+    grown = shift_growth(area[:, None], 24.0, 0.5, gamma=gamma, keep=keep)
+    assert np.all(np.diff(grown[:, :-1], axis=0) > 0)
+    assert np.all(np.diff(grown[1:], axis=1) < 0)
+    assert grown[-1, 0] > 1.0
+
+
+def test_forgetting_by_numbers_that_can_be_checked_by_hand():
+    # onset 3, beta .5: w falls to 1/2 at the reference area, to 1/4 at area 5; half is kept.
+    half, kept = 0.5, 0.75
+    assert shift_growth(1.0, 3.0, 0.5, gamma=1.0, keep=0.5) == pytest.approx(1 / 3, rel=1e-14)
+    found = shift_growth(1.0, 3.0, 0.5, gamma=0.0, keep=0.5)
+    assert found == pytest.approx(np.log(kept) / np.log(half), rel=1e-14)
+    # 1 / (.5 + .5 / 4) - 1 = .6, over 2 - 1.
+    assert shift_growth(5.0, 3.0, 0.5, gamma=1.0, keep=0.5) == pytest.approx(0.6, rel=1e-14)
+    assert shift_growth(5.0, 3.0, 0.5, gamma=-1.0, keep=0.5) == pytest.approx(0.75, rel=1e-14)
+
+
+def test_as_beta_goes_to_zero_what_is_kept_takes_its_part_of_the_logarithm():
+    area = np.array([0.0, 1e-3, 0.5, 1.0, 3.0])
+    for keep in (0.0, 0.25, 0.9):
+        expected = (1 - keep) * np.log1p(24.0 * area) / np.log1p(24.0)
+        found = shift_growth(area, 24.0, 1e-6, gamma=0.4, keep=keep)
+        # The next order is beta times logs of a few units.
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_memory_is_the_same_by_numpy_xarray_and_pytensor(everywhere):
+    by_draw = {"onset": [1e-3, 30.0, 1e6, 24.0], "beta": [1e-4, 0.3, 2.0, 0.5]}
+    by_draw |= {"gamma": [-1.0, 0.0, 0.4, -0.3], "keep": [0.0, 0.1, 0.5, 1.0]}
+    out = everywhere(shift_growth, by_draw, {"area": AREA})
+    for values in out.values():
+        np.testing.assert_allclose(values, out["numpy"], rtol=1e-10, atol=1e-15)

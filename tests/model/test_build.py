@@ -9,6 +9,8 @@ import pytest
 from bayescpt.laws import paper
 from bayescpt.laws.annealing import kernel_weights
 from bayescpt.laws.curve import expected_loss
+from bayescpt.laws.features import features, log_peak, rewarm_rise, run_path
+from bayescpt.laws.terms import cpt_terms, pt_terms
 from bayescpt.model.build import ARGUMENTS, arrays, build_model, rows_model
 from bayescpt.model.card import load_card
 from bayescpt.model.rows import make_rows
@@ -226,3 +228,49 @@ def test_the_paper_card_and_the_reference_card_draw_the_same_curves(study, card)
 
 def test_arguments_are_those_of_the_law():
     assert set(ARGUMENTS) <= set(inspect.signature(expected_loss).parameters)
+
+
+def law_of_row(values, rows, card, study, n):
+    """Expected loss of a row from the features of its run, without the rows' own arrays."""
+    labels, row = rows.labels, {key: rows.row[key][n] for key in ("run", "domain", "step")}
+    d = int(row["domain"])
+    path = run_path(study, labels.run[row["run"]])
+    seen = features(path, np.array([row["step"]]), rows.refs)
+    is_cpt, is_target = path.phase == "cpt", labels.domain[d] == path.target
+    index = {"domain": d}
+    if is_cpt:
+        index["pair"] = labels.pair.index((labels.domain[d], path.target))
+    own = {
+        p.name: values[p.name][index[p.dims[0]]] if p.dims else values[p.name]
+        for p in card.parameters()
+        if not p.dims or p.dims[0] in index
+    }
+    if is_cpt:
+        level = labels.level_names.index(f"{path.start}|{labels.domain[d]}")
+        offset = rows.start["sd"][level] * values["start_offset"][level]
+        own["start_level"] = rows.start["loss"][level] + offset
+        rise, peak = rewarm_rise(path, rows.refs), log_peak(path, rows.refs)
+        terms = cpt_terms(own, seen.replay, float(is_target), card.law, np, rise, peak)
+        terms["shift_area"] = seen.target_area if is_target else seen.shift_area
+    else:
+        terms = pt_terms(own)
+    anneal = seen.anneal @ kernel_weights(card.law["annealing"], values)
+    return expected_loss(
+        **terms, log_area=seen.log_area, log_area_start=seen.log_area_start, anneal=anneal
+    ).item()
+
+
+def test_every_row_is_the_law_at_the_features_of_its_run(study, card):
+    """Memory, own re-warm-ups and peaks of several sizes: what each run shows reaches its rows."""
+    made = card("variants")
+    rows = make_rows(study, made)
+    rng = np.random.default_rng(11)
+    sizes = {"domain": len(rows.labels.domain), "pair": len(rows.labels.pair)}
+    values = {
+        p.name: np.array(made.priors[p.name].draw(rng, tuple(sizes[dim] for dim in p.dims)))
+        for p in made.parameters()
+    }
+    values["start_offset"] = rng.standard_normal(len(rows.labels.level_names))
+    mean = mean_of(pm.do(rows_model(rows, made, starts=False), values))
+    expected = [law_of_row(values, rows, made, study, n) for n in range(mean.size)]
+    np.testing.assert_allclose(mean, expected, rtol=1e-10)

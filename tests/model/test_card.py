@@ -134,6 +134,7 @@ GOOD = 'dist = "Normal"\nmu = 1.0\nsigma = 0.1\n'
             ["'log'", "none, own_share, own_tokens, memory, exp"],
         ),
         ('[law]\nreplay = "own_share"', ["law.replay = 'own_share' needs law.shift"]),
+        ('[law]\nrewarm = "own"', ["law.rewarm = 'own' needs law.shift"]),
         ('[law]\ndrift = "x"', ["unknown drift", "base, annealing, shift, rewarm, replay"]),
         (
             'parameterisation = "paper"\n[law]\nannealing = "area"',

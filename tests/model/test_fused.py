@@ -105,6 +105,12 @@ def test_forgetting_by_a_fading_memory_is_that_of_the_law(gamma):
     agree(in_order(*problem(np.full(len(KEEP), 0.4), gamma=gamma, keep=np.array(KEEP))))
 
 
+@pytest.mark.parametrize("beta", [1e-4, 1e-2, 3.0])
+def test_a_memory_that_hardly_fades_and_one_that_soon_does(beta):
+    for gamma in (-0.3, 0.0, 0.4):
+        agree(in_order(*problem(np.full(len(KEEP), beta), gamma=gamma, keep=np.array(KEEP))))
+
+
 def test_without_shift_area_the_shift_has_no_part():
     _, *slopes = agree(in_order(*problem(BETA, area=0.0)))
     assert not np.any(slopes[4:8])

@@ -304,3 +304,16 @@ def test_no_row_at_all_is_an_error(card):
     study = Study.from_frames(curves, runs, {"a": np.full(50, 1e-3)})
     with pytest.raises(FitError, match=r"no row for card 'test'.*10% of its run"):
         make_rows(study, card("pt_only"))
+
+
+def test_segments_know_how_far_their_run_warms_up_again(rows):
+    """Starts at LR 0 (annealed) and 2e-3 (base); peaks 1e-3 (pure) and 2e-3."""
+    keys = row_keys(rows)
+    seen = {
+        keys[n][0]: (rows.segment["rise"][s], rows.segment["log_peak"][s])
+        for n, s in enumerate(rows.row["segment"])
+    }
+    expected = {"pure": (0.5, -np.log(2)), "mix": (0.0, 0.0), "replay": (1.0, 0.0)}
+    for run, values in expected.items():
+        np.testing.assert_allclose(seen[run], values, atol=1e-12, err_msg=run)
+    assert seen["base"][0] == seen["annealed"][0] == 0.0
