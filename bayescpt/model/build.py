@@ -206,7 +206,7 @@ def segment_values(
     Parameters
     ----------
     values : Mapping
-        Parameters on the reference scale and effects of the runs.
+        Parameters on the reference scale.
     segment : Mapping
         The ``segment`` arrays of `Rows`.
     card : Card

@@ -46,7 +46,7 @@ class Card:
     warmup : str
         ``true``: warm-up steps count with their LR; ``peak``: as if at the peak.
     law : Mapping
-        Component by term: base, area, annealing, shift, replay.
+        Component by term: base, annealing, shift, rewarm, replay.
     pretraining : str
         Which pre-training rows are fitted beside CPT runs: ``all``, ``none``, or ``falling``, those
         of the domains whose loss falls over the second half of pre-training.

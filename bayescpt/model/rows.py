@@ -78,7 +78,7 @@ class Rows:
 
     A segment is a (run, domain, replay ratio) whose rows share all parameters; rows are sorted by
     segment and step. Capitals give shapes: N rows, S segments, J memory nodes, K columns that are
-    left of the J after compression, P exponents of the area.
+    left of the J after compression.
 
     Attributes
     ----------
@@ -86,10 +86,11 @@ class Rows:
         Names along the dimensions.
     refs : References
         Reference points.
-    segment : dict of ndarray, shape (S,), ``log_area_start`` (S, P)
+    segment : dict of ndarray, shape (S,)
         ``level`` (into checkpoint x domain, then domain), ``domain``, ``pair``, ``curve`` (into
-        `Labels.curve`), ``is_cpt``, ``is_target``, ``replay``, ``log_area_start``, ``unit_drift``.
-    row : dict of ndarray, shape (N,), ``log_area`` and ``shift_area`` (P, N), ``anneal`` (K, N)
+        `Labels.curve`), ``is_cpt``, ``is_target``, ``replay``, ``log_area_start``, ``rise`` and
+        ``log_peak`` (`rewarm_rise` and `log_peak` of `bayescpt.laws.features`).
+    row : dict of ndarray, shape (N,), ``anneal`` (K, N)
         ``segment``, ``log_area``, ``shift_area``, ``anneal``, ``fraction``, ``step``,
         ``previous`` (row before in the same run and domain, or itself), ``gap`` (its distance as a
         fraction of the run; 1e6 for none), ``partner`` (general row of the same run and step, or
