@@ -1,8 +1,30 @@
-"""Settings of all tests and of the processes they start."""
+"""Settings of all tests and of the processes they start, and what several folders share."""
 
 import os
+
+import pytest
 
 # Figures are drawn to files: no test needs a screen.
 os.environ["MPLBACKEND"] = "Agg"
 # The matrices are small: threads of the BLAS only get into each other's way.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def simulated_study():
+    """One pre-training and four cpt runs of 200 steps; replay 0.1 and 0.5."""
+    # Not before the settings above.
+    from bayescpt.evaluate import simulate_study
+
+    made = simulate_study(
+        replays=(0.1, 0.5),
+        cpt_schedules=("constant", "wsd"),
+        pt_steps=1000,
+        cpt_steps=200,
+        peak_lr=2e-3,
+        memory=50.0,
+        eval_every=20,
+        pt_eval_every=100,
+        shared_trunks=True,
+    )
+    return made.study

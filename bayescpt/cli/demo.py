@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bayescpt.cli.compare import show_decision
-from bayescpt.cli.fit import failed_checks, show_checks
+from bayescpt.cli.fit import show_checks
 from bayescpt.cli.forecast import (
     FIGURE_STEPS,
     band_table,
@@ -91,7 +91,7 @@ def demo(  # numpydoc ignore=PR01
     fitted = fit(known, seed=seed, draws=draws, tune=tune, chains=chains)
     out.mkdir(parents=True, exist_ok=True)
     fitted.save(out / "fit.nc")
-    failed = failed_checks(fitted)
+    failed = fitted.failed_checks
     show_checks(fitted)
     notes(failed, [])
 

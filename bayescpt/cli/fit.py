@@ -83,7 +83,7 @@ def fit(  # numpydoc ignore=PR01
                 "study_digest": read.digest,
                 "seed": seed,
                 "failed": fitted.failed,
-                "failed_checks": failed_checks(fitted),
+                "failed_checks": fitted.failed_checks,
                 "checks": [found.to_dict() for found in fitted.checks()],
                 "parameters": records(summary),
             }
@@ -92,24 +92,9 @@ def fit(  # numpydoc ignore=PR01
         show_parameters(summary)
         show_checks(fitted)
         say(f"fit file: {path}")
-        notes(failed_checks(fitted), [])
+        notes(fitted.failed_checks, [])
     if fitted.failed:
         raise typer.Exit(1)
-
-
-def failed_checks(fitted: Fit) -> list[str]:
-    """Names of the convergence checks that a fit failed.
-
-    Parameters
-    ----------
-    fitted : Fit
-        The fit.
-
-    Returns
-    -------
-    list of str
-    """
-    return [found.name for found in fitted.checks() if found.status == "fail"]
 
 
 def show_parameters(summary: Any) -> None:

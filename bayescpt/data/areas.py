@@ -234,7 +234,40 @@ def count_warmup_at_peak(lr: ArrayLike) -> Array:
         The same, but the rise that the schedule starts with is at the height it reaches.
     """
     rates = np.array(lr, dtype=np.float64)
-    falls = np.flatnonzero(np.diff(rates) <= 0)
-    peak = falls[0] if falls.size else rates.size - 1
+    peak = warmup_steps(rates)
     rates[:peak] = rates[peak]
     return rates
+
+
+def warmup_steps(lr: ArrayLike) -> int:
+    """Updates before the first at which the LR has stopped rising.
+
+    Parameters
+    ----------
+    lr : array_like, shape (n_steps,)
+        Learning rate of each update.
+
+    Returns
+    -------
+    int
+        n_steps - 1 where it rises to the end.
+    """
+    stops = np.flatnonzero(np.diff(lr) <= 0)
+    return int(stops[0]) if stops.size else np.size(lr) - 1
+
+
+def warmup_end(lr: ArrayLike) -> int:
+    """Steps that a law of trained curves leaves out: those of a leading warm-up.
+
+    Parameters
+    ----------
+    lr : array_like, shape (n_steps,)
+        Learning rate of each update.
+
+    Returns
+    -------
+    int
+        `warmup_steps`, but 0 where the LR rises to the end: nothing else would be left.
+    """
+    steps = warmup_steps(lr)
+    return steps if steps < np.size(lr) - 1 else 0

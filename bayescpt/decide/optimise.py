@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bayescpt.decide.compare import Decision, compare
 from bayescpt.decide.goals import Goal, goal_probability
 from bayescpt.decide.risk import Risk
-from bayescpt.decide.screen import open_draws, screen
+from bayescpt.decide.screen import screen
 from bayescpt.decide.space import Space
 from bayescpt.errors import PlanError, ScheduleError
 from bayescpt.forecast import Plan, forecast
@@ -127,7 +127,7 @@ def optimise(
     """
     if n_plans < 8 or top < 1:
         raise PlanError(f"n_plans = {n_plans}, top = {top}; they are at least 8 and 1")
-    draws = open_draws(fit, allow_failed)
+    draws = fit.draws(allow_failed)
     goal = None if goal is None else Goal.of(goal)
     measure: Risk = risk or ("mean" if goal is None else "probability")
     if min_probability is not None and (goal is None or not 0 <= min_probability <= 1):

@@ -18,7 +18,7 @@ from bayescpt.decide.draws import Kind
 from bayescpt.decide.goals import Goal
 from bayescpt.decide.risk import Risk
 from bayescpt.decide.summary import summary
-from bayescpt.errors import ConvergenceError, PlanError
+from bayescpt.errors import PlanError
 from bayescpt.forecast import Draws, Plan
 from bayescpt.forecast.final import FinalLosses, Placed, Placer
 
@@ -98,7 +98,7 @@ def screen(
         If there is no plan, two have one name, a plan does not belong to the study or has no
         forecast on a domain that is needed, or an argument is out of range.
     """
-    draws = open_draws(fit, allow_failed)
+    draws = fit.draws(allow_failed)
     how = summary(draws, goal, risk, level, weights, probs, kind)
     per_plan = 8 * ARRAYS * draws.size * len(draws.labels.domain)
     size = max(1, int(chunk_bytes) // per_plan)
@@ -145,38 +145,9 @@ def screen(
         "level": level,
         "weights": how.weights,
         "kind": kind,
-        "failed_checks": [check.name for check in fit.checks() if check.status == "fail"],
+        "failed_checks": fit.failed_checks,
     }
     return table
-
-
-def open_draws(fit: Fit, allow_failed: bool = False) -> Draws:
-    """Draws of a fit that may be used.
-
-    Parameters
-    ----------
-    fit : Fit
-        A fit.
-    allow_failed : bool
-        Go on although a convergence check failed.
-
-    Returns
-    -------
-    Draws
-
-    Raises
-    ------
-    ConvergenceError
-        If a check failed and `allow_failed` is not set.
-    """
-    failed = [check for check in fit.checks() if check.status == "fail"]
-    if failed and not allow_failed:
-        raise ConvergenceError(
-            f"this fit failed {', '.join(check.name for check in failed)}, so its answers cannot "
-            f"be trusted: {'; '.join(check.advice for check in failed)}. To look all the same, "
-            "pass allow_failed=True (--allow-failed)"
-        )
-    return Draws(fit.posterior, fit.card, fit.study, fit.rows)
 
 
 def _chunks(draws: Draws, plans: Iterable[Plan], size: int) -> Iterator[list[Placed]]:

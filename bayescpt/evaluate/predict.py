@@ -125,7 +125,7 @@ def bayes_forecasts(
 
         fit = sampled
     fitted = fit(train, card=card, seed=seed, **{"progress": False, **fit_options})
-    failed = tuple(check.name for check in fitted.checks() if check.status == "fail")
+    failed = tuple(fitted.failed_checks)
     return {
         run: Prediction(_run_draws(fitted, train, run, rows, seed), failed)
         for run, rows in asked.items()

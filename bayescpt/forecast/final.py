@@ -19,7 +19,7 @@ from bayescpt.forecast.posterior import Draws
 from bayescpt.forecast.ranges import fitted_ranges
 from bayescpt.forecast.weights import draw_weights
 from bayescpt.laws.curve import expected_loss
-from bayescpt.laws.features import Features, Path, features
+from bayescpt.laws.features import Features, Path, features, warming
 
 Array = NDArray[np.float64]
 
@@ -182,8 +182,8 @@ class FinalLosses:
         areas = self._areas(plans)
         by_plan = self._folding.of_plans
         replay = by_plan(np.array([[plan.replay] for plan in plans]))
-        warming = np.array([draws.warming(plan.path) for plan in plans])
-        rise, log_peak = by_plan(warming[:, :1]), by_plan(warming[:, 1:])
+        warmings = np.array([warming(plan.path, draws.rows.refs) for plan in plans])
+        rise, log_peak = by_plan(warmings[:, :1]), by_plan(warmings[:, 1:])
         for d, domain in enumerate(draws.labels.domain):
             if d not in domains:
                 out[:, d] = np.nan

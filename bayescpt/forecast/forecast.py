@@ -150,15 +150,11 @@ def forecast(
         if not inside.any():
             continue
         seen = features(path, at[inside], draws.rows.refs)
-        replay = seen.replay[:1] if np.ptp(seen.replay) < 1e-12 else seen.replay
         noise = simulate_noise(kept, path.phase == "cpt", seen.fraction, rng)
         for d, domain in enumerate(domains):
             if path.phase == "cpt" and (domain, str(path.target)) not in draws.labels.pair:
                 continue
-            terms = kept.terms(path, domain, replay, rng)
-            expected = expected_curve(
-                terms, seen, weights, draws.card.area_name(domain == path.target)
-            )
+            expected = expected_curve(kept, path, domain, seen, weights, rng)
             mu[p, d][:, inside] = expected
             misfit = run_misfit(kept.effects(path, d, rng), seen)
             loss[p, d][:, inside] = expected + misfit + noise[d]
@@ -171,33 +167,48 @@ def forecast(
 
 
 def expected_curve(
-    terms: Mapping[str, Any], seen: Features, kernel: NDArray[np.float64], area: str
+    draws: Draws,
+    path: Path,
+    domain: str,
+    seen: Features,
+    kernel: NDArray[np.float64],
+    rng: np.random.Generator,
 ) -> NDArray[np.float64]:
     """Expected loss along a path.
 
     Parameters
     ----------
-    terms : Mapping
-        From `Draws.terms`.
+    draws : Draws
+        Posterior.
+    path : Path
+        The trajectory.
+    domain : str
+        Evaluated domain.
     seen : Features
         What the law sees of the path at n steps.
     kernel : ndarray, shape (draws, J)
         From `draw_weights`.
-    area : str
-        Feature that the shift grows with, see `Card.area_name`.
+    rng : numpy.random.Generator
+        For the level of a start checkpoint that was not fitted.
 
     Returns
     -------
     ndarray, shape (draws, n)
         Nats per token.
+
+    Raises
+    ------
+    PlanError
+        If the fit says nothing of this domain, target or start.
     """
+    replay = seen.replay[:1] if np.ptp(seen.replay) < 1e-12 else seen.replay
     return np.asarray(
         expected_loss(
-            **terms,
+            **draws.terms(path, domain, replay, rng),
             log_area=seen.log_area,
             log_area_start=seen.log_area_start,
             anneal=kernel @ seen.anneal.T,
-            shift_area=getattr(seen, area),
+            shift_area=getattr(seen, draws.card.area_name(domain == path.target)),
         )
     )
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bayescpt.errors import PlanError
 from bayescpt.forecast.novelty import Recipe, novelty, recipe
-from bayescpt.laws.features import Path, log_peak, rewarm_rise, run_path
+from bayescpt.laws.features import Path, run_path, warming
 from bayescpt.laws.terms import SHARED_PARAMETERS, TERM_PARAMETERS, cpt_terms, pt_terms
 from bayescpt.model.card import Card
 from bayescpt.model.rows import Labels, Rows
@@ -147,7 +147,7 @@ class Draws:
         values = {name: value[:, None] for name, value in self.parameters(path, domain).items()}
         start = self.start_level(path, d, rng)[:, None] if path.phase == "cpt" else None
         return self.law_terms(
-            values, start, replay, float(domain == path.target), *self.warming(path)
+            values, start, replay, float(domain == path.target), *warming(path, self.rows.refs)
         )
 
     def parameters(self, path: Path, domain: str) -> dict[str, Array]:
@@ -210,7 +210,7 @@ class Draws:
         is_target : float
             1.0 where the domain is the target, else 0.0.
         rise, log_peak : array
-            From `warming`.
+            From `bayescpt.laws.features.warming`.
         xp : module
             ``numpy``, or what stands in for it.
 
@@ -222,21 +222,6 @@ class Draws:
             return pt_terms(values)
         given = {"start_level": start_level, **values}
         return cpt_terms(given, replay, is_target, self.card.law, xp, rise, log_peak)
-
-    def warming(self, path: Path) -> tuple[float, float]:
-        """LR that the re-warm-up adds, and log of the peak LR, both over the reference peak.
-
-        Parameters
-        ----------
-        path : Path
-            The trajectory.
-
-        Returns
-        -------
-        rise, log_peak : float
-        """
-        refs = self.rows.refs
-        return rewarm_rise(path, refs), log_peak(path, refs)
 
     def pair(self, path: Path, domain: str) -> int:
         """Index of (domain, target of a path) among the fitted pairs.

@@ -86,7 +86,37 @@ class Fit:
     @property
     def failed(self) -> bool:
         """Whether a check failed: forecasts then need ``allow_failed=True``."""
-        return any(check.status == "fail" for check in self._checks)
+        return bool(self.failed_checks)
+
+    @property
+    def failed_checks(self) -> list[str]:
+        """Names of the checks that failed."""
+        return [check.name for check in self.checks() if check.status == "fail"]
+
+    def draws(self, allow_failed: bool = False) -> Draws:
+        """Draws as forecasts take them.
+
+        Parameters
+        ----------
+        allow_failed : bool
+            Go on although a convergence check failed.
+
+        Returns
+        -------
+        Draws
+
+        Raises
+        ------
+        ConvergenceError
+            If a check failed and `allow_failed` is not set.
+        """
+        if self.failed and not allow_failed:
+            advice = "; ".join(check.advice for check in self.checks() if check.status == "fail")
+            raise ConvergenceError(
+                f"this fit failed {', '.join(self.failed_checks)}, so its intervals cannot be "
+                f"trusted: {advice}. To look all the same, pass allow_failed=True (--allow-failed)"
+            )
+        return Draws(self.posterior, self.card, self.study, self.rows)
 
     def summary(self, prob: float = 0.9) -> pd.DataFrame:
         """Table of the parameters, the paper's symbols first.
@@ -139,7 +169,7 @@ class Fit:
                     "ess_tail": float(last[name].isel(at)),
                 }
         out = pd.DataFrame.from_dict(table, orient="index").rename_axis("parameter")
-        out.attrs = {"prob": prob, "failed_checks": self._failed_names()}
+        out.attrs = {"prob": prob, "failed_checks": self.failed_checks}
         return out
 
     def forecast(
@@ -173,20 +203,9 @@ class Fit:
         PlanError
             If a plan does not belong to the study.
         """
-        failed = self._failed_names()
-        if failed and not allow_failed:
-            advice = "; ".join(c.advice for c in self._checks if c.status == "fail")
-            raise ConvergenceError(
-                f"this fit failed {', '.join(failed)}, so its intervals cannot be trusted: "
-                f"{advice}. To look all the same, pass allow_failed=True (--allow-failed)"
-            )
-        draws = Draws(self.posterior, self.card, self.study, self.rows)
-        made = forecast(draws, plans, steps, seed)
-        made.failed_checks.extend(failed)
+        made = forecast(self.draws(allow_failed), plans, steps, seed)
+        made.failed_checks.extend(self.failed_checks)
         return made
-
-    def _failed_names(self) -> list[str]:
-        return [check.name for check in self._checks if check.status == "fail"]
 
     def save(self, path: str | Path) -> Path:
         """Write the fit to one netCDF file, whole or not at all.

@@ -145,10 +145,8 @@ def fitted_curves(draws: Draws) -> list[Curve]:
         # The plan's own name for the run: a fitted run is not compared with itself.
         path: Path = run_path(draws.study, run, rows.refs.warmup)
         seen = features(path, np.asarray(rows.row["step"])[here], rows.refs)
-        replay = seen.replay[:1] if np.ptp(seen.replay) < 1e-12 else seen.replay
         # Its start checkpoint was fitted, so nothing is drawn.
-        terms = draws.terms(path, domain, replay, np.random.default_rng(0))
-        expected = expected_curve(terms, seen, kernel, draws.card.area_name(domain == path.target))
+        expected = expected_curve(draws, path, domain, seen, kernel, np.random.default_rng(0))
         d = rows.labels.domain.index(domain)
         noise = noise_scale(draws, path.phase == "cpt", seen.fraction)[d]
         out.append(

@@ -13,6 +13,7 @@ from bayescpt.data.areas import (
     count_warmup_at_peak,
     forward_area,
     relaxation_basis,
+    warmup_steps,
 )
 from bayescpt.errors import StudyError
 from bayescpt.laws.annealing import RATES, TYPICAL, kernel_weights, memory_grid
@@ -351,8 +352,8 @@ def _log_areas(
 def _anneal(path: Path, counted: Array, steps: NDArray[np.int64], refs: References) -> Array:
     start = path.start_lr
     if refs.own_rewarm and path.phase == "cpt":
-        # Up to the end of the re-warm-up the rise has a size of its own (`rewarm_rise`).
-        top = rewarm_steps(counted)
+        # Up to the end of the re-warm-up the rise has a size of its own (`warming`).
+        top = warmup_steps(counted)
         counted = np.concatenate([np.full(top, counted[top]), counted[top:]])
         start = float(counted[0])
     if refs.kernel == "area":
@@ -362,24 +363,8 @@ def _anneal(path: Path, counted: Array, steps: NDArray[np.int64], refs: Referenc
     return annealing_basis(counted, memory, start, steps) / (memory * refs.peak_lr)
 
 
-def rewarm_steps(lr: Array) -> int:
-    """Updates before the first at which the LR has stopped rising.
-
-    Parameters
-    ----------
-    lr : ndarray, shape (n_steps,)
-        Learning rates.
-
-    Returns
-    -------
-    int
-    """
-    stops = np.flatnonzero(np.diff(lr) <= 0)
-    return int(stops[0]) if stops.size else int(lr.size) - 1
-
-
-def rewarm_rise(path: Path, refs: References) -> float:
-    """LR that the re-warm-up adds to that of the start checkpoint, over the reference peak.
+def warming(path: Path, refs: References) -> tuple[float, float]:
+    """Rise of the LR by the re-warm-up and log of the peak LR, both over the reference peak.
 
     Parameters
     ----------
@@ -390,30 +375,17 @@ def rewarm_rise(path: Path, refs: References) -> float:
 
     Returns
     -------
-    float
-        0 in pre-training; negative where a run starts below the LR that pre-training ended at.
+    rise : float
+        From the LR of the start checkpoint; 0 in pre-training, negative where a run starts below
+        the LR that pre-training ended at.
+    log_peak : float
+        0 at the reference peak.
     """
+    log_peak = float(np.log(max(path.lr.max() / refs.peak_lr, SMALLEST)))
     if path.phase != "cpt":
-        return 0.0
+        return 0.0, log_peak
     start = 0.0 if path.start_lr is None else path.start_lr
-    return (float(path.lr[rewarm_steps(path.lr)]) - start) / refs.peak_lr
-
-
-def log_peak(path: Path, refs: References) -> float:
-    """Log of the peak LR over the reference peak.
-
-    Parameters
-    ----------
-    path : Path
-        The trajectory.
-    refs : References
-        Reference points.
-
-    Returns
-    -------
-    float
-    """
-    return float(np.log(max(path.lr.max() / refs.peak_lr, SMALLEST)))
+    return (float(path.lr[warmup_steps(path.lr)]) - start) / refs.peak_lr, log_peak
 
 
 def _misfit(path: Path, area: Array, anneal: Array, refs: References) -> Array:

@@ -50,10 +50,8 @@ def cpt_terms(
         Component by term, as in a card.
     xp : module
         ``numpy`` or ``pytensor.tensor``.
-    rise : array
-        `bayescpt.laws.features.rewarm_rise`.
-    log_peak : array
-        Log of the run's peak LR over the reference peak.
+    rise, log_peak : array
+        `bayescpt.laws.features.warming`.
 
     Returns
     -------

@@ -15,7 +15,7 @@ from bayescpt.laws.annealing import kernel_weights
 from bayescpt.laws.curve import expected_loss
 from bayescpt.laws.features import References
 from bayescpt.laws.table import Parameter
-from bayescpt.laws.terms import TERM_PARAMETERS, cpt_terms, pt_terms
+from bayescpt.laws.terms import SHARED_PARAMETERS, TERM_PARAMETERS, cpt_terms, pt_terms
 from bayescpt.model.card import Card, load_card
 from bayescpt.model.fused import CurveMean
 from bayescpt.model.likelihood import group, observe
@@ -219,7 +219,7 @@ def segment_values(
     """
     in_segment = {
         p.name: values[p.name][segment[p.dims[0]]] for p in TERM_PARAMETERS if p.name in values
-    } | {p: values[p] for p in ("shift_peak", "speed_peak") if p in values}
+    } | {p.name: values[p.name] for p in SHARED_PARAMETERS if p.name in values}
     levels = [values[name] for name in ("start_level", "level_pt") if name in values]
     level = pt.concatenate(levels)[segment["level"]]
     if not card.has_shift:

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescpt.data.areas import warmup_end
 from bayescpt.errors import FitError
 from bayescpt.laws.annealing import N_NODES, RATES
 from bayescpt.laws.features import (
+    Features,
     References,
     area_before,
     features,
-    log_peak,
     references,
-    rewarm_rise,
     run_path,
+    warming,
 )
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Rows:
     segment : dict of ndarray, shape (S,)
         ``level`` (into checkpoint x domain, then domain), ``domain``, ``pair``, ``curve`` (into
         `Labels.curve`), ``is_cpt``, ``is_target``, ``replay``, ``log_area_start``, ``rise`` and
-        ``log_peak`` (`rewarm_rise` and `log_peak` of `bayescpt.laws.features`).
+        ``log_peak`` (`bayescpt.laws.features.warming`).
     row : dict of ndarray, shape (N,), ``anneal`` (K, N)
         ``segment``, ``log_area``, ``shift_area``, ``anneal``, ``fraction``, ``step``,
         ``previous`` (row before in the same run and domain, or itself), ``gap`` (its distance as a
@@ -164,6 +165,8 @@ def make_rows(study: Study, card: Card) -> Rows:
     for name in fitted:
         path = paths[name]
         is_cpt = path.phase == "cpt"
+        rise, log_peak = warming(path, refs)
+        seen: Features | None = None
         for domain in domains if is_cpt else pt[name]:
             curve = study.curve(name, domain)
             steps, loss = curve["step"].to_numpy(np.int64), curve["loss"].to_numpy(float)
@@ -172,12 +175,14 @@ def make_rows(study: Study, card: Card) -> Rows:
             shared = domain in (domains if trunk in cpt else pt.get(trunk, []))
             first = path.branch_step if shared else 0
             if not is_cpt:
-                first = max(first, int(card.skip_pretraining * path.n_steps), _warmup_end(path.lr))
+                first = max(first, int(card.skip_pretraining * path.n_steps), warmup_end(path.lr))
             keep = steps > first
             steps, loss = steps[keep], loss[keep]
             if not steps.size:
                 continue
-            seen = features(path, steps, refs)
+            if seen is None or not np.array_equal(seen.steps, steps):
+                # Domains are mostly evaluated at the same steps.
+                seen = features(path, steps, refs)
             ratio = np.round(seen.replay, 12)
             bounds = np.flatnonzero(np.diff(ratio, prepend=np.nan) != 0)
             start = len(segment["level"])
@@ -200,8 +205,8 @@ def make_rows(study: Study, card: Card) -> Rows:
                     "is_target": float(domain == target),
                     "replay": ratio[bound],
                     "log_area_start": seen.log_area_start,
-                    "rise": rewarm_rise(path, refs),
-                    "log_peak": log_peak(path, refs),
+                    "rise": rise,
+                    "log_peak": log_peak,
                 }.items():
                     segment[key].append(value)
             offset = sum(map(len, losses))
@@ -300,12 +305,6 @@ def _pt_domains(study: Study, card: Card, name: str, domains: list[str]) -> list
                 continue
         kept.append(domain)
     return kept
-
-
-def _warmup_end(lr: Floats) -> int:
-    """Updates of a leading warm-up."""
-    falls = np.flatnonzero(np.diff(lr) <= 0)
-    return int(falls[0]) if falls.size else 0
 
 
 def _partners(rows: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:

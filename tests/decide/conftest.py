@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayescpt.evaluate import simulate_study
 from bayescpt.evaluate.generate import draw_parameters
 from bayescpt.inference import Check, Fit
 from bayescpt.model.card import load_card
@@ -61,32 +60,15 @@ class PriorFit(Fit):
     def checks(self) -> list[Check]:
         return list(self.given)
 
-    @property
-    def failed(self) -> bool:
-        return any(check.status == "fail" for check in self.given)
-
-    def _failed_names(self) -> list[str]:
-        return [check.name for check in self.given if check.status == "fail"]
-
 
 @pytest.fixture(scope="session")
-def prior_fit() -> PriorFit:
+def prior_fit(simulated_study) -> PriorFit:
     """Fit of four cpt runs of 200 steps at peak 2e-3, replay 0.1 and 0.5; 2 chains of 40 draws."""
-    study = simulate_study(
-        replays=(0.1, 0.5),
-        cpt_schedules=("constant", "wsd"),
-        pt_steps=1000,
-        cpt_steps=200,
-        peak_lr=2e-3,
-        memory=50.0,
-        eval_every=20,
-        pt_eval_every=100,
-    ).study
     card = load_card("cpt_replay")
-    rows = make_rows(study, card)
+    rows = make_rows(simulated_study, card)
     rng = np.random.default_rng(11)
     middle = draw_parameters(card, rows, rng)
     spread = middle.isel(chain=[0] * 2, draw=[0] * 40).assign_coords(chain=range(2), draw=range(40))
     # Near one another, as a posterior's draws are.
     posterior = spread.map(lambda v: v * np.exp(0.03 * rng.standard_normal(v.shape)))
-    return PriorFit(card, study, rows, posterior, xr.Dataset(), 11)
+    return PriorFit(card, simulated_study, rows, posterior, xr.Dataset(), 11)

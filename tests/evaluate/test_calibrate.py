@@ -70,7 +70,7 @@ def conjugate_fit(train, card, seed, progress, width=1.0, bias=0.0, n_draws=99):
     def predict(plans, steps, seed, allow_failed):
         return forecast(Draws(posterior, card, train, rows), plans, steps, seed)
 
-    return SimpleNamespace(posterior=posterior, forecast=predict, checks=list)
+    return SimpleNamespace(posterior=posterior, forecast=predict, failed_checks=[])
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import pytest
 import xarray as xr
 
 from bayescpt.data import Study
-from bayescpt.evaluate import simulate_study
 from bayescpt.forecast import Draws
 from bayescpt.forecast.posterior import effect_groups
 from bayescpt.inference.sample import add_symbols
@@ -16,23 +15,6 @@ from bayescpt.model.card import parse_card
 from bayescpt.model.rows import make_rows
 
 MakeDraws = Callable[..., Draws]
-
-
-@pytest.fixture(scope="session")
-def simulated_study() -> Study:
-    """One pre-training and four cpt runs of 200 steps; replay 0.1 and 0.5."""
-    made = simulate_study(
-        replays=(0.1, 0.5),
-        cpt_schedules=("constant", "wsd"),
-        pt_steps=1000,
-        cpt_steps=200,
-        peak_lr=2e-3,
-        memory=50.0,
-        eval_every=20,
-        pt_eval_every=100,
-        shared_trunks=True,
-    )
-    return made.study
 
 
 @pytest.fixture(scope="session")

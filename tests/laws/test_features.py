@@ -3,17 +3,16 @@ import pandas as pd
 import pytest
 
 from bayescpt.data import Study, schedules
+from bayescpt.data.areas import warmup_steps
 from bayescpt.errors import StudyError
 from bayescpt.laws.annealing import LOG_MEMORY, NORM_STEPS, kernel_weights
 from bayescpt.laws.features import (
     References,
     area_before,
     features,
-    log_peak,
     references,
-    rewarm_rise,
-    rewarm_steps,
     run_path,
+    warming,
 )
 from bayescpt.laws.shift import TARGET_EXPONENT
 
@@ -224,15 +223,15 @@ def test_a_target_learns_by_a_power_of_the_lr_in_the_unit_of_the_shift(make_stud
     ids=["no warm-up", "warm-up", "rises to the end", "falls"],
 )
 def test_a_rewarm_up_ends_where_the_lr_stops_rising(lr, steps):
-    assert rewarm_steps(np.array(lr)) == steps
+    assert warmup_steps(lr) == steps
 
 
 def test_the_rise_is_from_the_start_checkpoints_lr_to_the_top_of_the_rewarm_up(make_study):
     study = make_study(np.r_[FLAT, 5e-4], [[1e-3, 2e-3, 2e-3, 0.0], [1e-4] * 3])
     refs = references(study)
-    assert rewarm_rise(run_path(study, "run0"), refs) == pytest.approx(0.75)
-    assert rewarm_rise(run_path(study, "run1"), refs) == pytest.approx(-0.2)
-    assert rewarm_rise(run_path(study, "base"), refs) == 0.0
+    assert warming(run_path(study, "run0"), refs)[0] == pytest.approx(0.75)
+    assert warming(run_path(study, "run1"), refs)[0] == pytest.approx(-0.2)
+    assert warming(run_path(study, "base"), refs)[0] == 0.0
 
 
 def test_a_rewarm_up_of_its_own_size_leaves_the_annealing_area(make_study):
@@ -290,8 +289,8 @@ def test_half_the_lr_is_two_thirds_of_a_targets_area(make_study):
 def test_peaks_are_compared_by_their_logarithm(make_study):
     study = make_study(FLAT, [[1e-3, 2e-3, 0.0], [1e-4, 5e-4, 0.0]])
     refs = references(study)
-    assert log_peak(run_path(study, "run0"), refs) == 0.0
-    assert log_peak(run_path(study, "run1"), refs) == pytest.approx(-np.log(4))
+    assert warming(run_path(study, "run0"), refs)[1] == 0.0
+    assert warming(run_path(study, "run1"), refs)[1] == pytest.approx(-np.log(4))
 
 
 @pytest.mark.parametrize("kernel", ["momentum", "area"])

@@ -9,7 +9,7 @@ import pytest
 from bayescpt.laws import paper
 from bayescpt.laws.annealing import kernel_weights
 from bayescpt.laws.curve import expected_loss
-from bayescpt.laws.features import features, log_peak, rewarm_rise, run_path
+from bayescpt.laws.features import features, run_path, warming
 from bayescpt.laws.terms import cpt_terms, pt_terms
 from bayescpt.model.build import ARGUMENTS, arrays, build_model, rows_model
 from bayescpt.model.card import load_card
@@ -249,8 +249,9 @@ def law_of_row(values, rows, card, study, n):
         level = labels.level_names.index(f"{path.start}|{labels.domain[d]}")
         offset = rows.start["sd"][level] * values["start_offset"][level]
         own["start_level"] = rows.start["loss"][level] + offset
-        rise, peak = rewarm_rise(path, rows.refs), log_peak(path, rows.refs)
-        terms = cpt_terms(own, seen.replay, float(is_target), card.law, np, rise, peak)
+        terms = cpt_terms(
+            own, seen.replay, float(is_target), card.law, np, *warming(path, rows.refs)
+        )
         terms["shift_area"] = seen.target_area if is_target else seen.shift_area
     else:
         terms = pt_terms(own)

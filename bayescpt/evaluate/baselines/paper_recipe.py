@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import lsq_linear, minimize
 
-from bayescpt.data.areas import annealing_area, forward_area
+from bayescpt.data.areas import annealing_area, forward_area, warmup_end
 from bayescpt.errors import PlanError
 from bayescpt.evaluate.predict import Prediction
 from bayescpt.laws.features import run_path
@@ -358,7 +358,7 @@ def _training_rows(train: Study, domain: str, alike: list[str]) -> _Data:
         if not keep.any():
             continue
         if run.phase == "pt":
-            keep &= steps > _warm_up(train.lrs[name])
+            keep &= steps > warmup_end(train.lrs[name])
         parts.append(run_areas(train, name, steps[keep]))
         losses.append(loss[keep])
         owners.append(np.full(keep.sum(), alike.index(name) if name in alike else -1))
@@ -373,9 +373,3 @@ def _falls(loss: Array) -> bool:
     """Whether the loss falls over the second half of its rows."""
     late = loss[len(loss) // 2 :]
     return len(late) > 2 and bool(late[-1] < late[0])
-
-
-def _warm_up(lr: Array) -> int:
-    """Updates of a leading warm-up."""
-    falls = np.flatnonzero(np.diff(lr) <= 0)
-    return int(falls[0]) if falls.size else 0
