@@ -90,49 +90,6 @@ def exponential_response(replay: Any, rate: Any, xp: Any = np) -> Any:
     return xp.expm1(-rate * (1.0 - replay)) / xp.expm1(-rate)
 
 
-def own_tokens_response(
-    replay: Any,
-    is_target: Any,
-    gamma: Any,
-    eps: Any,
-    kappa: Any,
-    onset: Any,
-    beta: Any,
-    xp: Any = np,
-) -> tuple[Any, Any]:
-    """Part of the no-replay shift left at the reference area, and the onset there.
-
-    The target learns from its own tokens: its shift grows with ``share^kappa S1cpt`` in place of
-    S1cpt, so ``onset`` becomes ``share^kappa onset`` and the shift at the reference area is that of
-    no replay times ``h(share^kappa) / h(1)``. Other sets respond as in `power_response`.
-
-    Parameters
-    ----------
-    replay : array
-        Replay ratio, 0..1.
-    is_target : array
-        1.0 where the evaluated domain is the target of the run, else 0.0.
-    gamma, eps : array
-        See `power_share`; of the other sets.
-    kappa : array
-        Exponent of the target's share; 1 counts tokens.
-    onset, beta : array
-        See `bayescpt.laws.shift.shift_growth`.
-    xp : module
-        ``numpy`` or ``pytensor.tensor``.
-
-    Returns
-    -------
-    response : array
-        Broadcast shape of the arguments.
-    onset : array
-        The same.
-    """
-    own, scaled = own_tokens_growth(replay, is_target, kappa, onset, beta, xp)
-    phi = power_share(is_target + (1.0 - is_target) * replay, gamma, eps, xp)
-    return is_target * own + (1.0 - is_target) * phi, scaled
-
-
 def own_tokens_growth(
     replay: Any,
     is_target: Any,
@@ -142,12 +99,22 @@ def own_tokens_growth(
     xp: Any = np,
     speed: Any = 1.0,
 ) -> tuple[Any, Any]:
-    """Target's part of `own_tokens_response`; 1 and the onset itself on other sets.
+    """Part of the no-replay shift that a target has at the reference area, and the onset there.
+
+    The target learns from its own tokens: its shift grows with ``share^kappa speed S1cpt`` in place
+    of S1cpt, so ``onset`` becomes ``share^kappa speed onset`` and the shift at the reference area
+    is that of no replay times ``h(share^kappa speed) / h(1)``. On other sets both stay.
 
     Parameters
     ----------
-    replay, is_target, kappa, onset, beta : array
-        See `own_tokens_response`.
+    replay : array
+        Replay ratio, 0..1.
+    is_target : array
+        1.0 where the evaluated domain is the target of the run, else 0.0.
+    kappa : array
+        Exponent of the target's share; 1 counts tokens.
+    onset, beta : array
+        See `bayescpt.laws.shift.shift_growth`.
     xp : module
         ``numpy`` or ``pytensor.tensor``.
     speed : array
@@ -156,9 +123,9 @@ def own_tokens_growth(
     Returns
     -------
     response : array
-        Broadcast shape of the arguments.
+        Broadcast shape of the arguments; 1 on other sets.
     onset : array
-        The same.
+        The same; the onset itself on other sets.
     """
     # A share of nothing at all would be 0/0 in the growth; a billionth is as good as none.
     own_share = is_target * (1.0 - replay) + (1.0 - is_target)

@@ -119,7 +119,4 @@ def _response(
         speed = xp.exp(values["speed_peak"] * log_peak)
         return replay.own_tokens_growth(ratio, is_target, kappa, onset, beta, xp, speed)
     gamma, eps = values["replay_gamma"], values["replay_eps"]
-    if law["replay"] == "own_share":
-        return replay.power_response(ratio, is_target, gamma, eps, xp), onset
-    kappa, beta = values["share_kappa"], values["beta"]
-    return replay.own_tokens_response(ratio, is_target, gamma, eps, kappa, onset, beta, xp)
+    return replay.power_response(ratio, is_target, gamma, eps, xp), onset

@@ -25,7 +25,7 @@ _LAW: dict[str, tuple[str, ...]] = {
     "annealing": tuple(annealing.KERNELS),
     "shift": ("none", "power"),
     "rewarm": ("annealing", "own"),
-    "replay": ("none", "own_share", "own_tokens", "memory", "exponential"),
+    "replay": ("none", "own_share", "memory", "exponential"),
 }
 _ROWS: dict[str, Any] = {"pretraining": ("falling", "all", "none"), "domains": ("goals", "all")}
 _NOISE: dict[str, Any] = {"family": ("normal", "student_t")}
@@ -119,12 +119,12 @@ class Card:
         -------
         bool
             False for the share response of a target, and the token count of another set, under
-            ``own_tokens``: such entries keep their prior.
+            ``memory``: such entries keep their prior.
         """
-        if self.law["replay"] not in ("own_tokens", "memory"):
+        if self.law["replay"] != "memory":
             return True
         domain, _, target = str(label).partition("|")
-        if name in ("replay_gamma", "replay_eps", "share_gamma"):
+        if name == "share_gamma":
             return domain != target
         return name != "share_kappa" or domain == target
 
@@ -150,12 +150,10 @@ def _parameters(card: Any) -> tuple[Parameter, ...]:
     # The pre-training term drops out where no pre-training row is fitted and nothing needs it.
     if raw or not has_shift or card.pretraining != "none":
         wanted += [paper.C1] if raw else [annealing.ANNEAL_PT, base.LEVEL_PT]
-    if card.law["replay"] in ("own_share", "own_tokens"):
+    if card.law["replay"] == "own_share":
         wanted += replay.POWER_PARAMETERS
-    if card.law["replay"] in ("own_tokens", "memory"):
-        wanted.append(replay.KAPPA)
-    if card.law["replay"] == "memory":
-        wanted += [replay.SHARE_GAMMA, shift.PEAK_EXPONENT, shift.SPEED_EXPONENT]
+    elif card.law["replay"] == "memory":
+        wanted += [replay.KAPPA, replay.SHARE_GAMMA, shift.PEAK_EXPONENT, shift.SPEED_EXPONENT]
     elif card.law["replay"] == "exponential":
         wanted += replay.EXPONENTIAL_PARAMETERS
     wanted.append(noise_table.SIGMA)

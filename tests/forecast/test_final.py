@@ -22,7 +22,7 @@ NOISE = {
 }
 LAWS = [
     'replay = "own_share"',
-    'replay = "own_tokens"\nannealing = "area"',
+    'replay = "own_share"\nannealing = "area"',
     'replay = "exponential"',
     'replay = "none"',
     'replay = "memory"\nannealing = "area"\nrewarm = "own"',

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bayescpt.forecast.folding import Folding, Value
-from bayescpt.laws.replay import own_tokens_response
+from bayescpt.laws.replay import own_tokens_growth
 from bayescpt.laws.shift import shift_growth
 
 RNG = np.random.default_rng(5)
@@ -82,12 +82,12 @@ def test_an_array_in_use_is_not_written_over(folding, by_draw, by_plan):
 @pytest.mark.parametrize("is_target", [0.0, 1.0])
 @pytest.mark.parametrize("beta", [0.0, 1e-6, 0.3])
 def test_the_laws_terms_are_numpys(folding, is_target, beta):
-    drawn = {name: RNG.uniform(0.1, 2.0, DRAWS) for name in ("gamma", "eps", "kappa", "onset")}
+    drawn = {name: RNG.uniform(0.1, 2.0, DRAWS) for name in ("kappa", "onset")}
     drawn["beta"] = beta * RNG.uniform(0.5, 2.0, DRAWS)
     replay, area = RNG.uniform(0, 1, (PLANS, 1)), RNG.uniform(0, 2, (PLANS, 1))
 
     def shift(replay, area, values, xp):
-        response, onset = own_tokens_response(replay, is_target, **values, xp=xp)
+        response, onset = own_tokens_growth(replay, is_target, **values, xp=xp)
         return response * shift_growth(area, onset, values["beta"], xp)
 
     folded = {name: folding.by_draw(values) for name, values in drawn.items()}

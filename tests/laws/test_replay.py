@@ -3,7 +3,7 @@ import pytest
 
 from bayescpt.laws.replay import (
     exponential_response,
-    own_tokens_response,
+    own_tokens_growth,
     power_response,
     power_share,
 )
@@ -86,15 +86,14 @@ def test_exponential_is_the_same_by_numpy_xarray_and_pytensor(everywhere):
         np.testing.assert_allclose(values, out["numpy"], rtol=1e-10, atol=1e-10)
 
 
-OWN = {"gamma": 0.4, "eps": 0.03, "kappa": 1.3, "onset": 40.0, "beta": 0.2}
+OWN = {"kappa": 1.3, "onset": 40.0, "beta": 0.2}
 
 
-@pytest.mark.parametrize("is_target", [0.0, 1.0])
-def test_own_tokens_without_replay_are_the_shift_itself(is_target):
+def test_own_tokens_without_replay_are_the_shift_itself():
     for kappa in (0.3, 1.0, 2.0):
         values = OWN | {"kappa": kappa}
-        assert own_tokens_response(0.0, is_target, **values) == (pytest.approx(1.0), 40.0)
-    response, onset = own_tokens_response(REPLAY, is_target, **OWN)
+        assert own_tokens_growth(0.0, 1.0, **values) == (pytest.approx(1.0), 40.0)
+    response, onset = own_tokens_growth(REPLAY, 1.0, **OWN)
     assert response[-1] == pytest.approx(0.0, abs=1e-7)
     assert np.all(np.diff(response) <= 0)
     assert np.all(np.isfinite(onset))
@@ -106,34 +105,34 @@ def test_at_kappa_1_the_target_learns_from_its_share_of_the_tokens():
     area = np.array([0.0, 1e-6, 0.01, 0.3, 1.0, 2.5])
     for beta in (0.0, 0.2, 3.0):
         for replay in REPLAY[:-1]:
-            response, onset = own_tokens_response(replay, 1.0, **OWN | {"kappa": 1.0, "beta": beta})
+            response, onset = own_tokens_growth(replay, 1.0, **OWN | {"kappa": 1.0, "beta": beta})
             found = response * shift_growth(area, onset, beta)
             expected = shift_growth((1.0 - replay) * area, 40.0, beta)
             np.testing.assert_allclose(found, expected, rtol=1e-13)
 
 
 def test_kappa_is_an_exponent_of_the_targets_share():
-    response, onset = own_tokens_response(0.5, 1.0, **OWN | {"kappa": 2.0})
+    response, onset = own_tokens_growth(0.5, 1.0, **OWN | {"kappa": 2.0})
     assert onset == pytest.approx(0.25 * 40.0, rel=1e-14)
     assert response == pytest.approx(shift_growth(0.25, 40.0, 0.2), rel=1e-14)
 
 
-def test_other_sets_answer_to_their_share_of_the_mixture_by_the_power_form():
-    response, onset = own_tokens_response(REPLAY, 0.0, **OWN)
-    np.testing.assert_allclose(response, power_response(REPLAY, 0.0, 0.4, 0.03), rtol=1e-14)
-    np.testing.assert_array_equal(onset, 40.0)
+def test_other_sets_do_not_learn_from_the_targets_tokens():
+    response, onset = own_tokens_growth(REPLAY, 0.0, **OWN)
+    np.testing.assert_array_equal(response, np.ones_like(REPLAY))
+    np.testing.assert_array_equal(onset, np.full_like(REPLAY, 40.0))
 
 
 @pytest.mark.parametrize("part", [0, 1], ids=["response", "onset"])
 def test_own_tokens_are_the_same_by_numpy_xarray_and_pytensor(everywhere, part):
     def law(xp=np, **values):
-        parts = own_tokens_response(**values, xp=xp)
-        # The onset takes no part in gamma, eps and beta; every argument must be in the graph.
+        parts = own_tokens_growth(**values, xp=xp)
+        # The onset takes no part in beta; every argument must be in the graph.
         return parts[part] + 0.0 * parts[0]
 
     by_draw = {
-        "gamma": GAMMA, "eps": EPS, "kappa": [0.3, 1.0, 1.3, 2.0],
-        "onset": [1e-2, 40.0, 5662.0, 1e6], "beta": [0.0, 1e-4, 0.2, 3.0],
+        "kappa": [0.3, 1.0, 1.3, 2.0], "onset": [1e-2, 40.0, 5662.0, 1e6],
+        "beta": [0.0, 1e-4, 0.2, 3.0],
     }  # fmt: skip
     by_row = {"replay": np.tile(REPLAY, 2), "is_target": np.repeat([0.0, 1.0], REPLAY.size)}
     out = everywhere(law, by_draw, by_row)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bayescpt.laws.replay import exponential_response, own_tokens_response, power_response
+from bayescpt.laws.replay import exponential_response, power_response
 from bayescpt.laws.shift import shift_growth
 from bayescpt.laws.terms import cpt_terms, pt_terms
 
@@ -24,16 +24,6 @@ def test_replay_scales_the_shift(is_target):
         assert terms["anneal_ref"] == pytest.approx(anneal, rel=1e-14)
         assert (terms["level"], terms["base_ref"], terms["alpha"]) == (3.0, 0.2, 0.5)
         assert (terms["onset"], terms["beta"]) == (28.0, 0.2)
-
-
-@pytest.mark.parametrize("is_target", [0.0, 1.0])
-def test_own_tokens_change_the_shift_and_its_onset(is_target):
-    terms = cpt_terms(VALUES, 0.25, is_target, {"replay": "own_tokens"})
-    response, onset = own_tokens_response(0.25, is_target, 0.4, 0.03, 1.2, 28.0, 0.2)
-    assert terms["shift"] == pytest.approx(0.8 * response, rel=1e-14)
-    assert terms["onset"] == pytest.approx(onset, rel=1e-14)
-    assert (terms["onset"] < 28.0) == bool(is_target)
-    assert (terms["anneal_ref"], terms["beta"]) == (0.06, 0.2)
 
 
 def test_a_rewarm_up_of_its_own_raises_the_level():

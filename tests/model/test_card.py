@@ -48,10 +48,6 @@ SHIFT = {"anneal_ref", "shift_ref", "onset", "beta", "sigma_pt"}
         ('[law]\nshift = "power"', PT | SHIFT),
         (CPT, PT | SHIFT | {"replay_gamma", "replay_eps"}),
         (
-            CPT.replace("own_share", "own_tokens"),
-            PT | SHIFT | {"replay_gamma", "replay_eps", "share_kappa"},
-        ),
-        (
             '[law]\nshift = "power"\nreplay = "exponential"',
             PT | SHIFT | {"replay_rate", "anneal_replay"},
         ),
@@ -131,7 +127,7 @@ GOOD = 'dist = "Normal"\nmu = 1.0\nsigma = 0.1\n'
         ('[law]\nshift = "exp"', ["law.shift = 'exp'", "none, power"]),
         (
             '[law]\nshift = "power"\nreplay = "log"',
-            ["'log'", "none, own_share, own_tokens, memory, exp"],
+            ["'log'", "none, own_share, memory, exp"],
         ),
         ('[law]\nreplay = "own_share"', ["law.replay = 'own_share' needs law.shift"]),
         ('[law]\nrewarm = "own"', ["law.rewarm = 'own' needs law.shift"]),
