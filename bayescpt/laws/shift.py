@@ -74,8 +74,9 @@ def shift_growth(
     log_s, log_one = xp.log1p(onset * area), xp.log1p(onset)
     # Where nothing is replayed -log(w) / beta is log_s to the last bit, also as beta -> 0.
     alone = 1.0 * (abs(keep) < _NO_SHARE)
-    share = keep + (1.0 - keep) * xp.exp(-beta * log_s)
-    faded = alone * log_s - (1.0 - alone) * xp.log(share) / (beta + alone)
+    # log1p and expm1 hold where little has faded yet.
+    fallen = xp.log1p((1.0 - alone) * (1.0 - keep) * xp.expm1(-beta * log_s))
+    faded = alone * log_s - fallen / (beta + alone)
     rate = gamma * beta
     grown = faded * expm1_ratio(rate * faded, xp)
     return grown / (log_one * expm1_ratio(rate * log_one, xp))

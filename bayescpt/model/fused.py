@@ -20,16 +20,20 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
+from bayescpt.model import vector_math
+from bayescpt.model.vector_math import exp, expm1, log1p
+
 # Arguments by segment that carry gradients; the weights follow them.
 N_SEGMENT = 8
 N_PARTIALS = 7
 # Those and the weights.
 _DIFFERENTIABLE = (*range(N_SEGMENT), N_SEGMENT + 1)
 SERIES_BELOW = 1e-3
+TINY = 1e-300
 # Sums may be reordered, so that they vectorise; NaN and inf keep their meaning.
 FAST = {"reassoc", "contract"}
 # PyTensor keeps compiled kernels on disk by this number alone: it must change with their source.
-VERSION = zlib.crc32(Path(__file__).read_bytes())
+VERSION = zlib.crc32(b"".join(Path(str(f)).read_bytes() for f in (__file__, vector_math.__file__)))
 
 
 @numba.njit(error_model="numpy", fastmath=FAST)
@@ -55,27 +59,26 @@ def _project(rows: Any, columns: Any) -> Any:
     return out
 
 
-@numba.njit(error_model="numpy", fastmath=FAST)
+@numba.njit(error_model="numpy", fastmath=FAST, forceinline=True)
 def _growth(log_s: Any, beta: Any) -> Any:
     """Growth (1 - exp(-beta log_s)) / beta, its derivatives by beta and by log_s."""
-    x = beta * log_s
-    f = np.exp(-x)
-    if abs(x) < SERIES_BELOW:
-        h = log_s * (1.0 - x / 2.0 * (1.0 - x / 3.0 * (1.0 - x / 4.0)))
-        k = -log_s * log_s * (0.5 - x * (1.0 / 3.0 - x * (0.125 - x / 30.0)))
-    else:
-        h = (1.0 - f) / beta
-        k = (log_s * f - h) / beta
-    return h, k, f
+    # Not quite 0, where the ratio is 1 and not 0 / 0.
+    x = beta * log_s + TINY
+    left = expm1(-x)
+    ratio = -left / x
+    # A blend of numbers vectorises, a branch does not.
+    near = 1.0 if abs(x) < SERIES_BELOW else 0.0
+    series = -0.5 + x * (1.0 / 3.0 - x * (0.125 - x / 30.0))
+    slope = near * series + (1.0 - near) * (1.0 + left - ratio) / (x + near)
+    return log_s * ratio, log_s * log_s * slope, 1.0 + left
 
 
-@numba.njit(error_model="numpy", fastmath=FAST)
+@numba.njit(error_model="numpy", fastmath=FAST, forceinline=True)
 def _faded_growth(log_s: Any, beta: Any, gamma: Any, keep: Any) -> Any:
     """Growth (w^-gamma - 1) / (gamma beta) and its derivatives by beta, gamma and log_s."""
-    memory = (1.0 - keep) * np.exp(-beta * log_s)
-    share = keep + memory
-    faded = -np.log(share)
-    slope = memory / share
+    lost = (1.0 - keep) * expm1(-beta * log_s)
+    faded = -log1p(lost)
+    slope = (1.0 - keep + lost) / (1.0 + lost)
     # _growth of the faded share, gamma in the part of -beta.
     h, k, f = _growth(faded, -gamma)
     return h / beta, (f * slope * log_s - h / beta) / beta, -k / beta, f * slope
@@ -101,55 +104,97 @@ def _forward(
     n = segment.shape[0]
     anneal = _combine(weights, basis)
     mean = np.empty(n)
-    partials = np.empty((N_PARTIALS, n))
+    partials = np.zeros((N_PARTIALS, n))
+    partials[6] = anneal
     first = 0
     while first < n:
         s = segment[first]
         last = first + 1
         while last < n and segment[last] == s:
             last += 1
-        a, b, al, c = level[s], base_ref[s], alpha[s], anneal_ref[s]
-        la0 = log_area_start[s]
-        e0 = np.exp(-al * la0)
-        for i in range(first, last):
-            la = log_area[i]
-            e = np.exp(-al * la)
-            partials[0, i] = e - e0
-            partials[1, i] = b * (la0 * e0 - la * e)
-            partials[6, i] = anneal[i]
-            mean[i] = a + b * (e - e0) - c * anneal[i]
-        d = shift[s]
-        if shift_area[last - 1] == 0.0:  # pre-training
-            for i in range(first, last):
-                partials[2:6, i] = 0.0
-            first = last
-            continue
-        o, be, ga, ke = onset[s], beta[s], gamma[s], keep[s]
-        # Without replay the growth is that of Eq. 4 with the rate -gamma beta.
-        rate = -ga * be
-        l1 = np.log1p(o)
-        h1, k1, f1 = _growth(l1, rate)
-        r = 1.0 / h1
-        q1 = f1 / (1.0 + o)
-        # A target at replay 1 has an onset below the rounding of 1; log is faster elsewhere.
-        tiny = o < 1e-3
-        for i in range(first, last):
-            area = shift_area[i]
-            t = 1.0 + o * area
-            ls = np.log1p(o * area) if tiny else np.log(t)
-            if ke == 0.0:
-                h, k, f = _growth(ls, rate)
-                by_beta, by_gamma = -ga * k, -be * k
-            else:
-                h, by_beta, by_gamma, f = _faded_growth(ls, be, ga, ke)
-            g = h * r
-            mean[i] += d * g
-            partials[2, i] = g
-            partials[3, i] = d * r * (area * f / t - g * q1)
-            partials[4, i] = d * r * (by_beta + g * ga * k1)
-            partials[5, i] = d * r * (by_gamma + g * be * k1)
+        # Slices that are counted from 0, in loops over few of them: so they vectorise.
+        here = mean[first:last]
+        by_base, by_alpha = partials[0, first:last], partials[1, first:last]
+        _base(alpha[s], base_ref[s], log_area_start[s], log_area[first:last], by_base, by_alpha)
+        drop = anneal[first:last]
+        a, b, c = level[s], base_ref[s], anneal_ref[s]
+        for i in range(here.size):
+            here[i] = a + b * by_base[i] - c * drop[i]
+        if shift_area[last - 1] > 0.0:  # not pre-training
+            _shift(
+                shift[s],
+                onset[s],
+                beta[s],
+                gamma[s],
+                keep[s],
+                shift_area[first:last],
+                here,
+                partials[2, first:last],
+                partials[3, first:last],
+                partials[4, first:last],
+                partials[5, first:last],
+            )
         first = last
     return mean, partials
+
+
+@numba.njit(error_model="numpy", fastmath=FAST)
+def _base(
+    alpha: Any, base_ref: Any, start: Any, log_area: Any, by_base: Any, by_alpha: Any
+) -> None:
+    """Base drop over its size, and its derivative by alpha."""
+    e0 = exp(-alpha * start)
+    for i in range(log_area.size):
+        e = exp(-alpha * log_area[i])
+        by_base[i] = e - e0
+        by_alpha[i] = base_ref * (start * e0 - log_area[i] * e)
+
+
+@numba.njit(error_model="numpy", fastmath=FAST)
+def _shift(
+    shift: Any,
+    onset: Any,
+    beta: Any,
+    gamma: Any,
+    keep: Any,
+    area: Any,
+    mean: Any,
+    by_shift: Any,
+    by_onset: Any,
+    by_beta: Any,
+    by_gamma: Any,
+) -> None:
+    """Add the shift to the mean; derivatives by shift, onset, beta and gamma."""
+    n = area.size
+    # Without replay the growth is that of Eq. 4 with the rate -gamma beta.
+    rate = -gamma * beta
+    h1, k1, f1 = _growth(log1p(onset), rate)
+    r = 1.0 / h1
+    q1 = f1 / (1.0 + onset)
+    # The four outputs hold what they are made of until the last loops.
+    for i in range(n):
+        by_onset[i] = log1p(onset * area[i])
+    if keep == 0.0:
+        for i in range(n):
+            h, k, f = _growth(by_onset[i], rate)
+            by_shift[i] = h * r
+            by_onset[i] = f
+            by_beta[i] = -gamma * k
+            by_gamma[i] = -beta * k
+    else:
+        for i in range(n):
+            h, k, by, f = _faded_growth(by_onset[i], beta, gamma, keep)
+            by_shift[i] = h * r
+            by_onset[i] = f
+            by_beta[i] = k
+            by_gamma[i] = by
+    dr = shift * r
+    for i in range(n):
+        g = by_shift[i]
+        mean[i] += shift * g
+        by_onset[i] = dr * (area[i] * by_onset[i] / (1.0 + onset * area[i]) - g * q1)
+        by_beta[i] = dr * (by_beta[i] + g * gamma * k1)
+        by_gamma[i] = dr * (by_gamma[i] + g * beta * k1)
 
 
 def _backward(
