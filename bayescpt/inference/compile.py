@@ -1,4 +1,7 @@
-"""Compiled samplers, one for each structure of a model: new data need no compiling."""
+"""Compiled samplers, one for each structure of a model: new data need no compiling.
+
+A sampler is compiled once on a machine: this process keeps it, and so does the disk.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from bayescpt.inference.start import Centred
+from bayescpt.inference.stored import read_sampler, sampler_file, write_sampler
 from bayescpt.model.card import Card
+from bayescpt.model.containers import arrays
 from bayescpt.model.rows import Rows
 
 _COMPILED: dict[tuple[Any, ...], Any] = {}
@@ -98,17 +104,16 @@ def compiled_sampler(rows: Rows, card: Card) -> Any:
     nutpie CompiledPyMCModel
         With the study's data.
     """
-    key = structure(rows, card)
-    if key not in _COMPILED:
-        _COMPILED[key] = _compile(rows, card)
-    sampler = _COMPILED[key]
+    if not is_compiled(rows, card):
+        _COMPILED[structure(rows, card)] = _compile(rows, card)
+    sampler = _COMPILED[structure(rows, card)]
     used = {variable.name for variable in sampler.shared_var_keys}
     data = {name: value for name, value in _data(rows, card).items() if name in used}
     return sampler.with_data(**data)
 
 
 def is_compiled(rows: Rows, card: Card) -> bool:
-    """Tell whether a sampler of this structure is at hand in this process.
+    """Tell whether a sampler of this structure is at hand, here or on disk.
 
     Parameters
     ----------
@@ -121,7 +126,14 @@ def is_compiled(rows: Rows, card: Card) -> bool:
     -------
     bool
     """
-    return structure(rows, card) in _COMPILED
+    key = structure(rows, card)
+    if key not in _COMPILED:
+        file = sampler_file(key)
+        stored = None if file is None or not file.is_file() else read_sampler(file)
+        if stored is None:
+            return False
+        _COMPILED[key] = stored
+    return True
 
 
 def _compile(rows: Rows, card: Card) -> Any:
@@ -133,10 +145,15 @@ def _compile(rows: Rows, card: Card) -> Any:
     with warnings.catch_warnings():
         # numba warns of what it cannot cache inside nutpie; nothing a user could act on.
         warnings.simplefilter("ignore")
-        return nutpie.compile_pymc_model(model, var_names=[v.name for v in model.free_RVs])
+        sampler = nutpie.compile_pymc_model(
+            model, var_names=[v.name for v in model.free_RVs], jitter_rvs=set()
+        )
+    # The same starts whether it is compiled or read.
+    sampler = replace(sampler, initial_point_func=Centred(sampler.initial_point_func(0)))
+    if file := sampler_file(structure(rows, card)):
+        write_sampler(file, sampler)
+    return sampler
 
 
 def _data(rows: Rows, card: Card) -> Mapping[str, Any]:
-    from bayescpt.model.build import arrays
-
     return {name: value for name, value, _ in arrays(rows, card)}

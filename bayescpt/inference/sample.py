@@ -65,8 +65,9 @@ def fit(
 ) -> Fit:
     """Sample the posterior of a card given a study, by NUTS.
 
-    The sampler of a card is compiled once in a process; fits of other studies under the same card
-    reuse it. The same seed gives the same draws whatever the number of cores.
+    The sampler of a card is compiled once on a machine, and kept in the user's cache folder
+    (BAYESCPT_CACHE names another; empty, none); fits of other studies under the same card reuse it.
+    The same seed gives the same draws whatever the number of cores.
 
     Parameters
     ----------
@@ -111,7 +112,9 @@ def fit(
     )
     if not is_compiled(padded, read):
         _say(
-            progress, "compiling the sampler (once for a card; half a minute, longer at first) ..."
+            progress,
+            "compiling the sampler (once for a card on this machine; half a minute, longer at "
+            "first) ...",
         )
     sampler = started(compiled_sampler(padded, read), seed)
     cores = min(chains, cores or os.cpu_count() or 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,35 @@ MAX_ITERATIONS = 200
 KEEP_WITHIN = 10.0
 # On the sampler's unconstrained scale.
 JITTER = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Centred:
+    """Dispersed starts around the middle of the priors.
+
+    Attributes
+    ----------
+    center : ndarray, shape (parameters,)
+        On the sampler's unconstrained scale.
+    """
+
+    center: Floats
+
+    def __call__(self, seed: int) -> Floats:
+        """Center and, in every direction, up to 1 either side: as PyMC jitters.
+
+        Parameters
+        ----------
+        seed : int
+            Seed.
+
+        Returns
+        -------
+        ndarray, shape (parameters,)
+        """
+        rng = np.random.default_rng(seed)
+        moved: Floats = self.center + rng.uniform(-1.0, 1.0, self.center.size)
+        return moved
 
 
 def started(sampler: Any, seed: int) -> Any:

@@ -17,6 +17,7 @@ from bayescpt.laws.features import References
 from bayescpt.laws.table import Parameter
 from bayescpt.laws.terms import SHARED_PARAMETERS, TERM_PARAMETERS, cpt_terms, pt_terms
 from bayescpt.model.card import Card, load_card
+from bayescpt.model.containers import arrays
 from bayescpt.model.fused import CurveMean
 from bayescpt.model.likelihood import group, observe
 from bayescpt.model.priors import Prior
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from bayescpt.data import Study
 
 
-_COLUMNS = {"anneal": "column"}
 # Of `expected_loss`, in the order in which `CurveMean` takes them.
 ARGUMENTS = ("level", "base_ref", "alpha", "anneal_ref", "shift", "onset", "beta", "gamma", "keep")
 
@@ -46,8 +46,8 @@ def build_model(study: Study, card: str | Path | Card = "cpt_replay") -> pm.Mode
     pm.Model
         Dimensions ``domain``, ``pair`` (evaluated domain | target), ``level`` (start checkpoint |
         domain), ``segment``, ``obs``; every array of the study in a
-        ``pm.Data`` of the name that `arrays` gives it; the observed variable is ``loss`` in nats
-        per token.
+        ``pm.Data`` of the name that `bayescpt.model.containers.arrays` gives it; the observed
+        variable is ``loss`` in nats per token.
 
     Raises
     ------
@@ -97,39 +97,6 @@ def rows_model(rows: Rows, card: Card, fused: bool = True, starts: bool = True) 
         mean = _mean(values, data, card, fused)
         observe(mean, values, data, card)
     return model
-
-
-def arrays(rows: Rows, card: Card) -> list[tuple[str, Any, tuple[str, ...]]]:
-    """Data containers of the model: name, value, dimensions.
-
-    Parameters
-    ----------
-    rows : Rows
-        Arrays of the study.
-    card : Card
-        Decides which are needed.
-
-    Returns
-    -------
-    list of (str, ndarray, tuple of str)
-    """
-    out: list[tuple[str, Any, tuple[str, ...]]] = [
-        (f"segment_{key}", value, ("segment",)) for key, value in rows.segment.items()
-    ]
-    out += [
-        (f"row_{key}", value, (_COLUMNS.get(key, ""), "obs")[2 - value.ndim :])
-        for key, value in rows.row.items()
-    ]
-    out.append(("anneal_mix", rows.anneal_mix, ("column", "node")))
-    out.append(("observed", rows.loss, ("obs",)))
-    for name in ("area", "shift_area", "peak_lr"):
-        out.append((f"ref_{name}", np.float64(getattr(rows.refs, name)), ()))
-    if card.has_shift:
-        dims: dict[str, tuple[str, ...]] = {"loss": ("level",), "sd": ("level",)}
-        if card.parameterisation == "paper":
-            dims |= {"log_area": ("checkpoint",), "anneal": ("checkpoint", "node")}
-        out += [(f"start_{key}", rows.start[key], names) for key, names in dims.items()]
-    return out
 
 
 def _random(parameter: Parameter, prior: Prior, starts: bool) -> Any:

@@ -1,7 +1,7 @@
 """How long a person waits, as a multiple of importing PyMC and nutpie in a fresh process.
 
-Every command is a process of its own, as from a shell. Cold is without any compiled file: PyTensor
-and numba look for theirs in an empty folder. Warm is the same again with what that left.
+Every command is a process of its own, as from a shell. Cold is without any compiled file: PyTensor,
+numba and bayescpt look for theirs in empty folders. Warm is the same again with what that left.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ def process(command: list[str], caches: Path | None = None) -> float:
         env |= {
             "PYTENSOR_FLAGS": f"base_compiledir={caches / 'pytensor'}",
             "NUMBA_CACHE_DIR": str(caches / "numba"),
+            "BAYESCPT_CACHE": str(caches / "samplers"),
         }
 
     def run() -> None:
