@@ -13,14 +13,15 @@ import pytest
 import xarray as xr
 
 from bayescpt import evaluate, inference
-from bayescpt.cli import backtest, demo, main
+from bayescpt.cli import demo, main
+from bayescpt.cli.workers import process_pool
 from bayescpt.data import load_example, write_study
 from bayescpt.inference import Fit
 from bayescpt.inference.sample import add_symbols
 from bayescpt.model.card import load_card
 from bayescpt.model.rows import make_rows
 
-COMMANDS = ("demo", "check", "fit", "forecast", "goal", "compare", "backtest", "cards")
+COMMANDS = ("demo", "check", "fit", "forecast", "goal", "compare", "backtest", "calibrate", "cards")
 SLOW = ("arviz", "matplotlib", "nutpie", "numpy", "pandas", "pymc", "pytensor", "scipy", "xarray")
 # What a command on a saved fit has no use for. Together they take many times its own time to load.
 UNUSED = {"arviz", "arviz_stats", "matplotlib", "nutpie", "numba", "pymc", "pytensor", "scipy"}
@@ -545,10 +546,40 @@ def test_backtest_refuses_what_it_cannot_use(cli, sampled, words, part):
 
 
 def test_workers_are_processes_of_their_own():
-    with backtest._pool(2) as pool:
+    with process_pool(2) as pool:
         assert pool.submit(os.getpid).result() != os.getpid()
-    with backtest._pool(1) as none:
+    with process_pool(1) as none:
         assert none is None
+
+
+# --- calibrate -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("bias", "verdict"), [(0, "all uniform"), (40, "NOT UNIFORM")])
+def test_calibrate_shows_every_quantity_and_its_verdict(cli, monkeypatch, bias, verdict):
+    asked = {}
+
+    def simulated(card, *, n_simulations, on_simulation, **options):
+        asked.update(options, card=card, n=n_simulations)
+        for number in range(n_simulations):
+            on_simulation(number)
+        spread = np.arange(n_simulations) % 100
+        ranks = {"rank": np.minimum(spread + bias, 99), "control": np.where(spread < 50, 0, 99)}
+        table = pd.DataFrame({"simulation": range(n_simulations), "quantity": "beta", **ranks})
+        return evaluate.Calibration(table, pd.DataFrame(), 99)
+
+    monkeypatch.setattr(evaluate, "calibrate", simulated)
+    code, out, err = cli("calibrate", "cpt", "--simulations", 200, "--draws", 7, "--seed", 4)
+    assert code == (bias > 0)
+    assert asked == {
+        "card": "cpt", "n": 200, "draws": 7, "tune": 600, "chains": 2, "seed": 4, "executor": None
+    }  # fmt: skip
+    assert verdict in out
+    assert "posteriors of half the width are found out" in out
+    assert "200 of 200 simulations" in err
+    told = json.loads(cli("calibrate", "cpt", "--simulations", 200, "--json")[1])
+    assert (told["uniform"], told["control_rejected"]) == (not bias, True)
+    assert told["quantities"][0]["quantity"] == "beta"
 
 
 # --- demo ------------------------------------------------------------------------------------

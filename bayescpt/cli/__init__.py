@@ -14,7 +14,18 @@ from collections.abc import Sequence
 
 import typer
 
-from bayescpt.cli import backtest, cards, check, compare, demo, fit, forecast, goal, optimise
+from bayescpt.cli import (
+    backtest,
+    calibrate,
+    cards,
+    check,
+    compare,
+    demo,
+    fit,
+    forecast,
+    goal,
+    optimise,
+)
 from bayescpt.errors import BayescptError, ConvergenceError, MissingExtraError
 
 # A module of a command imports pandas, xarray and the rest of the package only when it runs:
@@ -39,6 +50,7 @@ app.command("goal")(goal.goal)
 app.command("compare")(compare.compare)
 app.command("optimise")(optimise.optimise)
 app.command("backtest")(backtest.backtest)
+app.command("calibrate")(calibrate.calibrate)
 app.command("cards")(cards.cards)
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,7 @@ import typer
 from bayescpt.cli.inputs import open_study
 from bayescpt.cli.options import Figure, Json, Quiet, StudyName
 from bayescpt.cli.output import fixed, progress, say, show_json, show_table
+from bayescpt.cli.workers import Workers, process_pool
 from bayescpt.errors import PlanError
 
 if TYPE_CHECKING:
@@ -82,9 +82,7 @@ def backtest(  # numpydoc ignore=PR01
     tune: Annotated[int, typer.Option(help="Warm-up draws of a chain.")] = 1000,
     chains: Annotated[int, typer.Option(help="Chains.")] = 4,
     seed: Annotated[int, typer.Option(help="Seed of all refits.")] = 1,
-    workers: Annotated[
-        int, typer.Option(help="Processes that refit side by side; chains of each take turns.")
-    ] = 1,
+    workers: Workers = 1,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="FILE", help="Write every row: .parquet or .csv."),
@@ -109,8 +107,6 @@ def backtest(  # numpydoc ignore=PR01
     groups = _names("--group", group or ["domain"], GROUPS)
     baselines = _names("--baseline", baseline or [], BASELINES)
     _check_out(out)
-    if workers < 1:
-        raise PlanError(f"--workers {workers}: must be at least 1")
     if goals and run and len(set(run)) < 2:
         raise PlanError("--goals needs two held-out runs or more: give --run again, or not at all")
     read = open_study(study)
@@ -126,7 +122,7 @@ def backtest(  # numpydoc ignore=PR01
     if workers > 1:
         sampled["cores"] = 1
     made: dict[str, Backtest] = {}
-    with _pool(workers) as executor:
+    with process_pool(workers) as executor:
         for name in [*(name for name in BASELINES if name in baselines), OWN]:
             made[name] = _backtest(read, name, card, splits, sampled, seed, executor, quiet)
     # The method that is judged comes first, baselines as they were asked for.
@@ -225,19 +221,6 @@ def _backtest(
         **splits,
         **(sampled if samples else {}),
     )
-
-
-@contextmanager
-def _pool(workers: int) -> Iterator[Executor | None]:
-    """Processes that start afresh: a copy of one with threads can hang."""
-    if workers == 1:
-        yield None
-        return
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        yield pool
 
 
 def _names(option: str, given: Sequence[str], allowed: Sequence[str]) -> list[str]:

@@ -358,7 +358,8 @@ class Draws:
         if name == "anneal":
             size = "anneal_ref" if path.phase == "cpt" else "anneal_pt_ref"
             return ANNEAL_SHARE * self.value(size, d)
-        return self.value("sigma", d)
+        before = path.phase == "pt" and self.card.has_shift
+        return self.value("sigma_pt" if before else "sigma", d)
 
     def novelty(self, path: Path) -> float:
         """Distance of a path's recipe to the nearest fitted run but itself.

@@ -17,7 +17,7 @@ from bayescpt.forecast import Draws, Plan, forecast
 from bayescpt.forecast.plan import plan_path
 from bayescpt.laws.annealing import kernel_weights
 from bayescpt.laws.curve import expected_loss
-from bayescpt.laws.features import features
+from bayescpt.laws.features import features, run_path
 from bayescpt.laws.replay import power_response
 from bayescpt.laws.shift import shift_growth
 from bayescpt.model.rows import make_rows
@@ -273,6 +273,12 @@ def test_a_new_run_has_new_effects_wider_the_newer_its_recipe(pooled):
     newer, other = drawn(1, ratio=0.9)
     assert pooled.novelty(newer) > novel
     assert np.all(np.abs(other) > np.abs(one))
+
+
+def test_effects_are_measured_by_the_noise_of_their_phase(pooled):
+    for run, noise in (("pt", "sigma_pt"), ("r10_wsd", "sigma")):
+        unit = pooled.effect_unit("level", run_path(pooled.study, run), 1)
+        np.testing.assert_array_equal(unit, pooled.value(noise, 1))
 
 
 def test_a_branch_carries_its_trunks_level_on(pooled):

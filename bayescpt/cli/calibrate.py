@@ -1,0 +1,85 @@
+"""``bayescpt calibrate``: simulate from a card's priors, fit, and rank the truth."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from bayescpt.cli.options import Json, Quiet
+from bayescpt.cli.output import fixed, progress, say, show_json, show_table
+from bayescpt.cli.workers import Workers, process_pool
+
+# How often progress is said.
+EVERY = 10
+
+
+def calibrate(  # numpydoc ignore=PR01
+    card: Annotated[str, typer.Argument(metavar="CARD", help="Card by name or TOML file.")],
+    simulations: Annotated[int, typer.Option(help="Simulated studies.", min=1)] = 300,
+    draws: Annotated[int, typer.Option(help="Kept draws of a chain.")] = 500,
+    tune: Annotated[int, typer.Option(help="Warm-up draws of a chain.")] = 600,
+    chains: Annotated[int, typer.Option(help="Chains.")] = 2,
+    seed: Annotated[int, typer.Option(help="Seed of all simulations.")] = 1,
+    workers: Workers = 1,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Check that a card's posteriors are as wide as they should be, by simulation.
+
+    Draws parameters from the priors, simulates a small study, fits it, and ranks the true
+    parameters and the final losses of a run that was not fitted among the draws: ranks of a sound
+    posterior are uniform. The control is a posterior of half the width, which must be found out.
+    Exit code 1 if a quantity is not uniform, or the control passes.
+    """
+    from bayescpt.evaluate import calibrate as simulate
+
+    options: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains}
+    if workers > 1:
+        options["cores"] = 1
+
+    def _said(number: int) -> None:
+        if (number + 1) % EVERY == 0:
+            progress(f"{number + 1} of {simulations} simulations", quiet)
+
+    with process_pool(workers) as executor:
+        made = simulate(
+            card,
+            n_simulations=simulations,
+            seed=seed,
+            executor=executor,
+            on_simulation=_said,
+            **options,
+        )
+    table = made.table()
+    uniform, rejected = made.uniform(), made.control_rejected()
+    if as_json:
+        show_json(
+            {
+                "card": card,
+                "simulations": simulations,
+                "seed": seed,
+                "uniform": uniform,
+                "control_rejected": rejected,
+                "quantities": table.reset_index().to_dict("records"),
+            }
+        )
+    else:
+        show_table(
+            f"ranks of the truth, card {card}, {simulations} simulations",
+            ["quantity", "mean rank", "p (chi2)", "p (band)", "p, adjusted", "p of the control"],
+            [
+                [
+                    str(name),
+                    *(fixed(row[key]) for key in ("mean_rank", "p_chi2", "p_band", "p_adjusted")),
+                    fixed(row["control_p_band"], 5),
+                ]
+                for name, row in table.iterrows()
+            ],
+        )
+        say(
+            f"{len(table)} quantities: {'all uniform' if uniform else 'NOT UNIFORM'}; posteriors "
+            f"of half the width {'are' if rejected else 'are NOT'} found out"
+        )
+    if not (uniform and rejected):
+        raise typer.Exit(1)
