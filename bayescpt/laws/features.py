@@ -48,6 +48,8 @@ class References:
         Annealing kernel: ``momentum`` or ``area``.
     own_rewarm : bool
         Whether the re-warm-up has a size of its own, beside the annealing area.
+    rise : float
+        Rise of the LR by the re-warm-up, over `peak_lr`, at which ``jump`` is measured.
     """
 
     area: float
@@ -56,6 +58,7 @@ class References:
     warmup: str = "true"
     kernel: str = "momentum"
     own_rewarm: bool = False
+    rise: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -270,7 +273,8 @@ def references(
     """Reference points of a study.
 
     The base term is measured at the largest forward area of a start checkpoint (without CPT runs:
-    at the longest run's end), the shift at the median CPT run's end.
+    at the longest run's end), the shift at the median CPT run's end, the jump at the CPT runs' mean
+    re-warm-up: pilots that all rise alike tell their sum, not what a rise does.
 
     Parameters
     ----------
@@ -286,17 +290,19 @@ def references(
     Returns
     -------
     refs : References
-        Two areas and an LR.
+        Two areas, an LR and a rise.
     """
     cpt = [run_path(study, name, warmup) for name in study.cpt_runs]
     fitted = cpt or [run_path(study, name) for name in study.pt_runs if study.has_curve(name)]
     if not fitted:
         raise StudyError(f"study {study.name!r} has no curve to fit: every run is without losses")
     own = [float(_counted(path.lr, warmup).sum()) for path in fitted]
+    peak_lr = max(float(path.lr.max()) for path in fitted)
     return References(
         area=max(path.start_area for path in cpt) if cpt else max(own),
         shift_area=float(np.median(own)) if cpt else 1.0,
-        peak_lr=max(float(path.lr.max()) for path in fitted),
+        peak_lr=peak_lr,
+        rise=float(np.mean([_rise(path, peak_lr) for path in cpt])) if cpt else 0.0,
         warmup=warmup,
         kernel=kernel,
         own_rewarm=own_rewarm,
@@ -364,7 +370,7 @@ def _anneal(path: Path, counted: Array, steps: NDArray[np.int64], refs: Referenc
 
 
 def warming(path: Path, refs: References) -> tuple[float, float]:
-    """Rise of the LR by the re-warm-up and log of the peak LR, both over the reference peak.
+    """Rise of the LR by the re-warm-up less the reference rise, and log of the peak LR.
 
     Parameters
     ----------
@@ -376,16 +382,19 @@ def warming(path: Path, refs: References) -> tuple[float, float]:
     Returns
     -------
     rise : float
-        From the LR of the start checkpoint; 0 in pre-training, negative where a run starts below
-        the LR that pre-training ended at.
+        Over the reference peak, from the LR of the start checkpoint; 0 in pre-training.
     log_peak : float
-        0 at the reference peak.
+        Over the reference peak.
     """
     log_peak = float(np.log(max(path.lr.max() / refs.peak_lr, SMALLEST)))
-    if path.phase != "cpt":
-        return 0.0, log_peak
+    rise = _rise(path, refs.peak_lr) - refs.rise if path.phase == "cpt" else 0.0
+    return rise, log_peak
+
+
+def _rise(path: Path, peak_lr: float) -> float:
+    """Negative where a run starts below the LR that its start checkpoint ended at."""
     start = 0.0 if path.start_lr is None else path.start_lr
-    return (float(path.lr[warmup_steps(path.lr)]) - start) / refs.peak_lr, log_peak
+    return (float(path.lr[warmup_steps(path.lr)]) - start) / peak_lr
 
 
 def _misfit(path: Path, area: Array, anneal: Array, refs: References) -> Array:

@@ -130,8 +130,9 @@ JUMP = Parameter(
     5.0,
     {"dist": "Normal", "mu": 0.0, "sigma": 0.5},
     "the first steps, which the early noise leaves out, move the loss by more or less than the "
-    "growth that fits the rest",
-    "bayescpt: level of the law less the loss of the start checkpoint",
+    "growth that fits the rest, and the re-warm-up raises it by .1-.2",
+    "bayescpt: level of the law less the loss of the start checkpoint, after the pilots' mean "
+    "re-warm-up",
 )
 PEAK_EXPONENT = Parameter(
     "shift_peak",

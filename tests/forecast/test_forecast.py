@@ -94,7 +94,8 @@ def test_mu_of_a_fading_memory_is_the_law_at_each_draw(make_draws, domain):
         )
         for name in (p.name for p in draws.card.parameters())
     }
-    rise = (PEAK / 2 - before.final_lr) / refs.peak_lr
+    # All fitted runs rise from the same LR to the peak.
+    rise = (PEAK / 2 - before.final_lr) / refs.peak_lr - (PEAK - before.final_lr) / refs.peak_lr
     shift, onset, area = value["shift_ref"], value["onset"], own / refs.shift_area
     memory = {"gamma": value["share_gamma"], "keep": 0.25}
     if is_target:
