@@ -313,7 +313,9 @@ def test_segments_know_how_far_their_run_warms_up_again(rows):
         keys[n][0]: (rows.segment["rise"][s], rows.segment["log_peak"][s])
         for n, s in enumerate(rows.row["segment"])
     }
-    expected = {"pure": (0.5, -np.log(2)), "mix": (0.0, 0.0), "replay": (1.0, 0.0)}
+    mean = rows.refs.rise
+    assert mean == pytest.approx(0.375)
+    expected = {"pure": (0.5 - mean, -np.log(2)), "mix": (-mean, 0.0), "replay": (1.0 - mean, 0.0)}
     for run, values in expected.items():
         np.testing.assert_allclose(seen[run], values, atol=1e-12, err_msg=run)
     assert seen["base"][0] == seen["annealed"][0] == 0.0
