@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 # The posterior has ridges (onset and beta, gamma and eps) that a diagonal mass matrix crawls along.
 ADAPTATION = "low_rank"
-# Smaller than nutpie's 2, as the ridges have weak directions beside the long ones.
-EIGENVALUE_CUTOFF = 1.2
 TARGET_ACCEPT = 0.95
 
 
@@ -161,7 +159,6 @@ def _sample(
                 cores=cores,
                 target_accept=accept,
                 adaptation=ADAPTATION,
-                mass_matrix_eigval_cutoff=EIGENVALUE_CUTOFF,
                 progress_bar=False,
                 progress_callback=callback,
                 save_warmup=False,
