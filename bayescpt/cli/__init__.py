@@ -2,7 +2,7 @@
 
 Tables go to standard output, as JSON with ``--json``; progress and errors go to standard error.
 
-Exit codes: 0, done; 1, a check failed (the fit's convergence checks, or no plan has
+Exit codes: 0, done; 1, a check failed (the fit's convergence checks, a calibration, or no plan has
 ``--min-probability``); 2, the input cannot be used (one line says why).
 """
 
