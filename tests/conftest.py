@@ -1,6 +1,7 @@
 """Settings of all tests and of the processes they start, and what several folders share."""
 
 import os
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -8,6 +9,9 @@ import pytest
 os.environ["MPLBACKEND"] = "Agg"
 # The matrices are small: threads of the BLAS only get into each other's way.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Compiled samplers of this session, for its processes too.
+CACHE = TemporaryDirectory(prefix="bayescpt-tests-", ignore_cleanup_errors=True)
+os.environ["BAYESCPT_CACHE"] = CACHE.name
 
 
 @pytest.fixture(scope="session")

@@ -77,6 +77,11 @@ def calibrate(  # numpydoc ignore=PR01
                 for name, row in table.iterrows()
             ],
         )
+        failed = int((made.fits["failed_checks"] != "").sum())
+        say(
+            f"{failed} of {simulations} fits, which are short, failed a convergence check; those "
+            "count too"
+        )
         say(
             f"{len(table)} quantities: {'all uniform' if uniform else 'NOT UNIFORM'}; posteriors "
             f"of half the width {'are' if rejected else 'are NOT'} found out"

@@ -407,6 +407,8 @@ def _quantities(truth: xr.Dataset, posterior: xr.Dataset) -> dict[str, tuple[flo
 
 def _ranks(value: float, draws: Array, n_ranks: int, rng: np.random.Generator) -> dict[str, int]:
     """Rank of the truth in the draws, and in the negative control's."""
+    if draws.size < n_ranks:
+        raise FitError(f"{draws.size} draws are too few for {n_ranks} ranks: draw more")
     kept = thin(draws, n_ranks)
     tight = draws.mean() + CONTROL * (kept - draws.mean())
     return {"rank": rank(value, kept, rng), "control": rank(value, tight, rng)}

@@ -10,9 +10,9 @@ the workers of a Dask cluster. On one machine::
 
 In a script these lines belong under ``if __name__ == "__main__":``, because the workers import it.
 On several machines with bayescpt installed, ``Client("tcp://scheduler:8786")`` takes the place of
-the local cluster, as does dask-jobqueue's ``SLURMCluster``. A worker compiles a card's sampler for
-its first task and keeps it, so few long-lived workers beat many short ones; ``cores=1`` keeps the
-chains of one fit from taking the processors of the next.
+the local cluster, as does dask-jobqueue's ``SLURMCluster``. A worker takes a card's sampler from
+disk, or compiles it for its first task, and keeps it, so few long-lived workers beat many short
+ones; ``cores=1`` keeps the chains of one fit from taking the processors of the next.
 """
 
 from __future__ import annotations

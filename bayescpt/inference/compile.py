@@ -39,7 +39,8 @@ def structure(rows: Rows, card: Card) -> tuple[Any, ...]:
     sizes = (len(labels.domain), len(labels.pair), len(labels.checkpoint))
     parts = (card.parameterisation, *card.law.values(), card.family)
     flags = (card.early, card.ar1, card.domain_correlation, card.pretraining != "none")
-    return (*parts, flags, *((name, str(p)) for name, p in card.priors.items()), sizes)
+    priors = ((name, p.dist, tuple(sorted(p.args.items()))) for name, p in card.priors.items())
+    return (*parts, flags, *priors, sizes)
 
 
 def pad(rows: Rows, card: Card) -> Rows:
@@ -150,7 +151,9 @@ def _compile(rows: Rows, card: Card) -> Any:
         )
     # The same starts whether it is compiled or read.
     sampler = replace(sampler, initial_point_func=Centred(sampler.initial_point_func(0)))
-    if file := sampler_file(structure(rows, card)):
+    file = sampler_file(structure(rows, card))
+    # The gradient by nu calls Python, which code from disk could not find.
+    if file is not None and card.family != "student_t":
         write_sampler(file, sampler)
     return sampler
 

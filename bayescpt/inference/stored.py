@@ -20,6 +20,7 @@ from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +31,11 @@ Floats = NDArray[np.float64]
 
 # Folder in place of the user's cache; empty to keep nothing.
 VARIABLE = "BAYESCPT_CACHE"
-# Those least recently written go: two megabytes each.
+# Those least recently used go: two megabytes each.
 KEPT = 32
-_VERSIONS = ("bayescpt", "llvmlite", "numba", "numpy", "nutpie", "pymc", "pytensor")
+_VERSIONS = (
+    "bayescpt", "llvmlite", "numba", "numpy", "nutpie", "pandas", "pymc", "pytensor", "scipy",
+)  # fmt: skip
 # What the density is made of.
 _SOURCES = ("laws", "model", "data/areas.py", "inference/compile.py", "inference/stored.py")
 # Of nutpie's sampler: rebuilt on reading, or of no use without PyMC.
@@ -45,9 +48,10 @@ _NOT_KEPT = {
     "logp_func",
     "expand_func",
 }
-# A damaged or foreign file gives one of these; the sampler is then compiled again.
-_UNREADABLE = (
+# What a damaged or foreign file gives, or another nutpie or numba: the sampler is then compiled.
+_BROKEN = (
     ArithmeticError,
+    AssertionError,
     AttributeError,
     EOFError,
     ImportError,
@@ -55,9 +59,34 @@ _UNREADABLE = (
     OSError,
     RuntimeError,
     TypeError,
+    SystemError,
     ValueError,
-    pickle.UnpicklingError,
+    pickle.PickleError,
 )
+
+
+def sources_digest(root: Path) -> bytes:
+    """Digest of the files that the density is made of.
+
+    Parameters
+    ----------
+    root : Path
+        The package.
+
+    Returns
+    -------
+    bytes
+    """
+    digest = hashlib.sha256()
+    for name in _SOURCES:
+        place = root / name
+        for file in sorted(place.glob("*.py")) if place.is_dir() else [place]:
+            digest.update(file.read_bytes())
+    return digest.digest()
+
+
+# Of what this process runs: the files may change while it does.
+SOURCES = sources_digest(Path(__file__).parents[1])
 
 
 @dataclass(frozen=True)
@@ -125,13 +154,8 @@ def sampler_file(key: tuple[Any, ...]) -> Path | None:
     folder = user_cache_path("bayescpt") if given is None else Path(given)
     machine = cpu_target.target_context.codegen().magic_tuple()
     versions = tuple(version(name) for name in _VERSIONS)
-    digest = hashlib.sha256(repr((key, machine, versions, sys.version)).encode())
-    root = Path(__file__).parents[1]
-    for name in _SOURCES:
-        place = root / name
-        for file in sorted(place.glob("*.py")) if place.is_dir() else [place]:
-            digest.update(file.read_bytes())
-    return folder / f"{digest.hexdigest()}.sampler"
+    text = repr((key, machine, versions, sys.version, SOURCES))
+    return folder / f"{hashlib.sha256(text.encode()).hexdigest()}.sampler"
 
 
 def read_sampler(file: Path) -> Any:
@@ -147,9 +171,9 @@ def read_sampler(file: Path) -> Any:
     nutpie CompiledPyMCModel or None
         With the data it was compiled with; None if there is none that works.
     """
-    from nutpie.compile_pymc import CompiledPyMCModel, update_user_data
-
     try:
+        from nutpie.compile_pymc import CompiledPyMCModel, update_user_data
+
         kept = pickle.loads(file.read_bytes())  # noqa: S301 -- written by write_sampler
         names = {SharedName(name): key for name, key in kept["shared_names"].items()}
         layout = np.zeros((), dtype=kept["layout"])
@@ -165,7 +189,9 @@ def read_sampler(file: Path) -> Any:
         )
         value, gradient = log_density(sampler)(kept["center"])
         same = value == kept["value"] and np.array_equal(gradient, kept["gradient"])
-    except _UNREADABLE:
+        # The files that are in use stay.
+        os.utime(file)
+    except _BROKEN:
         return None
     return sampler if same else None
 
@@ -185,9 +211,32 @@ def write_sampler(file: Path, sampler: Any) -> bool:
     bool
         False where its code holds addresses of this process or the folder cannot be written.
     """
+    draft = file.with_name(f".{file.name}.{uuid4().hex}.part")
+    try:
+        packed = _packed(sampler)
+        if packed is None:
+            return False
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(packed)
+        os.replace(draft, file)
+    except _BROKEN:
+        return False
+    finally:
+        with suppress(OSError):
+            draft.unlink()
+    # Another process may be doing the same.
+    with suppress(OSError):
+        written = sorted(file.parent.glob("*.sampler"), key=lambda one: one.stat().st_mtime)
+        for old in written[:-KEPT]:
+            old.unlink(missing_ok=True)
+    return True
+
+
+def _packed(sampler: Any) -> bytes | None:
+    """What is written of a sampler; None where its code is of this process alone."""
     functions = {"logp": sampler.compiled_logp_func, "expand": sampler.compiled_expand_func}
     if any(function._library.has_dynamic_globals for function in functions.values()):
-        return False
+        return None
     center = sampler.initial_point_func.center
     value, gradient = log_density(sampler)(center)
     kept: dict[str, Any] = {
@@ -206,17 +255,4 @@ def write_sampler(file: Path, sampler: Any) -> bool:
         "value": value,
         "gradient": gradient,
     }
-    draft = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(pickle.dumps(kept))
-        os.replace(draft, file)
-        written = sorted(file.parent.glob("*.sampler"), key=lambda one: one.stat().st_mtime)
-        for old in written[:-KEPT]:
-            old.unlink(missing_ok=True)
-    except OSError:
-        return False
-    finally:
-        with suppress(OSError):
-            draft.unlink()
-    return True
+    return pickle.dumps(kept)

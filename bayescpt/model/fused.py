@@ -389,8 +389,9 @@ class CurveBack(Op):
         return [(N_SEGMENT, shapes[3][0]), shapes[4]]
 
 
-FORWARD = numba.njit(_forward, cache=True, error_model="numpy", fastmath=FAST)
-BACKWARD = numba.njit(_backward, cache=True, error_model="numpy", fastmath=FAST)
+# Not kept on disk: numba would not see that the functions of another file have changed.
+FORWARD = numba.njit(_forward, error_model="numpy", fastmath=FAST)
+BACKWARD = numba.njit(_backward, error_model="numpy", fastmath=FAST)
 
 
 @register_funcify_default_op_cache_key(CurveMean)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import bayescpt as bc
@@ -28,7 +29,9 @@ def run(options: Options) -> Iterator[Result]:
     def fit(data: Study, seed: int) -> bc.Fit:
         return bc.fit(data, card=DEFAULT, seed=seed, progress=False, **settings)
 
-    _COMPILED.clear()  # of another benchmark; numba's files on disk stay: a warm start
+    # Nothing of another benchmark, and no sampler from disk; numba's files stay: a warm start.
+    _COMPILED.clear()
+    os.environ["BAYESCPT_CACHE"] = ""
     first = seconds(lambda: fit(study(), 1))
     before = len(_COMPILED)
     for case, data in (

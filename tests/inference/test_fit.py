@@ -134,6 +134,12 @@ def test_another_card_has_a_structure_of_its_own(small_fit):
     rows, card = small_fit.rows, small_fit.card
     key = compiled.structure(rows, card)
     assert compiled.structure(rows, replace(card, early=False)) != key
+    assert compiled.structure(rows, replace(card, family="student_t")) != key
+    sigma = card.priors["sigma"]
+    for mu in (-4.60001, -4.600001):
+        moved = replace(sigma, args={**sigma.args, "mu": mu})
+        other = replace(card, priors={**card.priors, "sigma": moved})
+        assert compiled.structure(rows, other) != key
     assert compiled.structure(rows, replace(card, name="other name")) == key
 
 

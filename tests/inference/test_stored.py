@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -109,10 +110,22 @@ def test_a_file_is_of_one_structure_and_of_these_sources(monkeypatch, tmp_path):
     assert file.parent == tmp_path
     assert stored.sampler_file(("a", 1)) == file
     assert stored.sampler_file(("a", 2)) != file
-    monkeypatch.setattr(stored, "_SOURCES", stored._SOURCES[1:])
+    monkeypatch.setattr(stored, "SOURCES", b"others")
     assert stored.sampler_file(("a", 1)) != file
     monkeypatch.setenv(stored.VARIABLE, "")
     assert stored.sampler_file(("a", 1)) is None
+
+
+def test_every_source_of_the_density_counts(tmp_path):
+    package = Path(stored.__file__).parents[1]
+    shutil.copytree(package, tmp_path / "copy", ignore=shutil.ignore_patterns("*.pyc", "examples"))
+    digest = stored.sources_digest(tmp_path / "copy")
+    assert digest == stored.SOURCES
+    for name in ("laws/shift.py", "model/vector_math.py", "model/likelihood.py", "data/areas.py"):
+        with (tmp_path / "copy" / name).open("a") as file:
+            file.write("# changed")
+        assert stored.sources_digest(tmp_path / "copy") != digest
+        digest = stored.sources_digest(tmp_path / "copy")
 
 
 def test_a_process_without_pymc_draws_the_same(small_fit, study, tmp_path):

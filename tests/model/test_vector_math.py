@@ -1,0 +1,45 @@
+"""Plain arithmetic in place of the C library's exp and log."""
+
+import numba
+import numpy as np
+import pytest
+
+from bayescpt.model import vector_math
+
+RNG = np.random.default_rng(5)
+TINY = RNG.choice([-1.0, 1.0], 4000) * 10.0 ** RNG.uniform(-300, -1, 4000)
+POINTS = {
+    "exp": np.r_[RNG.uniform(-707.0, 708.0, 4000), TINY, 0.0, -0.0],
+    "expm1": np.r_[RNG.uniform(-50.0, 700.0, 4000), TINY, 0.0],
+    "log": np.r_[np.exp(RNG.uniform(-700.0, 700.0, 4000)), 1.0 + RNG.normal(0, 1e-3, 4000), 1.0],
+    "log1p": np.r_[np.exp(RNG.uniform(-50.0, 700.0, 4000)), RNG.uniform(-0.999, 1.0, 4000), TINY],
+}
+
+
+def over(name):
+    """The function in a loop whose sums may be reordered, as the kernels have it."""
+    function = getattr(vector_math, name)
+
+    @numba.njit(error_model="numpy", fastmath={"reassoc", "contract"})
+    def loop(x):
+        out = np.empty_like(x)
+        for i in range(x.size):
+            out[i] = function(x[i])
+        return out
+
+    return loop
+
+
+@pytest.mark.parametrize("name", list(POINTS))
+def test_within_2_units_in_the_last_place(name):
+    x = POINTS[name]
+    expected = getattr(np, name)(x)
+    assert np.max(np.abs(over(name)(x) - expected) / np.spacing(np.abs(expected))) <= 2.0
+
+
+def test_what_is_not_a_number_stays_so_and_the_ends_stand_for_what_lies_beyond():
+    for name in POINTS:
+        assert np.isnan(over(name)(np.array([np.nan]))[0])
+    assert over("log")(np.array([np.inf]))[0] == np.inf
+    far, ends = np.array([-1e4, -np.inf, 1e4, np.inf]), np.array([-708.0, -708.0, 709.0, 709.0])
+    np.testing.assert_array_equal(over("exp")(far), over("exp")(ends))
