@@ -1,4 +1,4 @@
-"""exp, expm1, log and log1p for numba loops that LLVM can turn into vector instructions.
+"""Logarithms and exponentials for numba loops that LLVM can turn into vector instructions.
 
 The ones of the C library are calls, one number at a time, which also keep the loop around them from
 being vectorised. These are plain arithmetic, within 2 units in the last place, and about five times
