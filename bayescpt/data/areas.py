@@ -80,23 +80,26 @@ def relaxation_basis(
     rates: ArrayLike,
     previous_lr: float | None = None,
     steps: ArrayLike | None = None,
+    clock: str = "area",
 ) -> Array:
     """LR drops, each relaxed by the forward area since: the annealing area of a kernel in LR sum.
 
     Column j is ``sum_{k<=t} (eta_{k-1} - eta_k) (1 - exp(-rates_j S_k(t)))`` with
     ``S_k(t) = sum_{i=k..t} eta_i`` (Luo et al., arXiv 2503.12811, with exponentials for its kernel
-    G; mixtures of them give the power form).
+    G; mixtures of them give the power form), or with the number of steps in place of S_k.
 
     Parameters
     ----------
     lr : array_like, shape (n_steps,)
         Learning rate of each update.
     rates : array_like, shape (J,)
-        Rates, 1 / (learning rate x steps).
+        Rates, 1 / (learning rate x steps), or 1 / steps.
     previous_lr : float, optional
         Learning rate before the first update, as in `annealing_area`.
     steps : array_like of int, optional
         Steps to keep, 0..n_steps; by default all.
+    clock : str
+        What relaxes a drop: ``area`` or ``steps``.
 
     Returns
     -------
@@ -112,7 +115,7 @@ def relaxation_basis(
     done = np.concatenate([[0.0], np.cumsum(drops)])
     pending = np.zeros(speed.size)
     out = np.zeros((eta.size + 1, speed.size))
-    faded = np.exp(-np.multiply.outer(eta, speed))
+    faded = np.exp(-np.multiply.outer(eta if clock == "area" else np.ones(eta.size), speed))
     for i, (drop, fade) in enumerate(zip(drops.tolist(), faded, strict=True), 1):
         # In place: new arrays would take twice the time.
         pending += drop

@@ -26,4 +26,4 @@ def draw_weights(draws: Draws) -> NDArray[np.float64]:
         for name, values in draws.posterior.data_vars.items()
         if values.ndim == 2
     }
-    return kernel_weights(draws.card.law["annealing"], scalars)
+    return kernel_weights(draws.card.law["annealing"], scalars, draws.rows.refs.anneal_steps)

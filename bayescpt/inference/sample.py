@@ -253,7 +253,8 @@ def _asymptote(values: dict[str, Any], rows: Rows) -> xr.DataArray:
 
 def _tied_level(values: dict[str, Any], rows: Rows) -> xr.DataArray:
     """Start levels of the paper's form, which are functions of its symbols."""
-    weights = kernel_weights("momentum", {"log_memory": values["log_memory"].to_numpy()})
+    memory = {"log_memory": values["log_memory"].to_numpy()}
+    weights = kernel_weights("momentum", memory, rows.refs.anneal_steps)
     parts = []
     for c in range(len(rows.labels.checkpoint)):
         anneal = xr.DataArray(weights @ rows.start["anneal"][c], dims=("chain", "draw"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ SOURCE = (
 SOURCE_AREA = (
     "Luo et al., arXiv 2503.12811: G(x) = 1 - (1 + C x)^-beta, x the LR sum since the drop"
 )
+SOURCE_POWER = f"{SOURCE_AREA}; here the steps since the drop"
 
 # The prior of the memory keeps inside this range (LOG_MEMORY).
 MEMORY_RANGE = (2.0, 5000.0)
@@ -23,9 +25,9 @@ N_NODES = 40
 # Relaxation rates, 1 / (steps at the reference peak LR). The mixture over them is a trapezoidal
 # rule in log rate, which converges exponentially in 1 / spacing.
 RATES = np.exp(np.arange(-16.0, 6.0, 0.4))
-# Drops are scaled to this many steps at the reference peak LR: about a decay phase of a short run,
-# so that the size of the drop and the shape of the kernel are told apart by different rows.
-NORM_STEPS = 100.0
+# Drops are scaled to what is reached after this share of a run: about a decay phase, so that the
+# size of the drop and the shape of the kernel are told apart by different rows.
+NORM_SHARE = 0.1
 
 
 def memory_grid() -> Any:
@@ -39,19 +41,22 @@ def memory_grid() -> Any:
     return memory_nodes(N_NODES, MEMORY_RANGE)
 
 
-def kernel_weights(kernel: str, values: Mapping[str, Any], xp: Any = np) -> Any:
+def kernel_weights(kernel: str, values: Mapping[str, Any], norm: Any, xp: Any = np) -> Any:
     """Weights of the annealing basis: ``basis @ weights`` is the scaled annealing area.
 
     ``momentum``: memory in steps, arXiv 2408.11029. ``area``: memory in LR sum with a heavy tail,
-    arXiv 2503.12811; ``(1 + x/s)^-b`` is a Gamma mixture of exponentials, whose weights are smooth
-    in s and b, and whose half-way point, not s, is the parameter.
+    arXiv 2503.12811; ``power``: the same tail in steps. ``(1 + x/s)^-b`` is a Gamma mixture of
+    exponentials, whose weights are smooth in s and b, and whose half-way point, not s, is the
+    parameter.
 
     Parameters
     ----------
     kernel : str
-        ``momentum`` or ``area``.
+        ``momentum``, ``area`` or ``power``.
     values : Mapping
         log_memory, or log_half and kernel_shape; arrays of shape (...).
+    norm : float
+        `References.anneal_steps`, after which a drop counts as 1; not used by ``momentum``.
     xp : module
         ``numpy`` or ``pytensor.tensor``.
 
@@ -66,7 +71,7 @@ def kernel_weights(kernel: str, values: Mapping[str, Any], xp: Any = np) -> Any:
     # Half of the drop is reached at x = s (2^(1/b) - 1).
     scale = xp.exp(values["log_half"]) / xp.expm1(np.log(2.0) / shape)
     raw = xp.exp(shape[..., None] * np.log(RATES) - scale[..., None] * RATES)
-    reached = raw * -np.expm1(-RATES * NORM_STEPS)
+    reached = raw * -xp.expm1(-RATES * norm)
     return raw / reached.sum(axis=-1)[..., None]
 
 
@@ -147,6 +152,12 @@ LOG_HALF = Parameter(
     "half of a drop within some tens to hundreds of steps at peak LR, as the momentum's memory",
     SOURCE_AREA,
 )
+LOG_HALF_STEPS = replace(
+    LOG_HALF,
+    default={"dist": "Normal", "mu": 4.6, "sigma": 1.5, "lower": 0.7, "upper": 8.5},
+    reason="as the memory of momentum, which is in steps too",
+    source=SOURCE_POWER,
+)
 KERNEL_SHAPE = Parameter(
     "kernel_shape",
     "beta",
@@ -159,10 +170,14 @@ KERNEL_SHAPE = Parameter(
     "kernel is as good as an exponential in the LR sum",
     SOURCE_AREA,
 )
-KERNELS = {"momentum": (LOG_MEMORY,), "area": (LOG_HALF, KERNEL_SHAPE)}
+KERNELS = {
+    "momentum": (LOG_MEMORY,),
+    "area": (LOG_HALF, KERNEL_SHAPE),
+    "power": (LOG_HALF_STEPS, KERNEL_SHAPE),
+}
 # The priors' medians.
 TYPICAL = {
-    "log_memory": np.array(4.6),
-    "log_half": np.array(3.4),
-    "kernel_shape": np.array(np.exp(-0.7)),
+    "momentum": {"log_memory": np.array(4.6)},
+    "area": {"log_half": np.array(3.4), "kernel_shape": np.array(np.exp(-0.7))},
+    "power": {"log_half": np.array(4.6), "kernel_shape": np.array(np.exp(-0.7))},
 }

@@ -16,7 +16,7 @@ from bayescpt.data.areas import (
     warmup_steps,
 )
 from bayescpt.errors import StudyError
-from bayescpt.laws.annealing import RATES, TYPICAL, kernel_weights, memory_grid
+from bayescpt.laws.annealing import NORM_SHARE, RATES, TYPICAL, kernel_weights, memory_grid
 from bayescpt.laws.shift import TARGET_EXPONENT
 
 if TYPE_CHECKING:
@@ -45,11 +45,17 @@ class References:
     warmup : str
         ``true``: the LR as it was; ``peak``: a leading warm-up counts as if at its peak.
     kernel : str
-        Annealing kernel: ``momentum`` or ``area``.
+        Annealing kernel: ``momentum``, ``area`` or ``power``.
     own_rewarm : bool
         Whether the re-warm-up has a size of its own, beside the annealing area.
+    anneal_steps : float
+        Steps at the reference peak LR after which ``anneal_ref`` measures the drop, under the
+        kernels with a heavy tail.
     rise : float
         Rise of the LR by the re-warm-up, over `peak_lr`, at which ``jump`` is measured.
+    climb : float
+        Rise of the LR by the warm-up, over `peak_lr`, that ``level_pt`` of a kernel with a heavy
+        tail holds: otherwise the two form a ridge.
     """
 
     area: float
@@ -58,7 +64,9 @@ class References:
     warmup: str = "true"
     kernel: str = "momentum"
     own_rewarm: bool = False
+    anneal_steps: float = 100.0
     rise: float = 0.0
+    climb: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -274,7 +282,8 @@ def references(
 
     The base term is measured at the largest forward area of a start checkpoint (without CPT runs:
     at the longest run's end), the shift at the median CPT run's end, the jump at the CPT runs' mean
-    re-warm-up: pilots that all rise alike tell their sum, not what a rise does.
+    re-warm-up: pilots that all rise alike tell their sum, not what a rise does. So it is with the
+    level and the warm-up of pre-training runs.
 
     Parameters
     ----------
@@ -283,7 +292,7 @@ def references(
     warmup : str
         Convention, see `References`.
     kernel : str
-        Annealing kernel: ``momentum`` or ``area``.
+        Annealing kernel: ``momentum``, ``area`` or ``power``.
     own_rewarm : bool
         Whether the re-warm-up has a size of its own.
 
@@ -296,16 +305,20 @@ def references(
     fitted = cpt or [run_path(study, name) for name in study.pt_runs if study.has_curve(name)]
     if not fitted:
         raise StudyError(f"study {study.name!r} has no curve to fit: every run is without losses")
-    own = [float(_counted(path.lr, warmup).sum()) for path in fitted]
+    counted = [_counted(path.lr, warmup) for path in fitted]
+    own = [float(lr.sum()) for lr in counted]
     peak_lr = max(float(path.lr.max()) for path in fitted)
+    climbed = [float(lr[warmup_steps(lr)] - lr[0]) / peak_lr for lr in counted]
     return References(
         area=max(path.start_area for path in cpt) if cpt else max(own),
         shift_area=float(np.median(own)) if cpt else 1.0,
         peak_lr=peak_lr,
         rise=float(np.mean([_rise(path, peak_lr) for path in cpt])) if cpt else 0.0,
+        climb=0.0 if cpt else float(np.mean(climbed)),
         warmup=warmup,
         kernel=kernel,
         own_rewarm=own_rewarm,
+        anneal_steps=NORM_SHARE * float(np.median([path.n_steps for path in fitted])),
     )
 
 
@@ -362,9 +375,11 @@ def _anneal(path: Path, counted: Array, steps: NDArray[np.int64], refs: Referenc
         top = warmup_steps(counted)
         counted = np.concatenate([np.full(top, counted[top]), counted[top:]])
         start = float(counted[0])
-    if refs.kernel == "area":
-        rates = RATES / refs.peak_lr
-        return relaxation_basis(counted, rates, start, steps) / refs.peak_lr
+    if refs.kernel != "momentum":
+        in_area = refs.kernel == "area"
+        rates, clock = (RATES / refs.peak_lr, "area") if in_area else (RATES, "steps")
+        drop = relaxation_basis(counted, rates, start, steps, clock) / refs.peak_lr
+        return drop + refs.climb if path.phase == "pt" else drop
     memory = memory_grid()
     return annealing_basis(counted, memory, start, steps) / (memory * refs.peak_lr)
 
@@ -399,7 +414,7 @@ def _rise(path: Path, peak_lr: float) -> float:
 
 def _misfit(path: Path, area: Array, anneal: Array, refs: References) -> Array:
     """Columns of the effects: fixed shapes near those of the law's terms."""
-    drop = anneal @ kernel_weights(refs.kernel, TYPICAL)
+    drop = anneal @ kernel_weights(refs.kernel, TYPICAL[refs.kernel], refs.anneal_steps)
     if path.phase == "cpt":
         spent = area / refs.shift_area
         return np.stack([1.0 * (spent > 0), np.log1p(50 * spent) / np.log(51), drop, spent])

@@ -117,7 +117,7 @@ def _start_level(values: Mapping[str, Any], data: Mapping[str, Any], card: Card)
         # In units of its scale, so that sampling starts near the data whatever the data are.
         return data["start_loss"] + data["start_sd"] * pm.Normal("start_offset", dims="level")
     # The paper's form ties it to the pre-training curve: L0 + A S1pt^-alpha - C1 S2pt.
-    weights = kernel_weights(card.law["annealing"], values, pt)
+    weights = kernel_weights(card.law["annealing"], values, data["ref_anneal_steps"], pt)
     return expected_loss(
         values["level_pt"][None, :],
         values["base_ref"][None, :],
@@ -136,7 +136,7 @@ def _mean(values: Mapping[str, Any], data: Mapping[str, Any], card: Card, fused:
     rows = group(data, "row")
     per_segment = segment_values(values, segment, card)
     # Sums of products instead of `@`: numba takes most of a minute to compile matrix products.
-    at_node = kernel_weights(card.law["annealing"], values, pt)
+    at_node = kernel_weights(card.law["annealing"], values, data["ref_anneal_steps"], pt)
     weights = (data["anneal_mix"] * at_node[None, :]).sum(axis=1)
     if fused:
         zero = pt.zeros_like(per_segment["level"])

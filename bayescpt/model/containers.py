@@ -35,7 +35,7 @@ def arrays(rows: Rows, card: Card) -> list[tuple[str, Any, tuple[str, ...]]]:
     ]
     out.append(("anneal_mix", rows.anneal_mix, ("column", "node")))
     out.append(("observed", rows.loss, ("obs",)))
-    for name in ("area", "shift_area", "peak_lr"):
+    for name in ("area", "shift_area", "peak_lr", "anneal_steps"):
         out.append((f"ref_{name}", np.float64(getattr(rows.refs, name)), ()))
     if card.has_shift:
         dims: dict[str, tuple[str, ...]] = {"loss": ("level",), "sd": ("level",)}

@@ -339,7 +339,7 @@ def _starts(
     known = np.zeros(len(labels.level_names))
     spread = np.full(known.shape, card.level_sd)
     log_area = np.zeros(len(labels.checkpoint))
-    anneal_columns = RATES.size if refs.kernel == "area" else N_NODES
+    anneal_columns = N_NODES if refs.kernel == "momentum" else RATES.size
     anneal = np.zeros((len(labels.checkpoint), anneal_columns))
     for c, name in enumerate(labels.checkpoint):
         path = run_path(study, name)
