@@ -24,8 +24,10 @@ Floats = NDArray[np.float64]
 
 # Draws that the covariance of a run's curve is taken from.
 N_COVARIANCE = 400
-# A run that alone decides a parameter has a leverage of 1, and no forecast without it.
-MAX_LEVERAGE = 0.95
+# A run that alone decides a parameter has a leverage of 1, and no forecast without it: where the
+# leverage is more, within the error of so many draws, nothing is known of how it lies off.
+MAX_LEVERAGE = 0.9
+UNKNOWN = 1e6
 # Half-normal priors on both ratios: by leave-one-run-out on the small real study an effect is of
 # the size of its unit, and as large again where the recipe is markedly different.
 NEAR_SCALE = 1.0
@@ -186,8 +188,9 @@ def held_out_likelihood(curve: Curve, members: NDArray[np.bool_]) -> Floats:
     center = curve.residual.mean(axis=0) / scale
     varied = (thin - thin.mean(axis=0)) / scale / np.sqrt(max(len(thin) - 1, 1))
     _, singular, shapes = np.linalg.svd(varied, full_matrices=False)
-    leverage = np.minimum(singular**2, MAX_LEVERAGE)
-    spread = leverage / (1.0 - leverage)
+    leverage = singular**2
+    alone = leverage > MAX_LEVERAGE
+    spread = np.where(alone, UNKNOWN, leverage / (1.0 - np.where(alone, 0.0, leverage)))
     error = center + (shapes.T * spread) @ (shapes @ center)
     columns = (curve.unit.mean(axis=1)[:, None] * curve.columns / scale).T
     beside = columns[:, ~members] * np.hypot(NEAR_SCALE, FAR_SCALE * curve.novelty) * HALF_MEAN

@@ -104,7 +104,9 @@ def test_mu_of_a_fading_memory_is_the_law_at_each_draw(make_draws, domain):
         onset, area, memory = onset * speed, seen.target_area, {}
     else:
         shift *= 0.5 ** value["shift_peak"]
-    weights = kernel_weights("area", {k: np.float64(v) for k, v in value.items()})
+    weights = kernel_weights(
+        "area", {k: np.float64(v) for k, v in value.items()}, refs.anneal_steps
+    )
     spent = before.lr.sum()
     direct = expected_loss(
         level=float(at["start_level"].sel(level=f"pt|{domain}"))

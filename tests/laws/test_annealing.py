@@ -5,11 +5,12 @@ import pytest
 from bayescpt.laws.annealing import (
     LOG_MEMORY,
     MEMORY_RANGE,
-    NORM_STEPS,
     RATES,
     annealing_drop,
     kernel_weights,
 )
+
+NORM = 250.0
 
 
 def test_equals_c_s2_of_the_paper():
@@ -36,11 +37,13 @@ def test_memory_keeps_inside_the_nodes():
 
 @pytest.mark.parametrize("shape", [0.4, 0.74, 1.0, 2.0, 3.0])
 @pytest.mark.parametrize("log_half", [0.0, 2.0, 3.4, 5.0, 6.5])
-def test_the_area_kernel_mixes_exponentials_to_its_power_law(log_half, shape):
+@pytest.mark.parametrize("kernel", ["area", "power"])
+def test_a_heavy_tail_is_a_mixture_of_exponentials(kernel, log_half, shape):
     x = np.geomspace(1.0, 3e4, 30)
     scale = np.exp(log_half) / (2 ** (1 / shape) - 1)
-    exact = 1 - (1 + np.r_[x, NORM_STEPS] / scale) ** -shape
-    weights = kernel_weights("area", {"log_half": log_half, "kernel_shape": np.float64(shape)})
+    exact = 1 - (1 + np.r_[x, NORM] / scale) ** -shape
+    values = {"log_half": log_half, "kernel_shape": np.float64(shape)}
+    weights = kernel_weights(kernel, values, NORM)
     mixed = -np.expm1(-x[:, None] * RATES) @ weights
     np.testing.assert_allclose(mixed, exact[:-1] / exact[-1], rtol=5e-4)
 
@@ -56,11 +59,13 @@ def test_the_area_kernel_mixes_exponentials_to_its_power_law(log_half, shape):
 def test_kernel_weights_are_the_same_by_numpy_and_pytensor(kernel, values):
     values = {key: np.float64(value) for key, value in values.items()}
     symbols = {key: pt.dscalar(key) for key in values}
-    graph = kernel_weights(kernel, symbols, pt)
+    graph = kernel_weights(kernel, symbols, NORM, pt)
     point = {symbols[key]: value for key, value in values.items()}
     np.testing.assert_allclose(
-        graph.eval(point, mode="FAST_COMPILE"), kernel_weights(kernel, values), atol=1e-10
+        graph.eval(point, mode="FAST_COMPILE"), kernel_weights(kernel, values, NORM), atol=1e-10
     )
     # A draw a row.
     stacked = {key: np.array([value, value + 0.1]) for key, value in values.items()}
-    np.testing.assert_allclose(kernel_weights(kernel, stacked)[0], kernel_weights(kernel, values))
+    np.testing.assert_allclose(
+        kernel_weights(kernel, stacked, NORM)[0], kernel_weights(kernel, values, NORM)
+    )

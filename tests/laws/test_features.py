@@ -5,7 +5,7 @@ import pytest
 from bayescpt.data import Study, schedules
 from bayescpt.data.areas import warmup_steps
 from bayescpt.errors import StudyError
-from bayescpt.laws.annealing import LOG_MEMORY, NORM_STEPS, kernel_weights
+from bayescpt.laws.annealing import LOG_MEMORY, NORM_SHARE, TYPICAL, kernel_weights
 from bayescpt.laws.features import (
     References,
     area_before,
@@ -27,7 +27,7 @@ def definition_s2(lr, memory, previous):
 
 
 def at_memory(memory):
-    return kernel_weights("momentum", {"log_memory": np.log(memory)})
+    return kernel_weights("momentum", {"log_memory": np.log(memory)}, 1.0)
 
 
 def seen_s2(study, name, memory, refs=None):
@@ -179,7 +179,8 @@ def test_an_ancestor_without_rates_is_named(make_study):
 
 def test_without_cpt_runs_the_reference_is_the_longest_run(make_study):
     refs = references(make_study(FLAT, []))
-    assert refs == References(area=pytest.approx(0.04), shift_area=1.0, peak_lr=2e-3)
+    expected = References(pytest.approx(0.04), shift_area=1.0, peak_lr=2e-3, anneal_steps=2.0)
+    assert refs == expected
 
 
 RATES = {
@@ -260,14 +261,15 @@ def test_effects_of_a_run_start_with_it(make_study):
 
 
 def test_the_area_kernel_is_that_of_its_paper(make_study):
-    """sum of drops times G(S_k(t)), scaled to 1 after NORM_STEPS at the peak (2503.12811)."""
+    """sum of drops times G(S_k(t)), scaled to 1 after a tenth of a run (2503.12811)."""
     lr = np.r_[np.linspace(1e-4, 2e-3, 5), np.full(20, 2e-3), np.linspace(2e-3, 1e-5, 30)]
     study = make_study(FLAT, [lr])
     refs = references(study, kernel="area")
     half, shape = 30.0, 0.6
     values = {"log_half": np.log(half), "kernel_shape": np.float64(shape)}
     seen = features(run_path(study, "run0"), np.arange(lr.size + 1), refs)
-    found = seen.anneal @ kernel_weights("area", values)
+    assert refs.anneal_steps == NORM_SHARE * lr.size == pytest.approx(5.5)
+    found = seen.anneal @ kernel_weights("area", values, refs.anneal_steps)
 
     def reached(x):
         return 1 - (1 + x * (2 ** (1 / shape) - 1) / half) ** -shape
@@ -276,7 +278,7 @@ def test_the_area_kernel_is_that_of_its_paper(make_study):
     since = np.cumsum(lr)[:, None] - np.cumsum(np.r_[0.0, lr[:-1]])[None, :]
     parts = np.where(since > 0, reached(np.maximum(since, 0) / 2e-3), 0.0) @ drops
     assert reached(half) == pytest.approx(0.5)
-    np.testing.assert_allclose(found[1:], parts / reached(NORM_STEPS), atol=2e-5)
+    np.testing.assert_allclose(found[1:], parts / reached(refs.anneal_steps), atol=2e-5)
     assert found[0] == 0.0
 
 
@@ -295,7 +297,30 @@ def test_peaks_are_compared_by_their_logarithm(make_study):
     assert warming(run_path(study, "run1"), refs)[1] == pytest.approx(-np.log(4))
 
 
-@pytest.mark.parametrize("kernel", ["momentum", "area"])
+def test_the_power_kernel_counts_steps_and_starts_at_the_climbed_warmup(make_study):
+    """sum of drops times G(t - k + 1), plus the warm-up's rise, which the level holds."""
+    lr = np.r_[np.linspace(1e-4, 2e-3, 5), np.full(20, 2e-3), np.linspace(2e-3, 1e-5, 30)]
+    study = make_study(lr, [])
+    refs = references(study, kernel="power")
+    half, shape = 12.0, 0.6
+    values = {"log_half": np.log(half), "kernel_shape": np.float64(shape)}
+    seen = features(run_path(study, "base"), np.arange(lr.size + 1), refs)
+    found = seen.anneal @ kernel_weights("power", values, refs.anneal_steps)
+
+    def reached(x):
+        return 1 - (1 + np.maximum(x, 0) * (2 ** (1 / shape) - 1) / half) ** -shape
+
+    drops = -np.diff(lr, prepend=lr[0]) / 2e-3
+    at = np.arange(lr.size)
+    parts = reached(at[:, None] - at[None, :] + 1) * (at[:, None] >= at[None, :]) @ drops
+    assert refs.climb == pytest.approx(0.95)
+    # Once all has taken effect: what the LR has dropped to since its peak.
+    whole = kernel_weights("power", values, refs.anneal_steps).sum()
+    scale = reached(refs.anneal_steps)
+    np.testing.assert_allclose(found[1:], parts / scale + 0.95 * whole, atol=1e-4)
+
+
+@pytest.mark.parametrize("kernel", ["momentum", "area", "power"])
 def test_effects_have_fixed_shapes_near_those_of_the_terms(make_study, kernel):
     study = make_study(FLAT, [np.r_[np.full(8, 2e-3), 1e-3, 1e-3, 0.0, 0.0]])
     refs = references(study, kernel=kernel)
@@ -304,8 +329,7 @@ def test_effects_have_fixed_shapes_near_those_of_the_terms(make_study, kernel):
     assert level.tolist() == [0.0] + [1.0] * 12
     np.testing.assert_allclose(drift, np.r_[np.arange(0, 18, 2), 17, 18, 18, 18] / 18)
     np.testing.assert_allclose(shift, np.log(1 + 50 * drift) / np.log(51))
-    median = {"log_memory": 4.6, "log_half": 3.4, "kernel_shape": np.exp(-0.7)}
-    weights = kernel_weights(kernel, {key: np.float64(value) for key, value in median.items()})
+    weights = kernel_weights(kernel, TYPICAL[kernel], refs.anneal_steps)
     np.testing.assert_allclose(anneal, seen.anneal @ weights, atol=1e-14)
     assert anneal[-1] > 0
 

@@ -217,7 +217,7 @@ def test_the_paper_card_and_the_reference_card_draw_the_same_curves(study, card)
 
     # The start level of Eq. 4: L0 + A S1pt^-alpha - C1 S2pt, by checkpoint and domain.
     s1 = rows.refs.area * np.exp(rows.start["log_area"])[:, None]
-    s2 = (rows.start["anneal"] @ kernel_weights("momentum", raw))[:, None]
+    s2 = (rows.start["anneal"] @ kernel_weights("momentum", raw, rows.refs.anneal_steps))[:, None]
     s2 = s2 * np.exp(raw["log_memory"]) * rows.refs.peak_lr
     level = (raw["L0"] + raw["A"] * s1 ** -raw["alpha_s1"] - raw["C1"] * s2).ravel()
     values = raw | paper.to_reference(raw, rows.refs)
@@ -256,7 +256,8 @@ def law_of_row(values, rows, card, study, n):
         terms["shift_area"] = seen.target_area if is_target else seen.shift_area
     else:
         terms = pt_terms(own)
-    anneal = seen.anneal @ kernel_weights(card.law["annealing"], values)
+    weights = kernel_weights(card.law["annealing"], values, rows.refs.anneal_steps)
+    anneal = seen.anneal @ weights
     return expected_loss(
         **terms, log_area=seen.log_area, log_area_start=seen.log_area_start, anneal=anneal
     ).item()

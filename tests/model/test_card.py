@@ -16,7 +16,12 @@ def test_shipped_cards():
     assert all(card.name == name and card.description for name, card in cards.items())
     assert [card.has_shift for card in cards.values()] == [False, True, True, True]
     assert [card.law["replay"] for card in cards.values()] == ["none", "none", *["memory"] * 2]
-    assert [card.law["annealing"] for card in cards.values()] == [*["momentum"] * 3, "area"]
+    assert [card.law["annealing"] for card in cards.values()] == [
+        "power",
+        "momentum",
+        "momentum",
+        "area",
+    ]
 
 
 def test_defaults_are_those_of_the_tables():
@@ -123,7 +128,7 @@ GOOD = 'dist = "Normal"\nmu = 1.0\nsigma = 0.1\n'
         ("law = 3", ["`law` must be a table [law]"]),
         ('[law]\nbase = "linear"', ["law.base = 'linear'", "power"]),
         ('[law]\nbase = ["power"]', ["law.base", "power"]),
-        ('[law]\nannealing = "multi"', ["law.annealing = 'multi'", "momentum, area"]),
+        ('[law]\nannealing = "multi"', ["law.annealing = 'multi'", "momentum, area, power"]),
         ('[law]\nshift = "exp"', ["law.shift = 'exp'", "none, power"]),
         (
             '[law]\nshift = "power"\nreplay = "log"',
