@@ -25,9 +25,10 @@ N_NODES = 40
 # Relaxation rates, 1 / (steps at the reference peak LR). The mixture over them is a trapezoidal
 # rule in log rate, which converges exponentially in 1 / spacing.
 RATES = np.exp(np.arange(-16.0, 6.0, 0.4))
-# Drops are scaled to what is reached after this share of a run: about a decay phase, so that the
-# size of the drop and the shape of the kernel are told apart by different rows.
+# Drops are scaled to what is reached after this share of a run, or so many steps: about a decay
+# phase, so that the size of the drop and the shape of the kernel are told apart by different rows.
 NORM_SHARE = 0.1
+NORM_STEPS = 100.0
 
 
 def memory_grid() -> Any:

@@ -16,7 +16,14 @@ from bayescpt.data.areas import (
     warmup_steps,
 )
 from bayescpt.errors import StudyError
-from bayescpt.laws.annealing import NORM_SHARE, RATES, TYPICAL, kernel_weights, memory_grid
+from bayescpt.laws.annealing import (
+    NORM_SHARE,
+    NORM_STEPS,
+    RATES,
+    TYPICAL,
+    kernel_weights,
+    memory_grid,
+)
 from bayescpt.laws.shift import TARGET_EXPONENT
 
 if TYPE_CHECKING:
@@ -64,7 +71,7 @@ class References:
     warmup: str = "true"
     kernel: str = "momentum"
     own_rewarm: bool = False
-    anneal_steps: float = 100.0
+    anneal_steps: float = NORM_STEPS
     rise: float = 0.0
     climb: float = 0.0
 
@@ -307,6 +314,7 @@ def references(
         raise StudyError(f"study {study.name!r} has no curve to fit: every run is without losses")
     counted = [_counted(path.lr, warmup) for path in fitted]
     own = [float(lr.sum()) for lr in counted]
+    length = float(np.median([path.n_steps for path in fitted]))
     peak_lr = max(float(path.lr.max()) for path in fitted)
     climbed = [float(lr[warmup_steps(lr)] - lr[0]) / peak_lr for lr in counted]
     return References(
@@ -318,7 +326,7 @@ def references(
         warmup=warmup,
         kernel=kernel,
         own_rewarm=own_rewarm,
-        anneal_steps=NORM_SHARE * float(np.median([path.n_steps for path in fitted])),
+        anneal_steps=max(NORM_STEPS, NORM_SHARE * length),
     )
 
 

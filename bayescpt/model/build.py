@@ -95,7 +95,7 @@ def rows_model(rows: Rows, card: Card, fused: bool = True, starts: bool = True) 
         if card.has_shift:
             values["start_level"] = _start_level(values, data, card)
         mean = _mean(values, data, card, fused)
-        observe(mean, values, data, card)
+        observe(mean, values, data, card, fused)
     return model
 
 

@@ -8,8 +8,6 @@ test holds this to it.
 
 from __future__ import annotations
 
-import zlib
-from pathlib import Path
 from typing import Any
 
 import numba
@@ -17,10 +15,8 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.gradient import DisconnectedType
 from pytensor.graph.basic import Apply
-from pytensor.graph.op import Op
-from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
-from bayescpt.model import vector_math
+from bayescpt.model.kernel import FAST, Kernel, numba_kernel, source_version
 from bayescpt.model.vector_math import exp, expm1, log1p
 
 # Arguments by segment that carry gradients; the weights follow them.
@@ -30,10 +26,6 @@ N_PARTIALS = 7
 _DIFFERENTIABLE = (*range(N_SEGMENT), N_SEGMENT + 1)
 SERIES_BELOW = 1e-3
 TINY = 1e-300
-# Sums may be reordered, so that they vectorise; NaN and inf keep their meaning.
-FAST = {"reassoc", "contract"}
-# PyTensor keeps compiled kernels on disk by this number alone: it must change with their source.
-VERSION = zlib.crc32(b"".join(Path(str(f)).read_bytes() for f in (__file__, vector_math.__file__)))
 
 
 @numba.njit(error_model="numpy", fastmath=FAST)
@@ -240,7 +232,11 @@ def _backward(
     return out, by_weight
 
 
-class CurveMean(Op):
+FORWARD = numba_kernel(_forward)
+BACKWARD = numba_kernel(_backward)
+
+
+class CurveMean(Kernel):
     """Expected loss of every row; `bayescpt.laws.curve.expected_loss` by segment.
 
     Inputs: level, base_ref, alpha, anneal_ref, shift, onset, beta, gamma, keep (segment,); weights
@@ -248,35 +244,9 @@ class CurveMean(Op):
     Outputs: the mean (obs,) and the partial derivatives that the gradient needs (7, obs).
     """
 
-    __props__ = ()
-
-    def make_node(self, *inputs: Any) -> Apply:
-        """Apply node of the inputs.
-
-        Parameters
-        ----------
-        *inputs : TensorVariable
-            The fifteen inputs.
-
-        Returns
-        -------
-        Apply
-        """
-        return Apply(self, [pt.as_tensor(x) for x in inputs], [pt.dvector(), pt.dmatrix()])
-
-    def perform(self, node: Apply, inputs: list[Any], outputs: list[list[Any]]) -> None:
-        """Evaluate with the compiled kernel, outside of compiled graphs.
-
-        Parameters
-        ----------
-        node : Apply
-            Not used.
-        inputs : list of ndarray
-            Values of the inputs.
-        outputs : list of list
-            Storage of the two outputs.
-        """
-        outputs[0][0], outputs[1][0] = FORWARD(*inputs)
+    source, compiled = staticmethod(_forward), staticmethod(FORWARD)
+    version = source_version(__file__)
+    outputs = (pt.dvector, pt.dmatrix)
 
     def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
         """Shapes of both outputs from that of the rows.
@@ -335,42 +305,12 @@ class CurveMean(Op):
         return [[k in _DIFFERENTIABLE, False] for k in range(len(node.inputs))]
 
 
-class CurveBack(Op):
+class CurveBack(Kernel):
     """Vector-Jacobian product of `CurveMean`: sums over the rows of each segment."""
 
-    __props__ = ()
-
-    def make_node(self, *inputs: Any) -> Apply:
-        """Apply node of the inputs.
-
-        Parameters
-        ----------
-        *inputs : TensorVariable
-            The six inputs of `_backward`.
-
-        Returns
-        -------
-        Apply
-        """
-        return Apply(
-            self,
-            [pt.as_tensor(x) for x in inputs],
-            [pt.dmatrix(), pt.dvector()],
-        )
-
-    def perform(self, node: Apply, inputs: list[Any], outputs: list[list[Any]]) -> None:
-        """Evaluate with the compiled kernel, outside of compiled graphs.
-
-        Parameters
-        ----------
-        node : Apply
-            Not used.
-        inputs : list of ndarray
-            Values of the inputs.
-        outputs : list of list
-            Storage of the two outputs.
-        """
-        outputs[0][0], outputs[1][0] = BACKWARD(*inputs)
+    source, compiled = staticmethod(_backward), staticmethod(BACKWARD)
+    version = source_version(__file__)
+    outputs = (pt.dmatrix, pt.dvector)
 
     def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
         """Shapes of the outputs.
@@ -387,18 +327,3 @@ class CurveBack(Op):
         list of tuple
         """
         return [(N_SEGMENT, shapes[3][0]), shapes[4]]
-
-
-# Not kept on disk: numba would not see that the functions of another file have changed.
-FORWARD = numba.njit(_forward, error_model="numpy", fastmath=FAST)
-BACKWARD = numba.njit(_backward, error_model="numpy", fastmath=FAST)
-
-
-@register_funcify_default_op_cache_key(CurveMean)
-def _funcify_mean(op: CurveMean, node: Apply, **kwargs: Any) -> Any:
-    return numba_njit(_forward, error_model="numpy", fastmath=FAST), VERSION
-
-
-@register_funcify_default_op_cache_key(CurveBack)
-def _funcify_back(op: CurveBack, node: Apply, **kwargs: Any) -> Any:
-    return numba_njit(_backward, error_model="numpy", fastmath=FAST), VERSION

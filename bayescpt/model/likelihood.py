@@ -9,6 +9,8 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
+from bayescpt.model.fused_noise import RowDensity
+
 if TYPE_CHECKING:
     from bayescpt.model.card import Card
 
@@ -31,7 +33,9 @@ def group(data: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return {key.removeprefix(start): v for key, v in data.items() if key.startswith(start)}
 
 
-def observe(mean: Any, values: Mapping[str, Any], data: Mapping[str, Any], card: Card) -> Any:
+def observe(
+    mean: Any, values: Mapping[str, Any], data: Mapping[str, Any], card: Card, fused: bool = False
+) -> Any:
     """Observed variable ``loss``.
 
     Standardised residuals z = (loss - mean) / sigma follow, along a run, an AR(1) in step time
@@ -48,12 +52,16 @@ def observe(mean: Any, values: Mapping[str, Any], data: Mapping[str, Any], card:
         Row arrays.
     card : Card
         Which parts.
+    fused : bool
+        Evaluate independent normal noise and its gradient in one compiled pass.
 
     Returns
     -------
     TensorVariable, shape (obs,)
     """
     rows = group(data, "row")
+    if fused and card.family == "normal" and not (card.ar1 or card.domain_correlation):
+        return _observe_fused(mean, values, data, card)
     sigma = row_sigma(values, data, card)
     if not (card.ar1 or card.domain_correlation):
         if card.family == "student_t":
@@ -85,6 +93,56 @@ def observe(mean: Any, values: Mapping[str, Any], data: Mapping[str, Any], card:
         observed=data["observed"],
         dims="obs",
     )
+
+
+def _observe_fused(
+    mean: Any, values: Mapping[str, Any], data: Mapping[str, Any], card: Card
+) -> Any:
+    domain, zero = data["segment_domain"], pt.zeros(data["segment_domain"].shape)
+    sigma, early, width = values["sigma"][domain], zero, zero + 1.0
+    if card.early:
+        early, width = values["early"][domain], values["early_width"][domain]
+        if card.has_shift:
+            early = early * data["segment_is_cpt"]
+    if "sigma_pt" in values:
+        sigma = pt.where(data["segment_is_cpt"] > 0, sigma, values["sigma_pt"][domain])
+    return pm.CustomDist(
+        "loss",
+        mean,
+        sigma,
+        early,
+        width,
+        data["row_fraction"],
+        data["row_segment"],
+        logp=_fused_logp,
+        random=_fused_random,
+        signature="(n),(s),(s),(s),(n),(n)->(n)",
+        observed=data["observed"],
+        dims="obs",
+    )
+
+
+def _fused_logp(
+    value: Any, mean: Any, sigma: Any, early: Any, width: Any, fraction: Any, segment: Any
+) -> Any:
+    return RowDensity()(value, mean, sigma, early, width, fraction, segment)[0]
+
+
+def _fused_random(
+    mean: Any,
+    sigma: Any,
+    early: Any,
+    width: Any,
+    fraction: Any,
+    segment: Any,
+    rng: np.random.Generator | None = None,
+    size: Any = None,
+) -> Any:
+    at = np.asarray(segment, dtype=np.int64).reshape(-1, segment.shape[-1])[0]
+    bump = early[..., at] * np.exp(-fraction / width[..., at])
+    shape = np.broadcast_shapes(mean.shape, tuple(size or ()) + mean.shape[-1:])
+    scale = sigma[..., at] * (1.0 + bump)
+    return mean + scale * np.random.default_rng(rng).standard_normal(shape)
 
 
 def row_sigma(values: Mapping[str, Any], data: Mapping[str, Any], card: Card) -> Any:
