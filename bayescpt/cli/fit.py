@@ -42,6 +42,13 @@ def fit(  # numpydoc ignore=PR01
     cores: Annotated[
         int | None, typer.Option(help="Chains at once; by default one a processor.")
     ] = None,
+    extend: Annotated[
+        int,
+        typer.Option(
+            help="Where chains have not mixed, sample once more with this many times the draws, "
+            "thinned; 1 for never."
+        ),
+    ] = 4,
     seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = 1,
     hold_out: Annotated[
         list[str] | None,
@@ -69,6 +76,7 @@ def fit(  # numpydoc ignore=PR01
         tune=tune,
         chains=chains,
         cores=cores,
+        extend=extend,
         progress=not quiet,
     )
     path = fitted.save(out)

@@ -304,6 +304,22 @@ class Study:
         self.run(name)
         return any(run == name for run, _ in self._points)
 
+    def is_observed(self, name: str) -> bool:
+        """Tell whether a run has any loss after its start: only then can it be fitted.
+
+        Parameters
+        ----------
+        name : str
+            Name of the run.
+
+        Returns
+        -------
+        bool
+            False for a run of which only the schedule is known, or the start checkpoint's loss.
+        """
+        self.run(name)
+        return any(run == name and steps[-1] > 0 for (run, _), (steps, _) in self._points.items())
+
     def checkpoint_loss(self, checkpoint: str, domain: str) -> float | None:
         """Measured loss of the checkpoint at the end of a run.
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -297,7 +298,8 @@ def simulation(
     if fit is None:
         from bayescpt.inference import fit as sampled
 
-        fit = sampled
+        # Ranks need few draws, and what has not mixed is to show.
+        fit = partial(sampled, extend=1)
     begun = time.perf_counter()
     rng = np.random.default_rng([seed, number])
     design = Study.from_json(setup.design)

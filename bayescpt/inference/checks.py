@@ -13,6 +13,7 @@ from bayescpt.errors import FitError
 from bayescpt.model.card import Card
 
 CONTRACTION = 0.9
+SMALLEST_ESS = 400.0
 # Spread of the posterior over the prior's from which on the two disagree.
 CONFLICT = 1.3
 
@@ -44,8 +45,8 @@ class _Rule(NamedTuple):
 
 _RULES = {
     "R-hat": _Rule(1.01, True, "fail"),
-    "bulk ESS": _Rule(400.0, False, "fail"),
-    "tail ESS": _Rule(400.0, False, "fail"),
+    "bulk ESS": _Rule(SMALLEST_ESS, False, "fail"),
+    "tail ESS": _Rule(SMALLEST_ESS, False, "fail"),
     "divergences": _Rule(0.005, True, "fail"),
     "tree depth": _Rule(0.05, True, "warn"),
     "E-BFMI": _Rule(0.3, False, "warn"),

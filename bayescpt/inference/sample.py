@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import xarray as xr
 
 from bayescpt.errors import FitError
 from bayescpt.forecast import Draws
+from bayescpt.inference.checks import SMALLEST_ESS
 from bayescpt.inference.compile import compiled_sampler, is_compiled, pad
 from bayescpt.inference.fit import Fit
 from bayescpt.inference.misfit import add_misfit
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
 # The posterior has ridges (onset and beta, gamma and eps) that a diagonal mass matrix crawls along.
 ADAPTATION = "low_rank"
 TARGET_ACCEPT = 0.95
+# A few pilots leave curved ridges; on subsets of the small real study four times the draws suffice.
+EXTEND = 4
+# What more draws can mend.
+_MIXING = {"R-hat", "bulk ESS", "tail ESS"}
 
 
 def default_card(study: Study) -> str:
@@ -62,6 +68,7 @@ def fit(
     cores: int | None = None,
     progress: bool = True,
     target_accept: float = TARGET_ACCEPT,
+    extend: int = EXTEND,
 ) -> Fit:
     """Sample the posterior of a card given a study, by NUTS.
 
@@ -87,6 +94,10 @@ def fit(
         Say on standard error what is being done; on a terminal, with the draws done so far.
     target_accept : float
         NUTS's target acceptance rate.
+    extend : int
+        Where the chains have not mixed, sample once more, with twice the warm-up and this many
+        times the draws, of which every so-manyth is kept; 1 for never. Not where draws and chains
+        are fewer than the effective draws that the checks ask for, 400.
 
     Returns
     -------
@@ -100,7 +111,12 @@ def fit(
     FitError
         If the study has no row that the card can use, or sampling broke down.
     """
-    for name, value in (("draws", draws), ("tune", tune), ("chains", chains)):
+    for name, value in (
+        ("draws", draws),
+        ("tune", tune),
+        ("chains", chains),
+        ("extend", extend),
+    ):
         if value < 1:
             raise FitError(f"{name} = {value}: must be at least 1")
     read = load_card(default_card(study) if card is None else card)
@@ -118,21 +134,29 @@ def fit(
         )
     sampler = started(compiled_sampler(padded, read), seed)
     cores = min(chains, cores or os.cpu_count() or 1)
-    _say(progress, f"sampling {chains} chains of {tune} + {draws} draws on {cores} cores ...")
-    with live_progress() if progress else nullcontext() as callback:
-        trace = _sample(sampler, seed, draws, tune, chains, cores, target_accept, callback)
-    posterior, stats = _tidy(trace, rows)
-    posterior = add_symbols(posterior, rows, read)
-    if read.run_effects:
-        posterior = add_misfit(Draws(posterior, read, study, rows), seed)
-    return Fit(
-        card=read,
-        study=study,
-        rows=rows,
-        posterior=posterior,
-        sample_stats=stats,
-        seed=seed,
-    )
+
+    def _once(tune: int, thin: int) -> Fit:
+        _say(
+            progress,
+            f"sampling {chains} chains of {tune} + {thin * draws} draws on {cores} cores ...",
+        )
+        with live_progress() if progress else nullcontext() as callback:
+            trace = _sample(
+                sampler, seed, thin * draws, tune, chains, cores, target_accept, callback
+            )
+        posterior, stats = (part.thin(draw=thin) for part in _tidy(trace, rows))
+        return Fit(read, study, rows, add_symbols(posterior, rows, read), stats, seed)
+
+    made = _once(tune, 1)
+    # So few draws that they could not pass are meant for something else.
+    enough = extend > 1 and chains * draws >= SMALLEST_ESS
+    if enough and _MIXING.intersection(made.failed_checks):
+        _say(progress, f"the chains have not mixed ({', '.join(made.failed_checks)}); once more:")
+        made = _once(2 * tune, extend)
+    if not read.run_effects:
+        return made
+    effects = add_misfit(Draws(made.posterior, read, study, rows), seed)
+    return replace(made, posterior=effects)
 
 
 def _sample(

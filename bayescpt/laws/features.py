@@ -308,8 +308,9 @@ def references(
     refs : References
         Two areas, an LR and a rise.
     """
-    cpt = [run_path(study, name, warmup) for name in study.cpt_runs]
-    fitted = cpt or [run_path(study, name) for name in study.pt_runs if study.has_curve(name)]
+    # Pilots only: the recipe of a run that is not trained yet must not move them.
+    cpt = [run_path(study, name, warmup) for name in study.cpt_runs if study.is_observed(name)]
+    fitted = cpt or [run_path(study, name) for name in study.pt_runs if study.is_observed(name)]
     if not fitted:
         raise StudyError(f"study {study.name!r} has no curve to fit: every run is without losses")
     counted = [_counted(path.lr, warmup) for path in fitted]

@@ -144,7 +144,7 @@ def make_rows(study: Study, card: Card) -> Rows:
         card.law["rewarm"] == "own",
     )
     domains = _domains(study, card)
-    cpt = [name for name in study.cpt_runs if study.has_curve(name)] if card.has_shift else []
+    cpt = [name for name in study.cpt_runs if study.is_observed(name)] if card.has_shift else []
     if card.has_shift and not cpt:
         raise FitError(
             f"study {study.name!r} has no continual pre-training run with a curve, which card "
@@ -288,7 +288,7 @@ def _domains(study: Study, card: Card) -> list[str]:
 
 def _pt_domains(study: Study, card: Card, name: str, domains: list[str]) -> list[str]:
     """Domains of a pre-training run whose rows are fitted."""
-    if not study.has_curve(name):
+    if not study.is_observed(name):
         return []
     kept = []
     for domain in domains:

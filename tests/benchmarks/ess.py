@@ -39,14 +39,14 @@ def smallest_ess(posterior: xr.Dataset) -> float:
 
 def ours(card: str, draws: int) -> Callable[[int], float]:
     """`bayescpt.fit`, its sampler at hand."""
-    bc.fit(study(card), card=card, draws=1, tune=10, chains=1, progress=False)
+    bc.fit(study(card), card=card, draws=1, tune=10, chains=1, extend=1, progress=False)
 
     def rate(seed: int) -> float:
         fits: list[bc.Fit] = []
 
         def fit() -> None:
             made = bc.fit(
-                study(card), card=card, seed=seed, draws=draws, tune=draws, progress=False
+                study(card), card=card, seed=seed, draws=draws, tune=draws, extend=1, progress=False
             )
             fits.append(made)
 

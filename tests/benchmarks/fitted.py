@@ -20,7 +20,9 @@ STEPS = 5_000
 def reference_fit(quick: bool = False) -> bc.Fit:
     """Fit of the default card; the speed of a forecast does not ask how good it is."""
     draws = 50 if quick else 1000
-    return bc.fit(study(), seed=SEED, draws=draws, tune=200 if quick else 500, progress=False)
+    return bc.fit(
+        study(), seed=SEED, draws=draws, tune=200 if quick else 500, extend=1, progress=False
+    )
 
 
 def draws_of(fit: bc.Fit, number: int) -> Draws:

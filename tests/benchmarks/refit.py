@@ -27,7 +27,7 @@ def run(options: Options) -> Iterator[Result]:
     settings = SHORT | ({"draws": 20, "tune": 30} if options.quick else {})
 
     def fit(data: Study, seed: int) -> bc.Fit:
-        return bc.fit(data, card=DEFAULT, seed=seed, progress=False, **settings)
+        return bc.fit(data, card=DEFAULT, seed=seed, extend=1, progress=False, **settings)
 
     # Nothing of another benchmark, and no sampler from disk; numba's files stay: a warm start.
     _COMPILED.clear()

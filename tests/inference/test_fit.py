@@ -15,6 +15,7 @@ from bayescpt.errors import ConvergenceError, FitError
 from bayescpt.evaluate import simulate_study
 from bayescpt.inference import compile as compiled
 from bayescpt.inference import default_card, load_fit
+from bayescpt.inference.checks import SMALLEST_ESS
 from bayescpt.laws import paper
 
 
@@ -143,10 +144,23 @@ def test_another_card_has_a_structure_of_its_own(small_fit):
     assert compiled.structure(rows, replace(card, name="other name")) == key
 
 
+def test_chains_that_have_not_mixed_are_sampled_longer(study, settings, capsys):
+    few = {**settings, "draws": 200, "tune": 150, "progress": True}
+    once, longer = (bc.fit(study, "cpt_replay", **few, extend=n) for n in (1, 4))
+    assert "once more" in capsys.readouterr().err
+    assert longer.posterior.sizes == once.posterior.sizes
+    assert longer.sample_stats.sizes == once.sample_stats.sizes
+    ess = [{c.name: c.value for c in made.checks()}["bulk ESS"] for made in (once, longer)]
+    assert ess[0] < SMALLEST_ESS
+    assert ess[1] > 1.5 * ess[0]
+    bc.fit(study, "cpt_replay", **{**few, "draws": 20, "tune": 20})
+    assert "once more" not in capsys.readouterr().err
+
+
 # arguments
 
 
-@pytest.mark.parametrize("name", ["draws", "tune", "chains"])
+@pytest.mark.parametrize("name", ["draws", "tune", "chains", "extend"])
 def test_a_count_below_one_is_an_error(study, name):
     with pytest.raises(FitError, match=f"{name} = 0: must be at least 1"):
         bc.fit(study, progress=False, **{name: 0})

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -234,6 +236,19 @@ def test_the_rise_is_from_the_start_checkpoints_lr_to_the_top_of_the_rewarm_up(m
     assert warming(run_path(study, "run0"), refs)[0] == pytest.approx(0.475)
     assert warming(run_path(study, "run1"), refs)[0] == pytest.approx(-0.475)
     assert warming(run_path(study, "base"), refs)[0] == 0.0
+
+
+def test_runs_that_are_only_planned_do_not_move_the_reference_points(make_study):
+    pilots = make_study(np.r_[FLAT, 5e-4], [[1e-3, 2e-3, 2e-3], [1e-3, 2e-3, 0.0]])
+    study = make_study(np.r_[FLAT, 5e-4], [[1e-3, 2e-3, 2e-3], [1e-3, 2e-3, 0.0], [5e-3] * 9])
+    curves = study.curves
+    # Its start checkpoint's loss is all that is known of run2.
+    later = (curves["run"] == "run2") & (curves["step"] > 1)
+    known = curves[~later].assign(step=lambda rows: rows["step"].where(rows["run"] != "run2", 0))
+    planned = replace(study, curves=known)
+    assert planned.has_curve("run2")
+    assert not planned.is_observed("run2")
+    assert references(planned) == references(pilots) != references(study)
 
 
 def test_a_rewarm_up_of_its_own_size_leaves_the_annealing_area(make_study):

@@ -306,6 +306,13 @@ def test_no_row_at_all_is_an_error(card):
         make_rows(study, card("pt_only"))
 
 
+def test_a_run_of_which_only_the_start_is_known_is_not_among_the_fitted(study, card):
+    curves = study.curves[(study.curves["run"] != "mix") | (study.curves["step"] == 0)]
+    rows = make_rows(replace(study, curves=curves.reset_index(drop=True)), load_card("cpt_replay"))
+    assert "mix" not in rows.labels.run
+    assert "pure" in rows.labels.run
+
+
 def test_segments_know_how_far_their_run_warms_up_again(rows):
     """Starts at LR 0 (annealed) and 2e-3 (base); peaks 1e-3 (pure) and 2e-3."""
     keys = row_keys(rows)
