@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     )
     from bayescpt.evaluate import backtest, calibrate, goal_calibration, side_by_side
     from bayescpt.forecast import Forecast, Plan
-    from bayescpt.inference import Check, Fit, fit, load_fit
+    from bayescpt.inference import Check, Fit, fit, load_fit, prior_sensitivity
     from bayescpt.model.build import build_model
     from bayescpt.model.card import Card, load_card, shipped_cards
 
@@ -65,6 +65,7 @@ _HOMES = {
     "load_example": "data",
     "load_fit": "inference",
     "optimise": "decide",
+    "prior_sensitivity": "inference",
     "published_fits": "data",
     "read_space": "decide",
     "read_study": "data",
@@ -100,6 +101,7 @@ __all__ = [
     "load_example",
     "load_fit",
     "optimise",
+    "prior_sensitivity",
     "published_fits",
     "read_space",
     "read_study",

@@ -3,5 +3,6 @@
 from bayescpt.inference.checks import Check
 from bayescpt.inference.fit import Fit, load_fit
 from bayescpt.inference.sample import default_card, fit
+from bayescpt.inference.sensitivity import prior_sensitivity
 
-__all__ = ["Check", "Fit", "default_card", "fit", "load_fit"]
+__all__ = ["Check", "Fit", "default_card", "fit", "load_fit", "prior_sensitivity"]

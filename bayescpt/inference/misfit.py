@@ -158,7 +158,7 @@ def fitted_curves(draws: Draws) -> list[Curve]:
                 residual=rows.loss[here] - expected,
                 noise=np.broadcast_to(noise, expected.shape),
                 columns=seen.misfit[chosen],
-                unit=np.stack([draws.effect_unit(name, path, d) for name in names]),
+                unit=np.array([draws.effect_unit(name, path, d) for name in names]),
             )
         )
     return out
