@@ -46,11 +46,11 @@ def cards(  # numpydoc ignore=PR01
         show_table("model cards", ["card", "what it is"], [[c.name, c.description] for c in found])
         say("bayescpt cards NAME shows one; a card of your own is a TOML file like these")
         return
-    from bayescpt.laws.features import references
+    from bayescpt.model.rows import card_references
 
     card = load_card(name)
     source = open_study(study or SHIPPED_STUDY)
-    points = references(source, card.warmup)
+    points = card_references(source, card)
     content = {
         "name": card.name,
         "description": card.description,
@@ -76,6 +76,9 @@ def cards(  # numpydoc ignore=PR01
             "area": points.area,
             "shift_area": points.shift_area,
             "peak_lr": points.peak_lr,
+            "anneal_steps": points.anneal_steps,
+            "rise": points.rise,
+            "climb": points.climb,
         },
         "implied": implied_priors(card, points),
     }
@@ -186,7 +189,8 @@ def _show(content: dict[str, Any]) -> None:
     )
     say(
         f"at the reference points of {points['study']}: S1 {points['area']:.4g}, CPT S1 "
-        f"{points['shift_area']:.4g} LR x steps, peak LR {points['peak_lr']:.3g}; {DRAWS:,} draws"
+        f"{points['shift_area']:.4g} LR x steps, peak LR {points['peak_lr']:.3g}, anneal "
+        f"{points['anneal_steps']:.4g} steps; {DRAWS:,} draws"
     )
 
 

@@ -256,7 +256,7 @@ def _prepare(study: Study, card: Card, run: str) -> Setup:
         visible=pd.MultiIndex.from_frame(design.curves[keys]).isin(seen),
         fitted=fitted,
         # Labels of all runs, the one left out too.
-        drawn=replace(everything, refs=fitted.refs),
+        drawn=make_rows(study, card, fitted.refs),
     )
 
 

@@ -253,7 +253,7 @@ def _shared_split(study: Study, train: Study, refit: str, name: str, domains: li
 
 
 def _usual(study: Study) -> list[str]:
-    return [name for name in study.cpt_runs or study.pt_runs if study.has_curve(name)]
+    return [name for name in study.cpt_runs or study.pt_runs if study.is_observed(name)]
 
 
 def _names(study: Study, given: Iterable[str]) -> list[str]:

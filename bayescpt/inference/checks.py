@@ -114,7 +114,7 @@ def convergence_checks(posterior: xr.Dataset, sample_stats: xr.Dataset, card: Ca
     divergent = float(sample_stats["diverging"].mean())
     deep = float(sample_stats["reached_max_treedepth"].mean())
     energy = _array(bfmi(sample_stats))
-    more = "sample longer (tune=2000, draws=2000), or tighten the prior of it"
+    more = "sample longer (tune=4000, draws=4000), or tighten the prior of it"
     return [
         _check("R-hat", worst_rhat, f"{at_rhat}: chains disagree; {more}"),
         _check("bulk ESS", bulk, f"{at_bulk}: too few effective draws; {more}"),

@@ -191,7 +191,8 @@ def held_out_likelihood(curve: Curve, members: NDArray[np.bool_]) -> Floats:
     leverage = singular**2
     alone = leverage > MAX_LEVERAGE
     spread = np.where(alone, UNKNOWN, leverage / (1.0 - np.where(alone, 0.0, leverage)))
-    error = center + (shapes.T * spread) @ (shapes @ center)
+    # Along what is unknown there is no error either.
+    error = center + (shapes.T * np.where(alone, -1.0, spread)) @ (shapes @ center)
     columns = (curve.unit.mean(axis=1)[:, None] * curve.columns / scale).T
     beside = columns[:, ~members] * np.hypot(NEAR_SCALE, FAR_SCALE * curve.novelty) * HALF_MEAN
     covariance = np.eye(error.size) + (shapes.T * spread) @ shapes + beside @ beside.T

@@ -50,11 +50,13 @@ def default_card(study: Study) -> str:
     Returns
     -------
     str
-        ``annealing`` without CPT runs, ``cpt`` if none of them replays, else ``cpt_replay``.
+        ``annealing`` without the curve of a CPT run, ``cpt`` if none of them replays, else
+        ``cpt_replay``.
     """
-    if not study.cpt_runs:
+    pilots = [name for name in study.cpt_runs if study.is_observed(name)]
+    if not pilots:
         return "annealing"
-    ratios = [np.max(study.run(name).replay_ratio) for name in study.cpt_runs]
+    ratios = [np.max(study.run(name).replay_ratio) for name in pilots]
     return "cpt_replay" if max(ratios) > 0 else "cpt"
 
 
@@ -96,8 +98,8 @@ def fit(
         NUTS's target acceptance rate.
     extend : int
         Where the chains have not mixed, sample once more, with twice the warm-up and this many
-        times the draws, of which every so-manyth is kept; 1 for never. Not where draws and chains
-        are fewer than the effective draws that the checks ask for, 400.
+        times the draws, of which every so-manyth is kept; 1 for never. Not for a single chain, nor
+        where all draws are fewer than the effective ones that the checks ask for, 400.
 
     Returns
     -------
@@ -144,12 +146,14 @@ def fit(
             trace = _sample(
                 sampler, seed, thin * draws, tune, chains, cores, target_accept, callback
             )
-        posterior, stats = (part.thin(draw=thin) for part in _tidy(trace, rows))
-        return Fit(read, study, rows, add_symbols(posterior, rows, read), stats, seed)
+        posterior, stats = _tidy(trace, rows)
+        # The record stays whole: energies of draws apart would look better than they are.
+        posterior = add_symbols(posterior.thin(draw=thin), rows, read)
+        return Fit(read, study, rows, posterior, stats, seed)
 
     made = _once(tune, 1)
     # So few draws that they could not pass are meant for something else.
-    enough = extend > 1 and chains * draws >= SMALLEST_ESS
+    enough = min(extend, chains) > 1 and chains * draws >= SMALLEST_ESS
     if enough and _MIXING.intersection(made.failed_checks):
         _say(progress, f"the chains have not mixed ({', '.join(made.failed_checks)}); once more:")
         made = _once(2 * tune, extend)

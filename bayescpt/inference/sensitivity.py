@@ -35,7 +35,7 @@ def prior_sensitivity(
     fit : Fit
         Of a card with independent normal noise.
     plans : Plan or sequence of Plan
-        Their expected final losses are looked at too.
+        Their expected final losses are looked at too, where the fit knows their target.
     allow_failed : bool
         Go on although a convergence check failed.
 
@@ -109,6 +109,8 @@ def _quantities(fit: Fit, plans: Sequence[Plan] | Plan, allow_failed: bool) -> x
         last = fit.forecast(plan, [plan.schedule.n_steps], allow_failed=allow_failed).dataset["mu"]
         for domain in last["domain"].to_numpy():
             final = last.sel(domain=domain).to_numpy().reshape(sizes)
+            if not np.isfinite(final).all():
+                continue  # no fitted run of this target and domain
             out[f"final loss {plan.name}[{domain}]"] = xr.DataArray(final, dims=("chain", "draw"))
     return xr.Dataset({name: value.variable for name, value in out.items()})
 

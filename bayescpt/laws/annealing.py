@@ -171,10 +171,16 @@ KERNEL_SHAPE = Parameter(
     "kernel is as good as an exponential in the LR sum",
     SOURCE_AREA,
 )
+SHAPE_STEPS = replace(
+    KERNEL_SHAPE,
+    reason="arXiv 2503.12811 fits .4-.6; with a wider prior it and log_half form a ridge. Above 5 "
+    "the kernel is as good as momentum",
+    source=SOURCE_POWER,
+)
 KERNELS = {
     "momentum": (LOG_MEMORY,),
     "area": (LOG_HALF, KERNEL_SHAPE),
-    "power": (LOG_HALF_STEPS, KERNEL_SHAPE),
+    "power": (LOG_HALF_STEPS, SHAPE_STEPS),
 }
 # The priors' medians.
 TYPICAL = {

@@ -62,7 +62,7 @@ class References:
         Rise of the LR by the re-warm-up, over `peak_lr`, at which ``jump`` is measured.
     climb : float
         Rise of the LR by the warm-up, over `peak_lr`, that ``level_pt`` of a kernel with a heavy
-        tail holds: otherwise the two form a ridge.
+        tail holds: otherwise the two form a ridge; 0 with CPT runs.
     """
 
     area: float
@@ -140,7 +140,8 @@ class Features:
     log_area_start : float
         The same at the start checkpoint; 0 (S1 = S1ref) in pre-training.
     anneal : ndarray, shape (n, J)
-        Annealing area of this phase at the kernel's nodes, scaled to 1 for a full anneal.
+        Annealing area of this phase at the kernel's nodes, scaled to 1 for a full anneal, under a
+        heavy tail for the part that takes effect within `References.anneal_steps`.
     shift_area : ndarray, shape (n,)
         CPT forward area over its reference; 0 in pre-training.
     replay : ndarray, shape (n,)
@@ -284,6 +285,7 @@ def references(
     warmup: str = "true",
     kernel: str = "momentum",
     own_rewarm: bool = False,
+    continual: bool = True,
 ) -> References:
     """Reference points of a study.
 
@@ -302,14 +304,17 @@ def references(
         Annealing kernel: ``momentum``, ``area`` or ``power``.
     own_rewarm : bool
         Whether the re-warm-up has a size of its own.
+    continual : bool
+        Whether CPT runs are fitted, where there are any.
 
     Returns
     -------
     refs : References
-        Two areas, an LR and a rise.
+        Two areas, an LR, a rise and a climb, and a number of steps.
     """
     # Pilots only: the recipe of a run that is not trained yet must not move them.
-    cpt = [run_path(study, name, warmup) for name in study.cpt_runs if study.is_observed(name)]
+    pilots = study.cpt_runs if continual else ()
+    cpt = [run_path(study, name, warmup) for name in pilots if study.is_observed(name)]
     fitted = cpt or [run_path(study, name) for name in study.pt_runs if study.is_observed(name)]
     if not fitted:
         raise StudyError(f"study {study.name!r} has no curve to fit: every run is without losses")

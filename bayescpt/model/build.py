@@ -71,8 +71,9 @@ def rows_model(rows: Rows, card: Card, fused: bool = True, starts: bool = True) 
     card : Card
         Which components, priors and noise.
     fused : bool
-        Evaluate the mean and its gradient in one compiled pass (`bayescpt.model.fused`); False
-        writes the law as a plain PyTensor graph. Both give the same numbers.
+        Evaluate the mean, independent normal noise and their gradients in compiled passes
+        (`bayescpt.model.fused`, `bayescpt.model.fused_noise`); False writes them as a plain
+        PyTensor graph. Both give the same numbers.
     starts : bool
         Say where sampling starts (`Parameter.start`); pm.do and pm.observe refuse such a model.
 

@@ -156,14 +156,14 @@ class RowDensity(Kernel):
         Returns
         -------
         list of TensorVariable
-            Gradient with respect to each input; disconnected for the data.
+            Gradient with respect to each input; disconnected for fraction and segment.
         """
         data = DisconnectedType()
         if isinstance(cotangents[0].type, DisconnectedType):
             return [data() for _ in inputs]
         by_mean, by_segment = RowDensityBack()(cotangents[0], outputs[1], inputs[-1], inputs[2])
         sizes = [by_segment[k] for k in range(N_PARTIALS - 1)]
-        return [data(), by_mean, *sizes, data(), data()]
+        return [-by_mean, by_mean, *sizes, data(), data()]
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         """Only the density depends on the parameters as far as gradients go.
@@ -178,7 +178,7 @@ class RowDensity(Kernel):
         list of list of bool
             By input, then output.
         """
-        return [[1 <= k <= N_PARTIALS, False] for k in range(len(node.inputs))]
+        return [[k <= N_PARTIALS, False] for k in range(len(node.inputs))]
 
 
 class RowDensityBack(Kernel):

@@ -115,7 +115,26 @@ class Rows:
     start: dict[str, Floats]
 
 
-def make_rows(study: Study, card: Card) -> Rows:
+def card_references(study: Study, card: Card) -> References:
+    """Reference points of a study under a card.
+
+    Parameters
+    ----------
+    study : Study
+        The study to fit.
+    card : Card
+        Which components.
+
+    Returns
+    -------
+    refs : References
+        Of the runs that the card fits.
+    """
+    own_rewarm = card.law["rewarm"] == "own"
+    return references(study, card.warmup, card.law["annealing"], own_rewarm, card.has_shift)
+
+
+def make_rows(study: Study, card: Card, refs: References | None = None) -> Rows:
     """Arrays of a study under a card.
 
     Rows at step 0 of a CPT run are the start checkpoint's measurement, one number however many runs
@@ -127,6 +146,8 @@ def make_rows(study: Study, card: Card) -> Rows:
         The study to fit.
     card : Card
         Which rows to take.
+    refs : References, optional
+        By default those of the study.
 
     Returns
     -------
@@ -137,12 +158,7 @@ def make_rows(study: Study, card: Card) -> Rows:
     FitError
         If the study has no row that the card can use.
     """
-    refs = references(
-        study,
-        card.warmup,
-        card.law["annealing"],
-        card.law["rewarm"] == "own",
-    )
+    refs = refs or card_references(study, card)
     domains = _domains(study, card)
     cpt = [name for name in study.cpt_runs if study.is_observed(name)] if card.has_shift else []
     if card.has_shift and not cpt:
@@ -162,6 +178,7 @@ def make_rows(study: Study, card: Card) -> Rows:
     row: dict[str, list[NDArray[np.generic]]] = {key: [] for key in _ROW}
     losses: list[Floats] = []
     curves: list[tuple[str, str]] = []
+    used: list[str] = []
     for name in fitted:
         path = paths[name]
         is_cpt = path.phase == "cpt"
@@ -189,6 +206,8 @@ def make_rows(study: Study, card: Card) -> Rows:
             index = start - 1 + np.cumsum(np.isin(np.arange(steps.size), bounds))
             d = domains.index(domain)
             curves.append((name, domain))
+            if name not in used:
+                used.append(name)
             level = (
                 checkpoints.index(str(path.start)) * len(domains) + d
                 if is_cpt
@@ -219,7 +238,7 @@ def make_rows(study: Study, card: Card) -> Rows:
                 "anneal": seen.anneal,
                 "fraction": seen.fraction,
                 "step": steps,
-                "run": np.full(steps.size, fitted.index(name)),
+                "run": np.full(steps.size, used.index(name)),
                 "domain": np.full(steps.size, d),
                 "previous": np.maximum(here - 1, offset),
                 "gap": gap,
@@ -235,7 +254,7 @@ def make_rows(study: Study, card: Card) -> Rows:
     rows |= _partners(rows)
     rows["anneal"], mix = compress(rows["anneal"])
     observed = np.concatenate(losses)
-    labels = Labels(tuple(domains), tuple(pairs), tuple(checkpoints), tuple(fitted), tuple(curves))
+    labels = Labels(tuple(domains), tuple(pairs), tuple(checkpoints), tuple(used), tuple(curves))
     return Rows(
         labels=labels,
         refs=refs,

@@ -59,6 +59,30 @@ def fitted(effect_sd, n_runs=12, seed=0, novelty=0.0, outlier=0.0):
     return curves, losses, designs
 
 
+def test_a_run_that_alone_decides_a_level_says_nothing_of_its_effect():
+    rng = np.random.default_rng(1)
+    common = np.stack([STEPS, STEPS**2], axis=1)
+    # A level that only the last run has.
+    designs = [np.column_stack([common, np.full(N_ROWS, float(k == 5))]) for k in range(6)]
+    losses = [
+        one @ np.array([-0.2, 0.05, 3.0]) + SIGMA * rng.standard_normal(N_ROWS) for one in designs
+    ]
+    losses[5] += 10 * SIGMA
+    expected = linear_fit(losses, designs, rng)
+    curve = Curve(
+        domain=0,
+        novelty=0.0,
+        residual=losses[5] - expected[5],
+        noise=np.full(expected[5].shape, SIGMA),
+        columns=COLUMNS,
+        unit=np.full((2, N_DRAWS), SIGMA),
+    )
+    level = held_out_likelihood(curve, np.array([True, False]))
+    drift = held_out_likelihood(curve, np.array([False, True]))
+    assert np.ptp(level[SPREADS <= 3]) < 0.3
+    assert np.ptp(drift[SPREADS <= 3]) > 1.0
+
+
 def exact_likelihood(k, losses, designs, spread):
     """Log likelihood of run k by the law fitted to the others, with effects of a known spread."""
     others = np.concatenate([one for n, one in enumerate(designs) if n != k])

@@ -8,6 +8,7 @@ from pytensor.gradient import verify_grad
 
 from bayescpt.laws.curve import expected_loss
 from bayescpt.model.build import ARGUMENTS, rows_model
+from bayescpt.model.card import load_card, parse_card
 from bayescpt.model.fused import SERIES_BELOW, CurveMean
 from bayescpt.model.rows import make_rows
 
@@ -138,6 +139,26 @@ def test_a_shift_that_hardly_begins_grows_in_proportion_to_the_area():
     # By shift: the area itself.
     np.testing.assert_allclose(found[5], expected[5], rtol=1e-8)
     np.testing.assert_allclose(found[5][:2], data[4][:6].sum(), rtol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["cpt", "early"])
+def test_early_noise_is_the_same_either_way(study, logp_and_gradient, near, name):
+    """With pre-training rows, which it leaves out, and without any shift."""
+    text = 'name = "early"\ndescription = "Early noise."\n[noise]\nearly = true\n'
+    made = load_card("cpt") if name == "cpt" else parse_card(text, "test")
+    rows = make_rows(study, made)
+    one, other = (rows_model(rows, made, fused=flag) for flag in (True, False))
+    point = near(one, 4)
+    (value, slopes), (expected, theirs) = (
+        logp_and_gradient(model)(point) for model in (one, other)
+    )
+    assert value == pytest.approx(expected, rel=1e-10)
+    assert any("early_width" in key for key in slopes)
+    for key, slope in slopes.items():
+        assert np.abs(theirs[key]).max() > 0
+        np.testing.assert_allclose(
+            slope, theirs[key], rtol=1e-8, atol=1e-8 * np.abs(theirs[key]).max(), err_msg=key
+        )
 
 
 @pytest.mark.parametrize("name", ["everything", "variants"])
