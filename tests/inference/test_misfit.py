@@ -62,8 +62,9 @@ def fitted(effect_sd, n_runs=12, seed=0, novelty=0.0, outlier=0.0):
 def test_a_run_that_alone_decides_a_level_says_nothing_of_its_effect():
     rng = np.random.default_rng(1)
     common = np.stack([STEPS, STEPS**2], axis=1)
-    # A level that only the last run has.
-    designs = [np.column_stack([common, np.full(N_ROWS, float(k == 5))]) for k in range(6)]
+    # A level that the last run has, and the others a twentieth of it in all.
+    sizes = np.array([0.1] * 5 + [1.0])
+    designs = [np.column_stack([common, np.full(N_ROWS, size)]) for size in sizes]
     losses = [
         one @ np.array([-0.2, 0.05, 3.0]) + SIGMA * rng.standard_normal(N_ROWS) for one in designs
     ]
