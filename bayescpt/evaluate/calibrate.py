@@ -180,7 +180,7 @@ def calibrate(
     on_simulation : callable, optional
         Called with the number of each simulation as it is done, in their order.
     **fit_options
-        Passed to the fit.
+        Passed to the fit; unless given, ``progress=False`` and ``extend=1``.
 
     Returns
     -------

@@ -81,7 +81,8 @@ def annealing_drop(anneal: Any, anneal_ref: Any) -> Any:
 
     ``C S2`` of arXiv 2408.11029 with ``anneal = S2 (1 - lambda) / peak`` (1 after a full anneal
     from the reference peak LR) and ``anneal_ref = C peak / (1 - lambda)`` in nats: C and lambda
-    form a ridge, the product ``C / (1 - lambda)`` does not.
+    form a ridge, the product ``C / (1 - lambda)`` does not. Under a heavy tail `anneal_ref` is what
+    takes effect within `References.anneal_steps`: the rest is far off, and little is known of it.
 
     Parameters
     ----------

@@ -125,7 +125,7 @@ def from_reference(ref: Mapping[str, Any], refs: References, xp: Any = np) -> di
     if "level_pt" in ref:
         out["L0"] = ref["level_pt"] - ref["base_ref"]
     # What curves tell is the drop per unit of LR, C / (1 - lambda). A kernel without a lambda gives
-    # the C of the papers' lambda.
+    # the C of the papers' lambda, for the drop within `References.anneal_steps`.
     memory = PAPER_MEMORY
     if "log_memory" in ref:
         memory = xp.exp(ref["log_memory"])

@@ -78,7 +78,7 @@ class Rows:
     """Everything of a study that enters the likelihood.
 
     A segment is a (run, domain, replay ratio) whose rows share all parameters; rows are sorted by
-    segment and step. Capitals give shapes: N rows, S segments, J memory nodes, K columns that are
+    segment and step. Capitals give shapes: N rows, S segments, J nodes of the annealing kernel, K columns that are
     left of the J after compression.
 
     Attributes
@@ -97,7 +97,7 @@ class Rows:
         fraction of the run; 1e6 for none), ``partner`` (general row of the same run and step, or
         itself), ``paired``.
     anneal_mix : ndarray, shape (K, J)
-        ``row["anneal"].T @ anneal_mix`` is the annealing area at the memory nodes.
+        ``row["anneal"].T @ anneal_mix`` is the annealing area at the nodes.
     loss : ndarray, shape (N,)
         Observed losses, nats per token.
     start : dict of ndarray
@@ -283,7 +283,7 @@ def compress(basis: Floats) -> tuple[Floats, Floats]:
     Parameters
     ----------
     basis : ndarray, shape (N, J)
-        Annealing area at the memory nodes.
+        Annealing area at the nodes.
 
     Returns
     -------
