@@ -78,8 +78,8 @@ class Rows:
     """Everything of a study that enters the likelihood.
 
     A segment is a (run, domain, replay ratio) whose rows share all parameters; rows are sorted by
-    segment and step. Capitals give shapes: N rows, S segments, J nodes of the annealing kernel, K columns that are
-    left of the J after compression.
+    segment and step. Capitals give shapes: N rows, S segments, J nodes of the annealing kernel, K
+    columns that are left of the J after compression.
 
     Attributes
     ----------
