@@ -148,9 +148,9 @@ LOG_HALF = Parameter(
     "log x_half",
     "log step",
     (),
-    -3.0,
+    -5.0,
     9.0,
-    {"dist": "Normal", "mu": 3.4, "sigma": 1.0, "lower": -1.0, "upper": 8.0},
+    {"dist": "Normal", "mu": 3.4, "sigma": 1.0, "lower": -5.0, "upper": 8.0},
     "half of a drop within some tens to hundreds of steps at peak LR, as the momentum's memory",
     SOURCE_AREA,
 )
