@@ -22,8 +22,8 @@ from bayescpt.laws.features import EFFECTS, Path, features, run_path
 
 Floats = NDArray[np.float64]
 
-# Draws that the covariance of a run's curve is taken from.
-N_COVARIANCE = 400
+# Draws that the covariance of a run's curve is taken from: the leverage is known to 3%.
+N_COVARIANCE = 2000
 # A run that alone decides a parameter has a leverage of 1, and no forecast without it: where the
 # leverage is more, within the error of so many draws, nothing is known of how it lies off.
 MAX_LEVERAGE = 0.9
