@@ -50,13 +50,13 @@ def default_card(study: Study) -> str:
     Returns
     -------
     str
-        ``annealing`` without the curve of a CPT run, ``cpt`` if none of them replays, else
+        ``annealing`` without the curve of a CPT run, ``cpt`` if no CPT run replays, else
         ``cpt_replay``.
     """
-    pilots = [name for name in study.cpt_runs if study.is_observed(name)]
-    if not pilots:
+    if not any(study.is_observed(name) for name in study.cpt_runs):
         return "annealing"
-    ratios = [np.max(study.run(name).replay_ratio) for name in pilots]
+    # Planned runs count here: what is to be forecast must be in the law.
+    ratios = [np.max(study.run(name).replay_ratio) for name in study.cpt_runs]
     return "cpt_replay" if max(ratios) > 0 else "cpt"
 
 
