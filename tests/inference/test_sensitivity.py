@@ -14,7 +14,7 @@ from bayescpt.model.card import parse_card
 @pytest.fixture(scope="module")
 def table(study):
     # With few draws chance alone moves the weighted ones.
-    made = bc.fit(study, "cpt_replay", seed=3, draws=500, tune=500, progress=False)
+    made = bc.fit(study, "cpt_replay", seed=3, draws=500, tune=500, extend=1, progress=False)
     plan = bc.Plan.from_run(study.run("r25_wsd"))
     return bc.prior_sensitivity(made, plan, allow_failed=True)
 
