@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -72,6 +72,22 @@ class Fit:
             name for name, v in self.posterior.data_vars.items() if v.attrs.get("sampled", 1)
         ]
         return convergence_checks(self.posterior[sampled], self.sample_stats, self.card)
+
+    def with_effects(self, posterior: xr.Dataset) -> Fit:
+        """Fit whose posterior also has what is not sampled, so that its checks stay.
+
+        Parameters
+        ----------
+        posterior : xr.Dataset
+            The same draws, and the effects of runs.
+
+        Returns
+        -------
+        Fit
+        """
+        out = replace(self, posterior=posterior)
+        vars(out)["_checks"] = self._checks
+        return out
 
     def checks(self) -> list[Check]:
         """Convergence checks.

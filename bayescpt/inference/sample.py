@@ -6,7 +6,6 @@ import os
 import sys
 import warnings
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -160,7 +159,7 @@ def fit(
     if not read.run_effects:
         return made
     effects = add_misfit(Draws(made.posterior, read, study, rows), seed)
-    return replace(made, posterior=effects)
+    return made.with_effects(effects)
 
 
 def _sample(

@@ -183,9 +183,12 @@ KERNELS = {
     "area": (LOG_HALF, KERNEL_SHAPE),
     "power": (LOG_HALF_STEPS, SHAPE_STEPS),
 }
-# The priors' medians.
-TYPICAL = {
-    "momentum": {"log_memory": np.array(4.6)},
-    "area": {"log_half": np.array(3.4), "kernel_shape": np.array(np.exp(-0.7))},
-    "power": {"log_half": np.array(4.6), "kernel_shape": np.array(np.exp(-0.7))},
-}
+
+
+def _median(parameter: Parameter) -> Any:
+    center: Any = parameter.default["mu"]
+    return np.array(np.exp(center) if parameter.default["dist"] == "LogNormal" else center)
+
+
+# The priors' medians, by kernel and parameter.
+TYPICAL = {kernel: {p.name: _median(p) for p in ps} for kernel, ps in KERNELS.items()}

@@ -13,17 +13,13 @@ from typing import Any
 import numba
 import numpy as np
 import pytensor.tensor as pt
-from pytensor.gradient import DisconnectedType
-from pytensor.graph.basic import Apply
 
-from bayescpt.model.kernel import FAST, Kernel, numba_kernel, source_version
+from bayescpt.model.kernel import FAST, Differentiable, Kernel, numba_kernel, source_version
 from bayescpt.model.vector_math import exp, expm1, log1p
 
 # Arguments by segment that carry gradients; the weights follow them.
 N_SEGMENT = 8
 N_PARTIALS = 7
-# Those and the weights.
-_DIFFERENTIABLE = (*range(N_SEGMENT), N_SEGMENT + 1)
 SERIES_BELOW = 1e-3
 TINY = 1e-300
 
@@ -236,7 +232,7 @@ FORWARD = numba_kernel(_forward)
 BACKWARD = numba_kernel(_backward)
 
 
-class CurveMean(Kernel):
+class CurveMean(Differentiable):
     """Expected loss of every row; `bayescpt.laws.curve.expected_loss` by segment.
 
     Inputs: level, base_ref, alpha, anneal_ref, shift, onset, beta, gamma, keep (segment,); weights
@@ -247,62 +243,18 @@ class CurveMean(Kernel):
     source, compiled = staticmethod(_forward), staticmethod(FORWARD)
     version = source_version(__file__)
     outputs = (pt.dvector, pt.dmatrix)
+    # The weights too.
+    differentiable = (*range(N_SEGMENT), N_SEGMENT + 1)
 
-    def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
-        """Shapes of both outputs from that of the rows.
-
-        Parameters
-        ----------
-        node : Apply
-            Not used.
-        shapes : list of tuple
-            Shapes of the inputs.
-
-        Returns
-        -------
-        list of tuple
-        """
+    def _shapes(self, shapes: list[Any]) -> list[Any]:
         return [shapes[14], (N_PARTIALS, shapes[14][0])]
 
-    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
-        """Vector-Jacobian product by `CurveBack`.
-
-        Parameters
-        ----------
-        inputs, outputs : sequence of TensorVariable
-            Of the node.
-        cotangents : sequence of TensorVariable
-            Gradient of the cost with respect to the outputs; that of the partials is not used.
-
-        Returns
-        -------
-        list of TensorVariable
-            Gradient with respect to each input; disconnected for the data.
-        """
-        if isinstance(cotangents[0].type, DisconnectedType):
-            return [DisconnectedType()() for _ in inputs]
+    def _back(self, inputs: Any, partials: Any, cotangent: Any) -> list[Any]:
         weights, basis = inputs[N_SEGMENT + 1 : N_SEGMENT + 3]
         by_segment, by_weight = CurveBack()(
-            cotangents[0], outputs[1], inputs[-1], inputs[3], weights, basis
+            cotangent, partials, inputs[-1], inputs[3], weights, basis
         )
-        data = DisconnectedType()
-        sizes = [by_segment[k] for k in range(N_SEGMENT)]
-        return [*sizes, data(), by_weight, *(data() for _ in range(5))]
-
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Only the mean depends on the parameters as far as gradients go.
-
-        Parameters
-        ----------
-        node : Apply
-            The node.
-
-        Returns
-        -------
-        list of list of bool
-            By input, then output.
-        """
-        return [[k in _DIFFERENTIABLE, False] for k in range(len(node.inputs))]
+        return [*(by_segment[k] for k in range(N_SEGMENT)), by_weight]
 
 
 class CurveBack(Kernel):
@@ -312,18 +264,5 @@ class CurveBack(Kernel):
     version = source_version(__file__)
     outputs = (pt.dmatrix, pt.dvector)
 
-    def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
-        """Shapes of the outputs.
-
-        Parameters
-        ----------
-        node : Apply
-            Not used.
-        shapes : list of tuple
-            Shapes of the inputs.
-
-        Returns
-        -------
-        list of tuple
-        """
+    def _shapes(self, shapes: list[Any]) -> list[Any]:
         return [(N_SEGMENT, shapes[3][0]), shapes[4]]

@@ -11,10 +11,8 @@ from typing import Any
 import numba
 import numpy as np
 import pytensor.tensor as pt
-from pytensor.gradient import DisconnectedType
-from pytensor.graph.basic import Apply
 
-from bayescpt.model.kernel import FAST, Kernel, numba_kernel, source_version
+from bayescpt.model.kernel import FAST, Differentiable, Kernel, numba_kernel, source_version
 from bayescpt.model.vector_math import exp, log
 
 # Of the mean, sigma, early and early_width.
@@ -116,7 +114,7 @@ def _backward(cotangent: Any, partials: Any, segment: Any, sigma: Any) -> Any:
     return by_mean, out
 
 
-class RowDensity(Kernel):
+class RowDensity(Differentiable):
     """Log density of every row.
 
     Inputs: loss, mean (obs,); sigma, early, early_width (segment,); fraction, segment (obs,).
@@ -126,59 +124,15 @@ class RowDensity(Kernel):
     source, compiled = staticmethod(_forward), staticmethod(numba_kernel(_forward))
     version = source_version(__file__)
     outputs = (pt.dvector, pt.dmatrix)
+    # The loss and what has a partial derivative.
+    differentiable = tuple(range(1 + N_PARTIALS))
 
-    def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
-        """Shapes of both outputs from that of the rows.
-
-        Parameters
-        ----------
-        node : Apply
-            Not used.
-        shapes : list of tuple
-            Shapes of the inputs.
-
-        Returns
-        -------
-        list of tuple
-        """
+    def _shapes(self, shapes: list[Any]) -> list[Any]:
         return [shapes[0], (N_PARTIALS, shapes[0][0])]
 
-    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
-        """Vector-Jacobian product by `RowDensityBack`.
-
-        Parameters
-        ----------
-        inputs, outputs : sequence of TensorVariable
-            Of the node.
-        cotangents : sequence of TensorVariable
-            Gradient of the cost with respect to the outputs; that of the partials is not used.
-
-        Returns
-        -------
-        list of TensorVariable
-            Gradient with respect to each input; disconnected for fraction and segment.
-        """
-        data = DisconnectedType()
-        if isinstance(cotangents[0].type, DisconnectedType):
-            return [data() for _ in inputs]
-        by_mean, by_segment = RowDensityBack()(cotangents[0], outputs[1], inputs[-1], inputs[2])
-        sizes = [by_segment[k] for k in range(N_PARTIALS - 1)]
-        return [-by_mean, by_mean, *sizes, data(), data()]
-
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Only the density depends on the parameters as far as gradients go.
-
-        Parameters
-        ----------
-        node : Apply
-            The node.
-
-        Returns
-        -------
-        list of list of bool
-            By input, then output.
-        """
-        return [[k <= N_PARTIALS, False] for k in range(len(node.inputs))]
+    def _back(self, inputs: Any, partials: Any, cotangent: Any) -> list[Any]:
+        by_mean, by_segment = RowDensityBack()(cotangent, partials, inputs[-1], inputs[2])
+        return [-by_mean, by_mean, *(by_segment[k] for k in range(N_PARTIALS - 1))]
 
 
 class RowDensityBack(Kernel):
@@ -188,18 +142,5 @@ class RowDensityBack(Kernel):
     version = source_version(__file__)
     outputs = (pt.dvector, pt.dmatrix)
 
-    def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
-        """Shapes of the outputs.
-
-        Parameters
-        ----------
-        node : Apply
-            Not used.
-        shapes : list of tuple
-            Shapes of the inputs.
-
-        Returns
-        -------
-        list of tuple
-        """
+    def _shapes(self, shapes: list[Any]) -> list[Any]:
         return [shapes[0], (N_PARTIALS - 1, shapes[3][0])]

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numba
 import pytensor.tensor as pt
+from pytensor.gradient import DisconnectedType
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
@@ -101,6 +102,78 @@ class Kernel(Op):
         """
         for storage, value in zip(outputs, self.compiled(*inputs), strict=True):
             storage[0] = value
+
+    def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
+        """Shapes of the outputs.
+
+        Parameters
+        ----------
+        node : Apply
+            Not used.
+        shapes : list of tuple
+            Shapes of the inputs.
+
+        Returns
+        -------
+        list of tuple
+        """
+        return self._shapes(shapes)
+
+    def _shapes(self, shapes: list[Any]) -> list[Any]:
+        raise NotImplementedError
+
+
+class Differentiable(Kernel):
+    """Kernel of two outputs: values, and the partial derivatives that their gradient needs.
+
+    Attributes
+    ----------
+    differentiable : tuple of int
+        Inputs that have a gradient; the others are data.
+    """
+
+    differentiable: ClassVar[tuple[int, ...]]
+
+    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
+        """Vector-Jacobian product.
+
+        Parameters
+        ----------
+        inputs, outputs : sequence of TensorVariable
+            Of the node.
+        cotangents : sequence of TensorVariable
+            Gradient of the cost with respect to the outputs; that of the partials is not used.
+
+        Returns
+        -------
+        list of TensorVariable
+            Gradient with respect to each input; disconnected for the data.
+        """
+        found = [DisconnectedType()() for _ in inputs]
+        if not isinstance(cotangents[0].type, DisconnectedType):
+            gradients = self._back(inputs, outputs[1], cotangents[0])
+            for k, gradient in zip(self.differentiable, gradients, strict=True):
+                found[k] = gradient
+        return found
+
+    def _back(self, inputs: Any, partials: Any, cotangent: Any) -> list[Any]:
+        """Gradients by the differentiable inputs."""
+        raise NotImplementedError
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """Only the values depend on the parameters as far as gradients go.
+
+        Parameters
+        ----------
+        node : Apply
+            The node.
+
+        Returns
+        -------
+        list of list of bool
+            By input, then output.
+        """
+        return [[k in self.differentiable, False] for k in range(len(node.inputs))]
 
 
 @register_funcify_default_op_cache_key(Kernel)

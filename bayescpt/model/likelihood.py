@@ -98,14 +98,10 @@ def observe(
 def _observe_fused(
     mean: Any, values: Mapping[str, Any], data: Mapping[str, Any], card: Card
 ) -> Any:
-    domain, zero = data["segment_domain"], pt.zeros(data["segment_domain"].shape)
-    sigma, early, width = values["sigma"][domain], zero, zero + 1.0
-    if card.early:
-        early, width = values["early"][domain], values["early_width"][domain]
-        if card.has_shift:
-            early = early * data["segment_is_cpt"]
-    if "sigma_pt" in values:
-        sigma = pt.where(data["segment_is_cpt"] > 0, sigma, values["sigma_pt"][domain])
+    is_cpt = data["segment_is_cpt"]
+    sigma, early, width = _scale_parts(values, data["segment_domain"], is_cpt, card)
+    if early is None:
+        early, width = pt.zeros_like(sigma), pt.ones_like(sigma)
     return pm.CustomDist(
         "loss",
         mean,
@@ -162,15 +158,22 @@ def row_sigma(values: Mapping[str, Any], data: Mapping[str, Any], card: Card) ->
     TensorVariable, shape (obs,)
     """
     rows = group(data, "row")
-    domain = rows["domain"]
-    sigma = values["sigma"][domain]
     is_cpt = data["segment_is_cpt"][rows["segment"]] if card.has_shift else 0.0
-    if card.early:
-        bump = values["early"][domain] * pt.exp(-rows["fraction"] / values["early_width"][domain])
-        sigma = sigma * (1.0 + (is_cpt if card.has_shift else 1.0) * bump)
+    sigma, early, width = _scale_parts(values, rows["domain"], is_cpt, card)
+    return sigma if early is None else sigma * (1.0 + early * pt.exp(-rows["fraction"] / width))
+
+
+def _scale_parts(
+    values: Mapping[str, Any], domain: Any, is_cpt: Any, card: Card
+) -> tuple[Any, Any, Any]:
+    """Late scale, early inflation and its width, by row or by segment; None without inflation."""
+    sigma = values["sigma"][domain]
     if "sigma_pt" in values:
         sigma = pt.where(is_cpt > 0, sigma, values["sigma_pt"][domain])
-    return sigma
+    if not card.early:
+        return sigma, None, None
+    early = values["early"][domain]
+    return sigma, early * is_cpt if card.has_shift else early, values["early_width"][domain]
 
 
 def _chained_logp(
