@@ -566,7 +566,7 @@ def test_calibrate_shows_every_quantity_and_its_verdict(cli, monkeypatch, bias, 
         spread = np.arange(n_simulations) % 100
         ranks = {"rank": np.minimum(spread + bias, 99), "control": np.where(spread < 50, 0, 99)}
         table = pd.DataFrame({"simulation": range(n_simulations), "quantity": "beta", **ranks})
-        return evaluate.Calibration(table, pd.DataFrame({"failed_checks": ["", "R-hat"]}), 99)
+        return evaluate.Calibration(table, pd.DataFrame({"effective_draws": [99.0, 98.0]}), 99)
 
     monkeypatch.setattr(evaluate, "calibrate", simulated)
     code, out, err = cli("calibrate", "cpt", "--simulations", 200, "--draws", 7, "--seed", 4)
@@ -576,10 +576,11 @@ def test_calibrate_shows_every_quantity_and_its_verdict(cli, monkeypatch, bias, 
     }  # fmt: skip
     assert verdict in out
     assert "posteriors of half the width are found out" in out
-    assert "1 of 200 fits, which are short, failed a convergence check" in out
+    assert "1 of 200 fits have a parameter with fewer effective draws than the 99" in out
     assert "200 of 200 simulations" in err
     told = json.loads(cli("calibrate", "cpt", "--simulations", 200, "--json")[1])
     assert (told["uniform"], told["control_rejected"]) == (not bias, True)
+    assert told["short_of_draws"] == 1
     assert told["quantities"][0]["quantity"] == "beta"
 
 

@@ -53,6 +53,7 @@ def calibrate(  # numpydoc ignore=PR01
         )
     table = made.table()
     uniform, rejected = made.uniform(), made.control_rejected()
+    short = int((made.fits["effective_draws"] < made.n_ranks).sum())
     if as_json:
         show_json(
             {
@@ -61,6 +62,7 @@ def calibrate(  # numpydoc ignore=PR01
                 "seed": seed,
                 "uniform": uniform,
                 "control_rejected": rejected,
+                "short_of_draws": short,
                 "quantities": table.reset_index().to_dict("records"),
             }
         )
@@ -77,10 +79,9 @@ def calibrate(  # numpydoc ignore=PR01
                 for name, row in table.iterrows()
             ],
         )
-        failed = int((made.fits["failed_checks"] != "").sum())
         say(
-            f"{failed} of {simulations} fits, which are short, failed a convergence check; those "
-            "count too"
+            f"{short} of {simulations} fits have a parameter with fewer effective draws than the "
+            f"{made.n_ranks} that the truth is ranked among; those count too"
         )
         say(
             f"{len(table)} quantities: {'all uniform' if uniform else 'NOT UNIFORM'}; posteriors "

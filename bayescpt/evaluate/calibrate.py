@@ -46,8 +46,8 @@ class Calibration:
         ``final loss[target]`` of the run that was not fitted), rank, and control: the rank in a
         posterior that is half as wide, which must be found out.
     fits : DataFrame
-        A row a simulation: simulation, redraws (simulated studies that could not be), failed_checks
-        and seconds.
+        A row a simulation: simulation, redraws (simulated studies that could not be),
+        effective_draws (the least bulk ESS of a parameter) and seconds.
     n_ranks : int
         Draws that the truth is ranked among: ranks are 0..n_ranks.
     """
@@ -323,7 +323,7 @@ def simulation(
     report = {
         "simulation": number,
         "redraws": redraws,
-        "failed_checks": ", ".join(fitted.failed_checks),
+        "effective_draws": next(c.value for c in fitted.checks() if c.name == "bulk ESS"),
         "seconds": time.perf_counter() - begun,
     }
     return pd.DataFrame(ranked), report

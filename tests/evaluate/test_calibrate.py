@@ -12,6 +12,7 @@ from bayescpt.evaluate.calibrate import _prepare, calibrate, holm, rank, simulat
 from bayescpt.evaluate.simulate import simulate_study
 from bayescpt.evaluate.uniformity import band_p, chi_square_p
 from bayescpt.forecast import Draws, Plan, forecast
+from bayescpt.inference import Check
 from bayescpt.model.card import parse_card
 from bayescpt.model.rows import make_rows
 
@@ -70,7 +71,8 @@ def conjugate_fit(train, card, seed, progress, width=1.0, bias=0.0, n_draws=99):
     def predict(plans, steps, seed, allow_failed):
         return forecast(Draws(posterior, card, train, rows), plans, steps, seed)
 
-    return SimpleNamespace(posterior=posterior, forecast=predict, failed_checks=[])
+    checks = [Check("bulk ESS", "ok", float(np.prod(size)), 400.0, "")]
+    return SimpleNamespace(posterior=posterior, forecast=predict, checks=lambda: checks)
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +110,7 @@ def test_results_do_not_depend_on_how_many_simulations_there_are(design, right):
     same = right.ranks[right.ranks["simulation"] < 2].reset_index(drop=True)
     assert few.ranks.equals(same)
     assert list(few.fits["simulation"]) == [0, 1]
+    assert (few.fits["effective_draws"] == 99).all()
 
 
 def test_uniform_ranks_pass_and_others_do_not():
