@@ -21,6 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
+_NEARLY_1 = 1.0 - 1e-12
+
 
 def forward_area(lr: ArrayLike) -> Array:
     """Forward area S1 at every step.
@@ -181,44 +183,36 @@ def annealing_basis(
 def memory_weights(memory: Any, nodes: ArrayLike, xp: ModuleType = np) -> Any:
     """Weights that interpolate between the nodes of the memory length.
 
-    Lagrange's polynomials in x = log memory, in the form of a product, which is smooth at a node
-    too: w_j = prod_{k != j} (x - x_k) / (x_j - x_k).
+    Polynomial through Chebyshev nodes x_j = cos((j + 1/2) pi / J) as a cosine series: with
+    x = cos(theta), w_j = (1 + 2 sum_{k=1..J-1} cos(k theta_j) cos(k theta)) / J. J cosines and a
+    fixed matrix, where Lagrange's form takes J^2 factors.
 
     Parameters
     ----------
     memory : float, array or PyTensor variable, shape (...)
-        Memory length in steps, inside the range of the nodes.
+        Memory length in steps, inside the range of the nodes; beyond, the end of the range counts.
     nodes : array_like, shape (J,)
         Memory lengths in steps, from `memory_nodes`.
     xp : module
-        Where ``log`` comes from: numpy, or pytensor.tensor for a symbolic memory.
+        Where ``log``, ``cos``, ``arccos`` and ``clip`` come from: numpy, or pytensor.tensor for a
+        symbolic memory.
 
     Returns
     -------
     array of the kind of `memory`, shape (..., J)
         Weights of the columns of `annealing_basis`, or of the same scaled; they sum to 1.
     """
-    slope, offset = _lagrange_factors(np.log(np.asarray(nodes, dtype=np.float64)))
-    factors = slope * xp.log(memory)[..., None, None] + offset
-    # Halving the last axis takes log2(J) elementwise products, whose gradient, unlike that of a
-    # general product, needs no special case where a factor is zero.
-    width = slope.shape[1]
-    while width > 1:
-        width //= 2
-        factors = factors[..., :width] * factors[..., width:]
-    return factors[..., 0]
-
-
-def _lagrange_factors(x: Array) -> tuple[Array, Array]:
-    """Slope and offset, shape (J, power of 2), of the factors (x - x_k) / (x_j - x_k)."""
-    n = x.size
-    width = 1 << (n - 1).bit_length()
-    slope, offset = np.zeros((n, width)), np.ones((n, width))
-    gaps = x[:, None] - x[None, :]
-    others = ~np.eye(n, dtype=bool)
-    slope[:, :n][others] = 1.0 / gaps[others]
-    offset[:, :n][others] = (-x[None, :] / np.where(others, gaps, 1.0))[others]
-    return slope, offset
+    x = np.log(np.asarray(nodes, dtype=np.float64))
+    orders = np.arange(x.size)
+    # `memory_nodes` rises, its angles fall.
+    angles = np.pi * (orders[::-1] + 0.5) / x.size
+    series = np.where(orders[:, None] == 0, 1.0, 2.0) * np.cos(np.outer(orders, angles)) / x.size
+    center = (x[0] + x[-1]) / 2.0
+    reach = (x[-1] - x[0]) / (2.0 * np.cos(angles[-1])) if x.size > 1 else np.inf
+    # At +-1 the derivative of arccos is infinite.
+    place = xp.clip((xp.log(memory) - center) / reach, -_NEARLY_1, _NEARLY_1)
+    cosines = xp.cos(xp.arccos(place)[..., None] * orders)
+    return (cosines[..., None] * series).sum(axis=-2)
 
 
 def count_warmup_at_peak(lr: ArrayLike) -> Array:
