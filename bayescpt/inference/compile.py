@@ -142,7 +142,7 @@ def _compile(rows: Rows, card: Card) -> Any:
 
     from bayescpt.model.build import rows_model
 
-    model = rows_model(rows, card)
+    model = rows_model(rows, card, fused="density")
     with warnings.catch_warnings():
         # numba warns of what it cannot cache inside nutpie; nothing a user could act on.
         warnings.simplefilter("ignore")

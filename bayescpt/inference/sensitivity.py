@@ -58,7 +58,7 @@ def prior_sensitivity(
     from arviz_stats import psense
 
     card = fit.card
-    if card.family != "normal" or card.ar1 or card.domain_correlation:
+    if not card.plain_noise:
         raise FitError(
             f"card {card.name!r}: the likelihood of a draw is known here for independent normal "
             "noise only (family = 'normal', without ar1 and domain_correlation)"

@@ -19,7 +19,8 @@ from bayescpt.laws.terms import SHARED_PARAMETERS, TERM_PARAMETERS, cpt_terms, p
 from bayescpt.model.card import Card, load_card
 from bayescpt.model.containers import arrays
 from bayescpt.model.fused import CurveMean
-from bayescpt.model.likelihood import group, observe
+from bayescpt.model.fused_density import CurveDensity
+from bayescpt.model.likelihood import group, observe, segment_scale
 from bayescpt.model.priors import Prior
 from bayescpt.model.rows import Rows, make_rows
 
@@ -61,7 +62,7 @@ def build_model(study: Study, card: str | Path | Card = "cpt_replay") -> pm.Mode
     return rows_model(rows, read, starts=False)
 
 
-def rows_model(rows: Rows, card: Card, fused: bool = True, starts: bool = True) -> pm.Model:
+def rows_model(rows: Rows, card: Card, fused: str = "mean", starts: bool = True) -> pm.Model:
     """PyMC model of prepared rows; see `build_model`.
 
     Parameters
@@ -70,10 +71,11 @@ def rows_model(rows: Rows, card: Card, fused: bool = True, starts: bool = True) 
         Arrays of the study.
     card : Card
         Which components, priors and noise.
-    fused : bool
-        Evaluate the mean, independent normal noise and their gradients in compiled passes
-        (`bayescpt.model.fused`, `bayescpt.model.fused_noise`); False writes them as a plain
-        PyTensor graph. Both give the same numbers.
+    fused : str
+        What is evaluated with its gradient in one compiled pass: ``density``, the whole likelihood
+        (`bayescpt.model.fused_density`), which is then a potential, for a card whose noise is
+        independent and normal; ``mean`` (`bayescpt.model.fused`), also in place of the former for
+        other noise; ``nothing``: all is a plain PyTensor graph. They give the same numbers.
     starts : bool
         Say where sampling starts (`Parameter.start`); pm.do and pm.observe refuse such a model.
 
@@ -95,8 +97,10 @@ def rows_model(rows: Rows, card: Card, fused: bool = True, starts: bool = True) 
             values |= paper.to_reference(values, refs, pt)
         if card.has_shift:
             values["start_level"] = _start_level(values, data, card)
-        mean = _mean(values, data, card, fused)
-        observe(mean, values, data, card, fused)
+        if fused == "density" and card.plain_noise:
+            pm.Potential("loss_density", _density(values, data, card))
+        else:
+            observe(_mean(values, data, card, fused != "nothing"), values, data, card)
     return model
 
 
@@ -131,6 +135,34 @@ def _start_level(values: Mapping[str, Any], data: Mapping[str, Any], card: Card)
     ).flatten()
 
 
+def _density(values: Mapping[str, Any], data: Mapping[str, Any], card: Card) -> Any:
+    """Log density of all rows."""
+    segment, rows = group(data, "segment"), group(data, "row")
+    *with_gradient, keep = _arguments(segment_values(values, segment, card))
+    density, *_ = CurveDensity()(
+        *with_gradient,
+        *segment_scale(values, segment, card),
+        kernel_weights(card.law["annealing"], values, data["ref_anneal_steps"], pt),
+        keep,
+        data["anneal_mix"],
+        rows["anneal"],
+        segment["log_area_start"],
+        rows["log_area"],
+        rows["shift_area"],
+        rows["fraction"],
+        data["observed"],
+        rows["segment"],
+    )
+    return density[0]
+
+
+def _arguments(per_segment: Mapping[str, Any]) -> list[Any]:
+    """Those of `expected_loss` that the compiled passes take, in their order."""
+    zero = pt.zeros_like(per_segment["level"])
+    default = {"gamma": zero - 1.0}
+    return [per_segment.get(key, default.get(key, zero)) for key in ARGUMENTS]
+
+
 def _mean(values: Mapping[str, Any], data: Mapping[str, Any], card: Card, fused: bool) -> Any:
     """Expected loss of every row, shape (obs,)."""
     segment = group(data, "segment")
@@ -140,11 +172,8 @@ def _mean(values: Mapping[str, Any], data: Mapping[str, Any], card: Card, fused:
     at_node = kernel_weights(card.law["annealing"], values, data["ref_anneal_steps"], pt)
     weights = (data["anneal_mix"] * at_node[None, :]).sum(axis=1)
     if fused:
-        zero = pt.zeros_like(per_segment["level"])
-        default = {"gamma": zero - 1.0}
-        arguments = [per_segment.get(key, default.get(key, zero)) for key in ARGUMENTS]
         mean, _ = CurveMean()(
-            *arguments,
+            *_arguments(per_segment),
             weights,
             rows["anneal"],
             segment["log_area_start"],

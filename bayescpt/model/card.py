@@ -90,6 +90,11 @@ class Card:
         """Whether the card describes continual pre-training."""
         return self.law["shift"] != "none"
 
+    @property
+    def plain_noise(self) -> bool:
+        """Whether the noise of every row is normal and independent of the others."""
+        return self.family == "normal" and not (self.ar1 or self.domain_correlation)
+
     def area_name(self, is_target: bool) -> str:
         """Feature that the shift of a domain grows with.
 

@@ -25,7 +25,7 @@ TINY = 1e-300
 
 
 @numba.njit(error_model="numpy", fastmath=FAST)
-def _combine(weights: Any, columns: Any) -> Any:
+def combine(weights: Any, columns: Any) -> Any:
     """Weighted sum of columns (column, obs); rows inside, so that it vectorises."""
     out = np.zeros(columns.shape[1])
     for k in range(weights.shape[0]):
@@ -36,8 +36,8 @@ def _combine(weights: Any, columns: Any) -> Any:
 
 
 @numba.njit(error_model="numpy", fastmath=FAST)
-def _project(rows: Any, columns: Any) -> Any:
-    """Inner products with columns (column, obs): the transpose of `_combine`."""
+def project(rows: Any, columns: Any) -> Any:
+    """Inner products with columns (column, obs): the transpose of `combine`."""
     out = np.empty(columns.shape[0])
     for k in range(columns.shape[0]):
         total = 0.0
@@ -48,28 +48,26 @@ def _project(rows: Any, columns: Any) -> Any:
 
 
 @numba.njit(error_model="numpy", fastmath=FAST, forceinline=True)
-def _growth(log_s: Any, beta: Any) -> Any:
-    """Growth (1 - exp(-beta log_s)) / beta, its derivatives by beta and by log_s."""
-    # Not quite 0, where the ratio is 1 and not 0 / 0.
-    x = beta * log_s + TINY
-    left = expm1(-x)
-    ratio = -left / x
+def _growth(log_s: Any, beta: Any, left: Any) -> Any:
+    """Growth (1 - exp(-beta log_s)) / beta, its derivatives by beta and by log_s.
+
+    `left` is expm1 of minus `_exponent`: it has a loop of its own, as a long chain of operations in
+    one loop leaves the processor waiting for each.
+    """
+    x = _exponent(log_s, beta)
+    inverse = 1.0 / x
+    ratio = -left * inverse
     # A blend of numbers vectorises, a branch does not.
     near = 1.0 if abs(x) < SERIES_BELOW else 0.0
     series = -0.5 + x * (1.0 / 3.0 - x * (0.125 - x / 30.0))
-    slope = near * series + (1.0 - near) * (1.0 + left - ratio) / (x + near)
+    slope = near * series + (1.0 - near) * (1.0 + left - ratio) * inverse
     return log_s * ratio, log_s * log_s * slope, 1.0 + left
 
 
 @numba.njit(error_model="numpy", fastmath=FAST, forceinline=True)
-def _faded_growth(log_s: Any, beta: Any, gamma: Any, keep: Any) -> Any:
-    """Growth (w^-gamma - 1) / (gamma beta) and its derivatives by beta, gamma and log_s."""
-    lost = (1.0 - keep) * expm1(-beta * log_s)
-    faded = -log1p(lost)
-    slope = (1.0 - keep + lost) / (1.0 + lost)
-    # _growth of the faded share, gamma in the part of -beta.
-    h, k, f = _growth(faded, -gamma)
-    return h / beta, (f * slope * log_s - h / beta) / beta, -k / beta, f * slope
+def _exponent(log_s: Any, beta: Any) -> Any:
+    """Not quite 0, where the ratio above is 1 and not 0 / 0."""
+    return beta * log_s + TINY
 
 
 def _forward(
@@ -90,7 +88,7 @@ def _forward(
     segment: Any,
 ) -> Any:
     n = segment.shape[0]
-    anneal = _combine(weights, basis)
+    anneal = combine(weights, basis)
     mean = np.empty(n)
     partials = np.zeros((N_PARTIALS, n))
     partials[6] = anneal
@@ -103,13 +101,15 @@ def _forward(
         # Slices that are counted from 0, in loops over few of them: so they vectorise.
         here = mean[first:last]
         by_base, by_alpha = partials[0, first:last], partials[1, first:last]
-        _base(alpha[s], base_ref[s], log_area_start[s], log_area[first:last], by_base, by_alpha)
+        base_terms(
+            alpha[s], base_ref[s], log_area_start[s], log_area[first:last], by_base, by_alpha
+        )
         drop = anneal[first:last]
         a, b, c = level[s], base_ref[s], anneal_ref[s]
         for i in range(here.size):
             here[i] = a + b * by_base[i] - c * drop[i]
         if shift_area[last - 1] > 0.0:  # not pre-training
-            _shift(
+            add_shift(
                 shift[s],
                 onset[s],
                 beta[s],
@@ -127,7 +127,7 @@ def _forward(
 
 
 @numba.njit(error_model="numpy", fastmath=FAST)
-def _base(
+def base_terms(
     alpha: Any, base_ref: Any, start: Any, log_area: Any, by_base: Any, by_alpha: Any
 ) -> None:
     """Base drop over its size, and its derivative by alpha."""
@@ -139,7 +139,7 @@ def _base(
 
 
 @numba.njit(error_model="numpy", fastmath=FAST)
-def _shift(
+def add_shift(
     shift: Any,
     onset: Any,
     beta: Any,
@@ -156,26 +156,39 @@ def _shift(
     n = area.size
     # Without replay the growth is that of Eq. 4 with the rate -gamma beta.
     rate = -gamma * beta
-    h1, k1, f1 = _growth(log1p(onset), rate)
+    log_one = log1p(onset)
+    h1, k1, f1 = _growth(log_one, rate, expm1(-_exponent(log_one, rate)))
     r = 1.0 / h1
     q1 = f1 / (1.0 + onset)
-    # The four outputs hold what they are made of until the last loops.
+    # The four outputs hold what they are made of until the last loop.
     for i in range(n):
         by_onset[i] = log1p(onset * area[i])
     if keep == 0.0:
         for i in range(n):
-            h, k, f = _growth(by_onset[i], rate)
+            by_gamma[i] = expm1(-_exponent(by_onset[i], rate))
+        for i in range(n):
+            h, k, f = _growth(by_onset[i], rate, by_gamma[i])
             by_shift[i] = h * r
             by_onset[i] = f
             by_beta[i] = -gamma * k
             by_gamma[i] = -beta * k
     else:
+        # (w^-gamma - 1) / (gamma beta): the growth of the faded share, -gamma in the part of beta.
+        fading, per_beta = 1.0 - keep, 1.0 / beta
         for i in range(n):
-            h, k, by, f = _faded_growth(by_onset[i], beta, gamma, keep)
-            by_shift[i] = h * r
+            by_beta[i] = fading * expm1(-beta * by_onset[i])
+        for i in range(n):
+            by_shift[i] = -log1p(by_beta[i])
+        for i in range(n):
+            by_gamma[i] = expm1(-_exponent(by_shift[i], -gamma))
+        for i in range(n):
+            lost = by_beta[i]
+            h, k, f = _growth(by_shift[i], -gamma, by_gamma[i])
+            f *= (fading + lost) / (1.0 + lost)
+            by_shift[i] = h * per_beta * r
+            by_beta[i] = (f * by_onset[i] - h * per_beta) * per_beta
+            by_gamma[i] = -k * per_beta
             by_onset[i] = f
-            by_beta[i] = k
-            by_gamma[i] = by
     dr = shift * r
     for i in range(n):
         g = by_shift[i]
@@ -198,7 +211,7 @@ def _backward(
     row = np.empty(n)
     for i in range(n):
         row[i] = -anneal_ref[segment[i]] * cotangent[i]
-    by_weight = _project(row, basis)
+    by_weight = project(row, basis)
     first = 0
     while first < n:
         s = segment[first]
@@ -250,6 +263,7 @@ class CurveMean(Differentiable):
         return [shapes[14], (N_PARTIALS, shapes[14][0])]
 
     def _back(self, inputs: Any, partials: Any, cotangent: Any) -> list[Any]:
+        (partials,) = partials
         weights, basis = inputs[N_SEGMENT + 1 : N_SEGMENT + 3]
         by_segment, by_weight = CurveBack()(
             cotangent, partials, inputs[-1], inputs[3], weights, basis

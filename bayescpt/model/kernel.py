@@ -20,19 +20,19 @@ from bayescpt.model import vector_math
 FAST = {"reassoc", "contract"}
 
 
-def source_version(file: str) -> int:
+def source_version(*files: str) -> int:
     """Digest of what a kernel is compiled from: PyTensor keeps kernels on disk by this alone.
 
     Parameters
     ----------
-    file : str
-        Where the kernel stands.
+    *files : str
+        Where the kernel stands, and functions that it calls.
 
     Returns
     -------
     int
     """
-    sources = (file, __file__, str(vector_math.__file__))
+    sources = (*files, __file__, str(vector_math.__file__))
     return zlib.crc32(b"".join(Path(source).read_bytes() for source in sources))
 
 
@@ -124,7 +124,7 @@ class Kernel(Op):
 
 
 class Differentiable(Kernel):
-    """Kernel of two outputs: values, and the partial derivatives that their gradient needs.
+    """Kernel whose first output are values, the others partial derivatives for their gradient.
 
     Attributes
     ----------
@@ -142,7 +142,7 @@ class Differentiable(Kernel):
         inputs, outputs : sequence of TensorVariable
             Of the node.
         cotangents : sequence of TensorVariable
-            Gradient of the cost with respect to the outputs; that of the partials is not used.
+            Gradient of the cost with respect to the outputs; those of the partials are not used.
 
         Returns
         -------
@@ -151,7 +151,7 @@ class Differentiable(Kernel):
         """
         found = [DisconnectedType()() for _ in inputs]
         if not isinstance(cotangents[0].type, DisconnectedType):
-            gradients = self._back(inputs, outputs[1], cotangents[0])
+            gradients = self._back(inputs, outputs[1:], cotangents[0])
             for k, gradient in zip(self.differentiable, gradients, strict=True):
                 found[k] = gradient
         return found
@@ -173,7 +173,8 @@ class Differentiable(Kernel):
         list of list of bool
             By input, then output.
         """
-        return [[k in self.differentiable, False] for k in range(len(node.inputs))]
+        rest = [False] * (len(self.outputs) - 1)
+        return [[k in self.differentiable, *rest] for k in range(len(node.inputs))]
 
 
 @register_funcify_default_op_cache_key(Kernel)

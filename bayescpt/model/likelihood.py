@@ -9,8 +9,6 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayescpt.model.fused_noise import RowDensity
-
 if TYPE_CHECKING:
     from bayescpt.model.card import Card
 
@@ -33,9 +31,7 @@ def group(data: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return {key.removeprefix(start): v for key, v in data.items() if key.startswith(start)}
 
 
-def observe(
-    mean: Any, values: Mapping[str, Any], data: Mapping[str, Any], card: Card, fused: bool = False
-) -> Any:
+def observe(mean: Any, values: Mapping[str, Any], data: Mapping[str, Any], card: Card) -> Any:
     """Observed variable ``loss``.
 
     Standardised residuals z = (loss - mean) / sigma follow, along a run, an AR(1) in step time
@@ -52,16 +48,12 @@ def observe(
         Row arrays.
     card : Card
         Which parts.
-    fused : bool
-        Evaluate independent normal noise and its gradient in one compiled pass.
 
     Returns
     -------
     TensorVariable, shape (obs,)
     """
     rows = group(data, "row")
-    if fused and card.family == "normal" and not (card.ar1 or card.domain_correlation):
-        return _observe_fused(mean, values, data, card)
     sigma = row_sigma(values, data, card)
     if not (card.ar1 or card.domain_correlation):
         if card.family == "student_t":
@@ -95,52 +87,6 @@ def observe(
     )
 
 
-def _observe_fused(
-    mean: Any, values: Mapping[str, Any], data: Mapping[str, Any], card: Card
-) -> Any:
-    is_cpt = data["segment_is_cpt"]
-    sigma, early, width = _scale_parts(values, data["segment_domain"], is_cpt, card)
-    if early is None:
-        early, width = pt.zeros_like(sigma), pt.ones_like(sigma)
-    return pm.CustomDist(
-        "loss",
-        mean,
-        sigma,
-        early,
-        width,
-        data["row_fraction"],
-        data["row_segment"],
-        logp=_fused_logp,
-        random=_fused_random,
-        signature="(n),(s),(s),(s),(n),(n)->(n)",
-        observed=data["observed"],
-        dims="obs",
-    )
-
-
-def _fused_logp(
-    value: Any, mean: Any, sigma: Any, early: Any, width: Any, fraction: Any, segment: Any
-) -> Any:
-    return RowDensity()(value, mean, sigma, early, width, fraction, segment)[0]
-
-
-def _fused_random(
-    mean: Any,
-    sigma: Any,
-    early: Any,
-    width: Any,
-    fraction: Any,
-    segment: Any,
-    rng: np.random.Generator | None = None,
-    size: Any = None,
-) -> Any:
-    at = np.asarray(segment, dtype=np.int64).reshape(-1, segment.shape[-1])[0]
-    bump = early[..., at] * np.exp(-fraction / width[..., at])
-    shape = np.broadcast_shapes(mean.shape, tuple(size or ()) + mean.shape[-1:])
-    scale = sigma[..., at] * (1.0 + bump)
-    return mean + scale * np.random.default_rng(rng).standard_normal(shape)
-
-
 def row_sigma(values: Mapping[str, Any], data: Mapping[str, Any], card: Card) -> Any:
     """Noise scale of every row, nats.
 
@@ -161,6 +107,31 @@ def row_sigma(values: Mapping[str, Any], data: Mapping[str, Any], card: Card) ->
     is_cpt = data["segment_is_cpt"][rows["segment"]] if card.has_shift else 0.0
     sigma, early, width = _scale_parts(values, rows["domain"], is_cpt, card)
     return sigma if early is None else sigma * (1.0 + early * pt.exp(-rows["fraction"] / width))
+
+
+def segment_scale(
+    values: Mapping[str, Any], segment: Mapping[str, Any], card: Card
+) -> tuple[Any, Any, Any]:
+    """Parts of the noise scale sigma (1 + early exp(-fraction / width)) by segment.
+
+    Parameters
+    ----------
+    values : Mapping
+        As for `row_sigma`.
+    segment : Mapping
+        Segment arrays.
+    card : Card
+        Which parts.
+
+    Returns
+    -------
+    sigma, early, width : TensorVariable, shape (segment,)
+        `early` is 0 where there is no inflation.
+    """
+    sigma, early, width = _scale_parts(values, segment["domain"], segment["is_cpt"], card)
+    if early is None:
+        return sigma, pt.zeros_like(sigma), pt.ones_like(sigma)
+    return sigma, early, width
 
 
 def _scale_parts(

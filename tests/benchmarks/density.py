@@ -18,7 +18,7 @@ def plain_sampler(rows: Rows, card: Card) -> Any:
     """The same density compiled from the law's elementwise graph."""
     import nutpie
 
-    model = rows_model(rows, card, fused=False)
+    model = rows_model(rows, card, fused="nothing")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return nutpie.compile_pymc_model(model, var_names=[v.name for v in model.free_RVs])

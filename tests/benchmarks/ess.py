@@ -85,7 +85,7 @@ def _pymc(card: str, draws: int, seed: int, sampler: str) -> tuple[xr.Dataset, f
     import pymc as pm
 
     read = load_card(card)
-    model = rows_model(make_rows(study(card), read), read, fused=False)
+    model = rows_model(make_rows(study(card), read), read, fused="nothing")
     names = [variable.name for variable in model.free_RVs]
     with model:
         made = pm.sample(

@@ -6,7 +6,7 @@ import pytensor.tensor as pt
 import pytest
 from scipy import stats
 
-from bayescpt.model.likelihood import _chained_random, _fused_random, observe, row_sigma
+from bayescpt.model.likelihood import _chained_random, observe, row_sigma
 
 # General at 6 steps; the domain at 5 of them and at one of its own.
 STEPS = np.array([1, 3, 4, 10, 12, 30, 1, 3, 4, 10, 12, 20])
@@ -125,18 +125,6 @@ def test_draws_have_the_dense_covariance():
     # Five standard errors of a covariance of unit normals.
     np.testing.assert_allclose(z.T @ z / n, root @ root.T, atol=5 * np.sqrt(2 / n))
     np.testing.assert_allclose(z.mean(axis=0), 0.0, atol=5 / np.sqrt(n))
-
-
-def test_draws_of_independent_noise_are_wider_early():
-    n, segment = 40_000, np.array([0, 0, 1, 1])
-    mean, fraction = np.array([3.0, 2.9, 4.0, 3.5]), np.array([0.0, 0.5, 0.0, 0.5])
-    early, width, sigma = np.array([2.0, 0.0]), np.array([0.25, 1.0]), np.array([0.01, 0.02])
-    draws = _fused_random(
-        mean, sigma, early, width, fraction, segment, rng=np.random.default_rng(2), size=(n,)
-    )
-    scale = np.array([0.03, 0.01 * (1 + 2 * np.exp(-2)), 0.02, 0.02])
-    np.testing.assert_allclose(draws.mean(axis=0), mean, atol=5 * 0.03 / np.sqrt(n))
-    np.testing.assert_allclose(draws.std(axis=0), scale, rtol=5 / np.sqrt(2 * n))
 
 
 def test_draws_with_heavy_tails():
