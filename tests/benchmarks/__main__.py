@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.benchmarks.machine import machine
 from tests.benchmarks.problem import CARDS
-from tests.benchmarks.report import save, show
+from tests.benchmarks.report import cells, save, show
 from tests.benchmarks.timing import Options, Result
 
 # Quick ones first. `ess` and `scale` take longest.
@@ -50,6 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
             # As it comes, so that what was measured before a failure is kept.
             for result in import_module(f"tests.benchmarks.{name}").run(options):
                 results[name].append(result)
+                print("  " + " | ".join(filter(None, cells(name, result)[1:])), file=sys.stderr)
         except ModuleNotFoundError as error:
             note = (
                 f"{error.name} is not installed: uv run --group {GROUP} python -m tests.benchmarks"

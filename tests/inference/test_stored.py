@@ -16,7 +16,6 @@ from bayescpt.inference import compile as compiled
 from bayescpt.inference import stored
 from bayescpt.inference.compile import compiled_sampler, pad, structure
 from bayescpt.inference.start import Centred, log_density
-from bayescpt.model.card import load_card
 from bayescpt.model.rows import make_rows
 
 # A process of its own: what is in memory here must not help it.
@@ -33,16 +32,11 @@ fit.posterior.to_netcdf(sys.argv[2])
 
 
 @pytest.fixture(scope="module")
-def compiled_here(study):
-    """A sampler compiled in this process, whatever is on disk: annealing's, which takes least."""
-    card = load_card("annealing")
-    rows = pad(make_rows(study, card), card)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(stored.VARIABLE, "")
-        patch.setattr(compiled, "_COMPILED", {})
-        made = compiled_sampler(rows, card)
-        # As it was compiled, and with the data set.
-        return compiled._COMPILED[structure(rows, card)], made
+def compiled_here(small_fit):
+    """A sampler compiled in this process: as it was compiled, and with the data set."""
+    rows = pad(small_fit.rows, small_fit.card)
+    made = compiled_sampler(rows, small_fit.card)
+    return compiled._COMPILED[structure(rows, small_fit.card)], made
 
 
 def test_what_is_read_gives_the_density_of_what_was_written(compiled_here, tmp_path):
@@ -127,6 +121,7 @@ def test_every_source_of_the_density_counts(tmp_path):
         digest = stored.sources_digest(tmp_path / "copy")
 
 
+@pytest.mark.slow
 def test_processes_without_pymc_draw_the_same(small_fit, study, tmp_path):
     """What this process compiled, or a former one, is read by another."""
     rows = pad(make_rows(study, small_fit.card), small_fit.card)
