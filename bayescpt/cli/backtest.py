@@ -299,6 +299,7 @@ def show_backtest(scores: pd.DataFrame, keys: Sequence[str], after: float) -> No
             "MSCE",
             *(errors[name] for name in shown),
             "energy",
+            "log score",
             "finals in 90%",
         ],
         [
@@ -309,10 +310,15 @@ def show_backtest(scores: pd.DataFrame, keys: Sequence[str], after: float) -> No
                 fixed(row["msce"], 4),
                 *(fixed(row[name], 4) for name in shown),
                 fixed(row["energy"], 4),
+                fixed(row["log_score"], 2),
                 _share(row["finals_inside"], row["finals_inside_se"]),
             ]
             for row in scores.to_dict("records")
         ],
+    )
+    say(
+        "Lower is better but for the log score: the log density of a loss given those before it on "
+        "its curve, to compare laws and noise models by."
     )
     if "mae_all_rows" in scores:
         say(

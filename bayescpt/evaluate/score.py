@@ -99,6 +99,46 @@ def energy_score(draws: ArrayLike, observed: ArrayLike, max_draws: int = 300) ->
     return np.asarray(to_truth - between / (n * (n - 1.0)))
 
 
+def one_step_log_score(draws: ArrayLike, observed: ArrayLike) -> Array:
+    """Log score of every value of a curve given those before it.
+
+    The forecast's joint distribution is taken as normal with the mean and covariance of the draws
+    (the score of Dawid and Sebastiani 1999, Annals of Statistics 27, which is proper); the variance
+    of a value given k others is a residual variance, with n - 1 - k degrees of freedom. So a method
+    that errs by a whole run pays for it once, not at every row.
+
+    Parameters
+    ----------
+    draws : array_like, shape (n_draws, n)
+        Joint predictive draws of one curve, in its order.
+    observed : array_like, shape (n,)
+        What was observed.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Log densities of losses in nats/token; higher is better. NaN from where there are fewer than
+        two draws for each value before, and where the draws do not differ.
+    """
+    values = np.asarray(draws, dtype=np.float64)
+    n_draws, n = values.shape
+    out = np.full(n, np.nan)
+    known = min(n, n_draws // 2)
+    mean = values[:, :known].mean(axis=0)
+    error = np.asarray(observed, dtype=np.float64)[:known] - mean
+    # The factor of Cholesky of the covariance, times n - 1, without squaring.
+    root = np.linalg.qr(values[:, :known] - mean, mode="r").T
+    if not np.all(np.abs(np.diagonal(root)) > 1e-12 * np.abs(mean)):
+        return out
+    innovation = np.empty(known)
+    for k in range(known):
+        innovation[k] = (error[k] - root[k, :k] @ innovation[:k]) / root[k, k]
+    freedom = n_draws - 1.0 - np.arange(known)
+    variance = np.diagonal(root) ** 2 / freedom
+    out[:known] = -0.5 * (np.log(2.0 * np.pi * variance) + innovation**2 * freedom)
+    return out
+
+
 def interval_score(lower: ArrayLike, upper: ArrayLike, observed: ArrayLike, level: float) -> Array:
     """Interval score: width plus a penalty for what falls outside.
 
@@ -157,8 +197,9 @@ def predictive_columns(rows: pd.DataFrame, draws: Array) -> pd.DataFrame:
     -------
     DataFrame
         `rows` with mean, median, the quantiles, pit (share of the draws below what was observed,
-        uniform where the forecast is right), crps, and energy: the energy score of all domains of
-        the step together, the same on each of them (NaN where there is only one).
+        uniform where the forecast is right), crps, log_score (`one_step_log_score` along each
+        domain's curve), and energy: the energy score of all domains of the step together, the same
+        on each of them (NaN where there is only one).
     """
     observed = rows["observed"].to_numpy(np.float64)
     bounds = np.quantile(draws, QUANTILES, axis=0)
@@ -166,8 +207,19 @@ def predictive_columns(rows: pd.DataFrame, draws: Array) -> pd.DataFrame:
     added |= {quantile_column(q): bound for q, bound in zip(QUANTILES, bounds, strict=True)}
     added["pit"] = ((draws < observed).mean(axis=0) + (draws <= observed).mean(axis=0)) / 2
     added["crps"] = crps(draws, observed)
+    added["log_score"] = _log_score_by_curve(rows, draws, observed)
     added["energy"] = _energy_by_step(rows, draws, observed)
     return rows.assign(**added)
+
+
+def _log_score_by_curve(rows: pd.DataFrame, draws: Array, observed: Array) -> Array:
+    out = np.empty(len(rows))
+    step = rows["step"].to_numpy()
+    for domain in rows["domain"].unique():
+        curve = np.flatnonzero((rows["domain"] == domain).to_numpy())
+        curve = curve[np.argsort(step[curve], kind="stable")]
+        out[curve] = one_step_log_score(draws[:, curve], observed[curve])
+    return out
 
 
 def _energy_by_step(rows: pd.DataFrame, draws: Array, observed: Array) -> Array:
@@ -205,10 +257,11 @@ def score_table(
         A row a group: rows, runs, coverage_50 .. coverage_95, msce (mean over `MSCE_LEVELS` of
         (coverage - level)^2), crps, interval_score and width_90 (of the 90% band), mae (of the
         median), bias (mean of median - observed), energy, finals_inside (share of last rows of
-        runs in the 90% band). Each has its standard error, clustered by run (jackknife for msce),
-        in a column ``_se``; NaN with one run. Where rows are shared there is also mae_all_rows, the
-        mae over every forecast row of the group: shared ones and those of the first share too, as
-        published errors of whole curves count them.
+        runs in the 90% band), log_score (one step ahead; higher is better). Each has its standard
+        error, clustered by run (jackknife for msce), in a column ``_se``; NaN with one run. Where
+        rows are shared there is also mae_all_rows, the mae over every forecast row of the group:
+        shared ones and those of the first share too, as published errors of whole curves count
+        them.
     """
     used = table["fraction"] > after
     shared = table["shared"].to_numpy(bool) if "shared" in table else np.zeros(len(table), bool)
@@ -261,6 +314,7 @@ def _pointwise(table: pd.DataFrame) -> pd.DataFrame:
     out["mae"] = np.abs(error)
     out["bias"] = error
     out["energy"] = table["energy"].to_numpy(np.float64)
+    out["log_score"] = table["log_score"].to_numpy(np.float64)
     out["finals_inside"] = np.where(table["final"], out[_coverage(BAND)], np.nan)
     return pd.DataFrame(out, index=table.index).assign(run=table["run"])
 

@@ -26,7 +26,19 @@ TINY = 1e-300
 
 @numba.njit(error_model="numpy", fastmath=FAST)
 def combine(weights: Any, columns: Any) -> Any:
-    """Weighted sum of columns (column, obs); rows inside, so that it vectorises."""
+    """Weighted sum of columns; rows inside, so that it vectorises.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (column,)
+        Weights.
+    columns : ndarray, shape (column, n)
+        Columns.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+    """
     out = np.zeros(columns.shape[1])
     for k in range(weights.shape[0]):
         w = weights[k]
@@ -37,7 +49,19 @@ def combine(weights: Any, columns: Any) -> Any:
 
 @numba.njit(error_model="numpy", fastmath=FAST)
 def project(rows: Any, columns: Any) -> Any:
-    """Inner products with columns (column, obs): the transpose of `combine`."""
+    """Inner products with columns: the transpose of `combine`.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n,)
+        One number a row.
+    columns : ndarray, shape (column, n)
+        Columns.
+
+    Returns
+    -------
+    ndarray, shape (column,)
+    """
     out = np.empty(columns.shape[0])
     for k in range(columns.shape[0]):
         total = 0.0
@@ -130,7 +154,17 @@ def _forward(
 def base_terms(
     alpha: Any, base_ref: Any, start: Any, log_area: Any, by_base: Any, by_alpha: Any
 ) -> None:
-    """Base drop over its size, and its derivative by alpha."""
+    """Base drop over its size, and its derivative by alpha, of the rows of a segment.
+
+    Parameters
+    ----------
+    alpha, base_ref, start : float
+        Of the segment: exponent, size in nats, log area at the start.
+    log_area : ndarray, shape (n,)
+        Log areas.
+    by_base, by_alpha : ndarray, shape (n,)
+        Filled: the drop at a size of 1 nat, and the derivative by alpha.
+    """
     e0 = exp(-alpha * start)
     for i in range(log_area.size):
         e = exp(-alpha * log_area[i])
@@ -152,7 +186,19 @@ def add_shift(
     by_beta: Any,
     by_gamma: Any,
 ) -> None:
-    """Add the shift to the mean; derivatives by shift, onset, beta and gamma."""
+    """Add the shift to the mean of a segment's rows, and give its derivatives.
+
+    Parameters
+    ----------
+    shift, onset, beta, gamma, keep : float
+        Of the segment, see `bayescpt.laws.curve.expected_loss`.
+    area : ndarray, shape (n,)
+        Shift areas.
+    mean : ndarray, shape (n,)
+        Expected losses without the shift, which is added.
+    by_shift, by_onset, by_beta, by_gamma : ndarray, shape (n,)
+        Filled with the derivatives.
+    """
     n = area.size
     # Without replay the growth is that of Eq. 4 with the rate -gamma beta.
     rate = -gamma * beta

@@ -59,7 +59,7 @@ def test_table_is_tidy(study, done):
     columns = [
         *("split", "run", "domain", "cutoff", "step", "horizon", "fraction", "phase", "final"),
         *("shared", "observed", "mean", "median", *map(quantile_column, QUANTILES)),
-        *("pit", "crps", "energy"),
+        *("pit", "crps", "log_score", "energy"),
     ]
     assert set(done.table.columns) == set(columns)
     assert len(done.table) == 3 * 2 * 10

@@ -11,6 +11,7 @@ from bayescpt.evaluate.score import (
     crps,
     energy_score,
     interval_score,
+    one_step_log_score,
     predictive_columns,
     quantile_column,
     score_table,
@@ -72,6 +73,53 @@ def test_energy_score_is_lowest_for_the_truth(rng):
     for wrong in (mean_score(rho=-0.9), mean_score(shift=0.5), mean_score(scale=2.0)):
         gap = wrong - best
         assert gap.mean() > 4 * gap.std() / np.sqrt(gap.size)
+
+
+def test_log_scores_are_those_of_each_value_given_the_ones_before(rng):
+    """An AR(1) about a level that is drawn once: known conditional densities."""
+    n, along = 6, 0.7
+    gap = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
+    covariance = 0.5**2 + 0.2**2 * along**gap
+    root = np.linalg.cholesky(covariance)
+    draws = 3.0 + rng.standard_normal((200_000, n)) @ root.T
+    observed = 3.0 + root @ rng.standard_normal(n)
+    found = one_step_log_score(draws, observed)
+    whole = [
+        stats.multivariate_normal(np.full(k, 3.0), covariance[:k, :k]).logpdf(observed[:k])
+        for k in range(1, n + 1)
+    ]
+    np.testing.assert_allclose(found, np.diff(whole, prepend=0.0), atol=0.03)
+
+
+def test_log_score_is_highest_for_the_truth(rng):
+    """A level of the run, taken for noise of the rows: right margins, but a lower score."""
+    n, runs = 20, 200
+
+    def drawn(size, level=0.5, noise=0.1):
+        return level * rng.standard_normal((size, 1)) + noise * rng.standard_normal((size, n))
+
+    observed = drawn(runs)
+
+    def mean_score(draws):
+        return np.array([one_step_log_score(draws, y).mean() for y in observed])
+
+    best = mean_score(drawn(1000))
+    wrong = (drawn(1000, 0.0, np.hypot(0.5, 0.1)), drawn(1000, 0.1), drawn(1000, noise=0.3))
+    for other in wrong:
+        gap = best - mean_score(other)
+        assert gap.mean() > 4 * gap.std() / np.sqrt(runs)
+
+
+def test_few_draws_cost_no_more_than_they_must(rng):
+    """As many values as half the draws: without degrees of freedom each would look far off."""
+    observed = rng.standard_normal((400, 20))
+    draws = rng.standard_normal((400, 40, 20))
+    found = np.array([one_step_log_score(x, y) for x, y in zip(draws, observed, strict=True)])
+    exact = stats.norm.logpdf(observed)
+    assert exact.mean() - found.mean() < 0.8
+    assert np.isnan(one_step_log_score(draws[0, :20], observed[0])[10:]).all()
+    assert not np.isnan(one_step_log_score(draws[0, :20], observed[0])[:10]).any()
+    assert np.isnan(one_step_log_score(np.ones((50, 3)), np.ones(3))).all()
 
 
 def test_interval_score_charges_width_and_misses():
@@ -166,6 +214,19 @@ def test_energy_needs_two_domains_at_the_step(rng):
     energy = predictive_columns(rows, draws)["energy"].to_numpy()
     assert energy[0] == energy[1] == energy_score(draws[:, :2], rows["observed"][:2])
     assert np.isnan(energy[2])
+
+
+def test_log_scores_follow_each_domain_s_curve_by_step(rng):
+    rows = pd.DataFrame(
+        {"step": [3, 1, 2, 1], "domain": ["a", "a", "a", "b"], "observed": rng.normal(size=4)}
+    )
+    draws = rng.normal(size=(100, 4)) + rng.normal(size=(100, 1))
+    found = predictive_columns(rows, draws)["log_score"].to_numpy()
+    curve = [1, 2, 0]
+    np.testing.assert_array_equal(
+        found[curve], one_step_log_score(draws[:, curve], rows["observed"].to_numpy()[curve])
+    )
+    assert found[3] == one_step_log_score(draws[:, [3]], rows["observed"][[3]])[0]
 
 
 def test_clustered_errors_are_honest_about_correlated_rows(rng):
