@@ -79,7 +79,7 @@ def backtest(  # numpydoc ignore=PR01
         typer.Option("--goals", help="Also judge the probabilities of meeting final loss goals."),
     ] = False,
     draws: Annotated[int, typer.Option(help="Kept draws of a chain.")] = 1000,
-    tune: Annotated[int, typer.Option(help="Warm-up draws of a chain.")] = 1000,
+    tune: Annotated[int, typer.Option(help="Warm-up draws of a chain.")] = 500,
     chains: Annotated[int, typer.Option(help="Chains.")] = 4,
     seed: Annotated[int, typer.Option(help="Seed of all refits.")] = 1,
     workers: Workers = 1,

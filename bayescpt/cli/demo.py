@@ -60,7 +60,7 @@ def demo(  # numpydoc ignore=PR01
         Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where to write.")
     ] = Path("bayescpt-demo"),
     draws: Annotated[int, typer.Option(help="Kept draws of a chain.")] = 1000,
-    tune: Annotated[int, typer.Option(help="Warm-up draws of a chain.")] = 1000,
+    tune: Annotated[int, typer.Option(help="Warm-up draws of a chain.")] = 500,
     chains: Annotated[int, typer.Option(help="Chains.")] = 4,
     seed: Annotated[int, typer.Option(help="Seed.")] = 1,
 ) -> None:

@@ -37,7 +37,7 @@ def fit(  # numpydoc ignore=PR01
         "fit.nc"
     ),
     draws: Annotated[int, typer.Option(help="Kept draws of a chain.")] = 1000,
-    tune: Annotated[int, typer.Option(help="Warm-up draws of a chain.")] = 1000,
+    tune: Annotated[int, typer.Option(help="Warm-up draws of a chain.")] = 500,
     chains: Annotated[int, typer.Option(help="Chains.")] = 4,
     cores: Annotated[
         int | None, typer.Option(help="Chains at once; by default one a processor.")
