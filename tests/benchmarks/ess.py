@@ -133,7 +133,8 @@ def run(options: Options) -> Iterator[Result]:
     """Every card against every sampler."""
     logging.getLogger("pymc").setLevel(logging.ERROR)
     cards = options.cards or ((DEFAULT,) if options.quick else CARDS)
-    draws = 50 if options.quick else 1000
+    # The plain graph takes two minutes for so few.
+    draws = 50 if options.quick else 300
     case = f"{CHAINS} chains of {draws} + {draws} draws"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the other samplers: forks, old names
