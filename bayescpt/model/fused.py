@@ -119,52 +119,110 @@ def _forward(
     first = 0
     while first < n:
         s = segment[first]
-        last = first + 1
-        while last < n and segment[last] == s:
-            last += 1
+        last = segment_end(segment, first)
         # Slices that are counted from 0, in loops over few of them: so they vectorise.
-        here = mean[first:last]
-        by_base, by_alpha = partials[0, first:last], partials[1, first:last]
-        base_terms(
-            alpha[s], base_ref[s], log_area_start[s], log_area[first:last], by_base, by_alpha
+        law_rows(
+            level[s],
+            base_ref[s],
+            alpha[s],
+            anneal_ref[s],
+            shift[s],
+            onset[s],
+            beta[s],
+            gamma[s],
+            keep[s],
+            log_area_start[s],
+            shift_area[last - 1] > 0.0,
+            log_area[first:last],
+            shift_area[first:last],
+            anneal[first:last],
+            mean[first:last],
+            partials[0, first:last],
+            partials[1, first:last],
+            partials[2, first:last],
+            partials[3, first:last],
+            partials[4, first:last],
+            partials[5, first:last],
         )
-        drop = anneal[first:last]
-        a, b, c = level[s], base_ref[s], anneal_ref[s]
-        for i in range(here.size):
-            here[i] = a + b * by_base[i] - c * drop[i]
-        if shift_area[last - 1] > 0.0:  # not pre-training
-            add_shift(
-                shift[s],
-                onset[s],
-                beta[s],
-                gamma[s],
-                keep[s],
-                shift_area[first:last],
-                here,
-                partials[2, first:last],
-                partials[3, first:last],
-                partials[4, first:last],
-                partials[5, first:last],
-            )
         first = last
     return mean, partials
 
 
 @numba.njit(error_model="numpy", fastmath=FAST)
-def base_terms(
-    alpha: Any, base_ref: Any, start: Any, log_area: Any, by_base: Any, by_alpha: Any
-) -> None:
-    """Base drop over its size, and its derivative by alpha, of the rows of a segment.
+def segment_end(segment: Any, first: Any) -> Any:
+    """Row after the last of the segment that begins at a row.
 
     Parameters
     ----------
-    alpha, base_ref, start : float
-        Of the segment: exponent, size in nats, log area at the start.
-    log_area : ndarray, shape (n,)
-        Log areas.
-    by_base, by_alpha : ndarray, shape (n,)
-        Filled: the drop at a size of 1 nat, and the derivative by alpha.
+    segment : ndarray of int, shape (n,)
+        Segment of each row, those of one together.
+    first : int
+        Row where it begins.
+
+    Returns
+    -------
+    int
     """
+    last = first + 1
+    while last < segment.shape[0] and segment[last] == segment[first]:
+        last += 1
+    return last
+
+
+@numba.njit(error_model="numpy", fastmath=FAST)
+def law_rows(
+    level: Any,
+    base_ref: Any,
+    alpha: Any,
+    anneal_ref: Any,
+    shift: Any,
+    onset: Any,
+    beta: Any,
+    gamma: Any,
+    keep: Any,
+    start: Any,
+    is_cpt: Any,
+    log_area: Any,
+    shift_area: Any,
+    drop: Any,
+    mean: Any,
+    by_base: Any,
+    by_alpha: Any,
+    by_shift: Any,
+    by_onset: Any,
+    by_beta: Any,
+    by_gamma: Any,
+) -> None:
+    """Expected losses of a segment's rows and their derivatives.
+
+    Parameters
+    ----------
+    level, base_ref, alpha, anneal_ref, shift, onset, beta, gamma, keep : float
+        Of the segment, see `bayescpt.laws.curve.expected_loss`.
+    start : float
+        Log area at the start.
+    is_cpt : bool
+        Whether there is a shift; without one its derivatives are not filled.
+    log_area, shift_area, drop : ndarray, shape (n,)
+        Log areas, shift areas, annealing areas.
+    mean, by_base, by_alpha, by_shift, by_onset, by_beta, by_gamma : ndarray, shape (n,)
+        Filled.
+    """
+    _base(alpha, base_ref, start, log_area, by_base, by_alpha)
+    for i in range(mean.size):
+        mean[i] = level + base_ref * by_base[i] - anneal_ref * drop[i]
+    if is_cpt:
+        _shift(
+            shift, onset, beta, gamma, keep, shift_area, mean,
+            by_shift, by_onset, by_beta, by_gamma,
+        )  # fmt: skip
+
+
+@numba.njit(error_model="numpy", fastmath=FAST)
+def _base(
+    alpha: Any, base_ref: Any, start: Any, log_area: Any, by_base: Any, by_alpha: Any
+) -> None:
+    """Base drop over its size, and its derivative by alpha."""
     e0 = exp(-alpha * start)
     for i in range(log_area.size):
         e = exp(-alpha * log_area[i])
@@ -173,7 +231,7 @@ def base_terms(
 
 
 @numba.njit(error_model="numpy", fastmath=FAST)
-def add_shift(
+def _shift(
     shift: Any,
     onset: Any,
     beta: Any,
@@ -186,19 +244,7 @@ def add_shift(
     by_beta: Any,
     by_gamma: Any,
 ) -> None:
-    """Add the shift to the mean of a segment's rows, and give its derivatives.
-
-    Parameters
-    ----------
-    shift, onset, beta, gamma, keep : float
-        Of the segment, see `bayescpt.laws.curve.expected_loss`.
-    area : ndarray, shape (n,)
-        Shift areas.
-    mean : ndarray, shape (n,)
-        Expected losses without the shift, which is added.
-    by_shift, by_onset, by_beta, by_gamma : ndarray, shape (n,)
-        Filled with the derivatives.
-    """
+    """Add the shift to the mean; derivatives by shift, onset, beta and gamma."""
     n = area.size
     # Without replay the growth is that of Eq. 4 with the rate -gamma beta.
     rate = -gamma * beta
@@ -261,9 +307,7 @@ def _backward(
     first = 0
     while first < n:
         s = segment[first]
-        last = first + 1
-        while last < n and segment[last] == s:
-            last += 1
+        last = segment_end(segment, first)
         s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
         for i in range(first, last):
             g = cotangent[i]

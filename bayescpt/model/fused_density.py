@@ -15,7 +15,7 @@ import numpy as np
 import pytensor.tensor as pt
 
 from bayescpt.model import fused
-from bayescpt.model.fused import add_shift, base_terms, combine, project
+from bayescpt.model.fused import combine, law_rows, project, segment_end
 from bayescpt.model.kernel import FAST, Differentiable, numba_kernel, source_version
 from bayescpt.model.vector_math import exp
 
@@ -54,42 +54,46 @@ def _forward(
     out = np.zeros((N_SEGMENT, level.shape[0]))
     anneal, by_anneal = combine(project(weights, mix), basis), np.empty(n)
     total = -HALF_LOG_2PI * n
-    work = np.empty((12, _longest(segment) + LANES))
+    work = np.empty((11, _longest(segment) + LANES))
     first = 0
     while first < n:
         s = segment[first]
-        last = first + 1
-        while last < n and segment[last] == s:
-            last += 1
+        last = segment_end(segment, first)
         size = last - first
         # Beyond the segment stand rows of the next: computed and not used.
         end = min(first + (size + LANES - 1) // LANES * LANES, n)
         # Rows of a contiguous array are known to be contiguous, which vector loops need.
         m = end - first
-        mean, bump, by_mean = work[0, :m], work[2, :m], work[3, :m]
-        more, beyond = work[10, :m], work[11, :m]
-        by_base, by_alpha = work[4, :m], work[5, :m]
-        by_shift, by_onset, by_beta, by_gamma = work[6, :m], work[7, :m], work[8, :m], work[9, :m]
+        mean, by_mean, bump, more, beyond = (
+            work[0, :m], work[1, :m], work[2, :m], work[3, :m], work[4, :m]
+        )  # fmt: skip
+        by_base, by_alpha = work[5, :m], work[6, :m]
+        by_shift, by_onset, by_beta, by_gamma = work[7, :m], work[8, :m], work[9, :m], work[10, :m]
         drop = anneal[first:end]
-        base_terms(alpha[s], base_ref[s], log_area_start[s], log_area[first:end], by_base, by_alpha)
-        a, b, c = level[s], base_ref[s], anneal_ref[s]
-        for i in range(mean.size):
-            mean[i] = a + b * by_base[i] - c * drop[i]
         is_cpt = shift_area[last - 1] > 0.0
-        if is_cpt:
-            add_shift(
-                shift[s],
-                onset[s],
-                beta[s],
-                gamma[s],
-                keep[s],
-                shift_area[first:end],
-                mean,
-                by_shift,
-                by_onset,
-                by_beta,
-                by_gamma,
-            )
+        law_rows(
+            level[s],
+            base_ref[s],
+            alpha[s],
+            anneal_ref[s],
+            shift[s],
+            onset[s],
+            beta[s],
+            gamma[s],
+            keep[s],
+            log_area_start[s],
+            is_cpt,
+            log_area[first:end],
+            shift_area[first:end],
+            drop,
+            mean,
+            by_base,
+            by_alpha,
+            by_shift,
+            by_onset,
+            by_beta,
+            by_gamma,
+        )
         density, s8, s9, s10 = _noise(
             sigma[s], early[s], early_width[s], loss[first:end], fraction[first:end], size, mean,
             bump, more, beyond, by_mean,
@@ -122,7 +126,7 @@ def _forward(
             out[5, s] += s5
             out[6, s] += s6
             out[7, s] += s7
-        by_anneal[first:last] = -c * by_mean[:size]
+        by_anneal[first:last] = -anneal_ref[s] * by_mean[:size]
         first = last
     return np.array([total]), out, combine(project(by_anneal, basis), mix)
 
@@ -130,10 +134,10 @@ def _forward(
 @numba.njit(error_model="numpy", fastmath=FAST)
 def _longest(segment: Any) -> Any:
     """Rows of the longest segment."""
-    longest = run = 0
-    for i in range(segment.shape[0]):
-        run = run + 1 if i > 0 and segment[i] == segment[i - 1] else 1
-        longest = max(longest, run)
+    longest = first = 0
+    while first < segment.shape[0]:
+        last = segment_end(segment, first)
+        longest, first = max(longest, last - first), last
     return longest
 
 
