@@ -145,13 +145,14 @@ def _density(values: Mapping[str, Any], data: Mapping[str, Any], card: Card) -> 
         kernel_weights(card.law["annealing"], values, data["ref_anneal_steps"], pt),
         keep,
         data["anneal_mix"],
-        rows["anneal"],
+        data["anneal"],
         segment["log_area_start"],
         rows["log_area"],
         rows["shift_area"],
         rows["fraction"],
         data["observed"],
-        rows["segment"],
+        segment["first"],
+        rows["place"],
     )
     return density[0]
 
@@ -175,11 +176,12 @@ def _mean(values: Mapping[str, Any], data: Mapping[str, Any], card: Card, fused:
         mean, _ = CurveMean()(
             *_arguments(per_segment),
             weights,
-            rows["anneal"],
+            data["anneal"],
             segment["log_area_start"],
             rows["log_area"],
             rows["shift_area"],
-            rows["segment"],
+            segment["first"],
+            rows["place"],
         )
         return mean
     here = rows["segment"]
@@ -190,7 +192,7 @@ def _mean(values: Mapping[str, Any], data: Mapping[str, Any], card: Card, fused:
         **by_row,
         log_area=rows["log_area"],
         log_area_start=segment["log_area_start"][here],
-        anneal=(rows["anneal"] * weights[:, None]).sum(axis=0),
+        anneal=(data["anneal"] * weights[:, None]).sum(axis=0)[rows["place"]],
         xp=pt,
     )
 

@@ -9,8 +9,6 @@ import numpy as np
 from bayescpt.model.card import Card
 from bayescpt.model.rows import Rows
 
-_COLUMNS = {"anneal": "column"}
-
 
 def arrays(rows: Rows, card: Card) -> list[tuple[str, Any, tuple[str, ...]]]:
     """Data containers of the model: name, value, dimensions.
@@ -29,10 +27,8 @@ def arrays(rows: Rows, card: Card) -> list[tuple[str, Any, tuple[str, ...]]]:
     out: list[tuple[str, Any, tuple[str, ...]]] = [
         (f"segment_{key}", value, ("segment",)) for key, value in rows.segment.items()
     ]
-    out += [
-        (f"row_{key}", value, (_COLUMNS.get(key, ""), "obs")[2 - value.ndim :])
-        for key, value in rows.row.items()
-    ]
+    out += [(f"row_{key}", value, ("obs",)) for key, value in rows.row.items()]
+    out.append(("anneal", rows.anneal, ("column", "place")))
     out.append(("anneal_mix", rows.anneal_mix, ("column", "node")))
     out.append(("observed", rows.loss, ("obs",)))
     for name in ("area", "shift_area", "peak_lr", "anneal_steps"):

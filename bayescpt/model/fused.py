@@ -1,9 +1,9 @@
 """The law's mean and its gradient in one pass over the rows, compiled by numba.
 
 The plain graph of `bayescpt.laws.curve.expected_loss` calls exp and log again for the gradient and
-makes an array for every operation. Here the forward pass keeps the partial derivatives it has at
-hand, and the vector-Jacobian product is sums over segments. The equation stays in laws/curve.py: a
-test holds this to it.
+makes an array for every operation. Here sixteen rows at a time stay in registers, with the partial
+derivatives that are at hand, and the vector-Jacobian product is sums over segments. The equation
+stays in laws/curve.py: a test holds this to it.
 """
 
 from __future__ import annotations
@@ -14,40 +14,52 @@ import numba
 import numpy as np
 import pytensor.tensor as pt
 
-from bayescpt.model.kernel import FAST, Differentiable, Kernel, numba_kernel, source_version
-from bayescpt.model.vector_math import exp, expm1, log1p
+from bayescpt.model.kernel import Differentiable, Kernel, numba_kernel, source_version
+from bayescpt.model.lanes import WIDTH, below, load, spread, store, total
+from bayescpt.model.vector_math import exp, expm1, log1p_inverse
 
 # Arguments by segment that carry gradients; the weights follow them.
 N_SEGMENT = 8
 N_PARTIALS = 7
 SERIES_BELOW = 1e-3
 TINY = 1e-300
+INLINED: dict[str, Any] = {"error_model": "numpy", "forceinline": True}
 
 
-@numba.njit(error_model="numpy", fastmath=FAST)
+@numba.njit(error_model="numpy")
 def combine(weights: Any, columns: Any) -> Any:
-    """Weighted sum of columns; rows inside, so that it vectorises.
+    """Weighted sum of columns.
 
     Parameters
     ----------
     weights : ndarray, shape (column,)
         Weights.
     columns : ndarray, shape (column, n)
-        Columns.
+        Columns, contiguous.
 
     Returns
     -------
     ndarray, shape (n,)
     """
-    out = np.zeros(columns.shape[1])
-    for k in range(weights.shape[0]):
-        w = weights[k]
-        for i in range(out.shape[0]):
-            out[i] += w * columns[k, i]
+    n, columns = columns.shape[1], np.ascontiguousarray(columns)
+    out = np.empty(n)
+    # Four sums that do not wait for each other.
+    for i in range(0, n, 4 * WIDTH):
+        a = b = c = d = spread(0.0)
+        for k in range(weights.shape[0]):
+            w, at = weights[k], k * n + i
+            a += w * load(columns, at, n - i)
+            b += w * load(columns, at + WIDTH, n - i - WIDTH)
+            c += w * load(columns, at + 2 * WIDTH, n - i - 2 * WIDTH)
+            d += w * load(columns, at + 3 * WIDTH, n - i - 3 * WIDTH)
+        store(out, i, a, n - i)
+        store(out, i + WIDTH, b, n - i - WIDTH)
+        store(out, i + 2 * WIDTH, c, n - i - 2 * WIDTH)
+        store(out, i + 3 * WIDTH, d, n - i - 3 * WIDTH)
     return out
 
 
-@numba.njit(error_model="numpy", fastmath=FAST)
+@numba.njit(error_model="numpy")
 def project(rows: Any, columns: Any) -> Any:
     """Inner products with columns: the transpose of `combine`.
 
@@ -56,42 +68,149 @@ def project(rows: Any, columns: Any) -> Any:
     rows : ndarray, shape (n,)
         One number a row.
     columns : ndarray, shape (column, n)
-        Columns.
+        Columns, contiguous.
 
     Returns
     -------
     ndarray, shape (column,)
     """
-    out = np.empty(columns.shape[0])
-    for k in range(columns.shape[0]):
-        total = 0.0
-        for i in range(rows.shape[0]):
-            total += rows[i] * columns[k, i]
-        out[k] = total
+    n, rows, columns = rows.shape[0], np.ascontiguousarray(rows), np.ascontiguousarray(columns)
+    size = columns.shape[0]
+    out = np.empty(size)
+    # Four columns at a time, so that each row is read once for four; a last one may be read again.
+    for k in range(0, size, 4):
+        a = b = c = d = spread(0.0)
+        at = k * n
+        more = min(k + 1, size - 1) * n, min(k + 2, size - 1) * n, min(k + 3, size - 1) * n
+        for i in range(0, n, WIDTH):
+            row = load(rows, i, n - i)
+            a += row * load(columns, at + i, n - i)
+            b += row * load(columns, more[0] + i, n - i)
+            c += row * load(columns, more[1] + i, n - i)
+            d += row * load(columns, more[2] + i, n - i)
+        for j, found in enumerate((a, b, c, d)):
+            if k + j < size:
+                out[k + j] = total(found)
     return out
 
 
-@numba.njit(error_model="numpy", fastmath=FAST, forceinline=True)
-def _growth(log_s: Any, beta: Any, left: Any) -> Any:
-    """Growth (1 - exp(-beta log_s)) / beta, its derivatives by beta and by log_s.
-
-    `left` is expm1 of minus `_exponent`: it has a loop of its own, as a long chain of operations in
-    one loop leaves the processor waiting for each.
-    """
-    x = _exponent(log_s, beta)
+@numba.njit(**INLINED)
+def _growth(log_s: Any, beta: Any) -> Any:
+    """Growth (1 - exp(-beta log_s)) / beta, its derivatives by beta and by log_s."""
+    # Not quite 0, where the ratio is 1 and not 0 / 0.
+    x = beta * log_s + TINY
+    left = expm1(-x)
     inverse = 1.0 / x
     ratio = -left * inverse
-    # A blend of numbers vectorises, a branch does not.
-    near = 1.0 if abs(x) < SERIES_BELOW else 0.0
-    series = -0.5 + x * (1.0 / 3.0 - x * (0.125 - x / 30.0))
-    slope = near * series + (1.0 - near) * (1.0 + left - ratio) * inverse
+    series = -0.5 + x * (1.0 / 3.0 - x * (0.125 - x * (1.0 / 30.0)))
+    away = (1.0 + left - ratio) * inverse
+    slope = below(below(x, spread(0.0), -x, x), spread(SERIES_BELOW), series, away)
     return log_s * ratio, log_s * log_s * slope, 1.0 + left
 
 
-@numba.njit(error_model="numpy", fastmath=FAST, forceinline=True)
-def _exponent(log_s: Any, beta: Any) -> Any:
-    """Not quite 0, where the ratio above is 1 and not 0 / 0."""
-    return beta * log_s + TINY
+@numba.njit(**INLINED)
+def base_rows(base_ref: Any, alpha: Any, start: Any, log_area: Any) -> Any:
+    """Base drop over its size, and the drop's derivative by alpha.
+
+    Parameters
+    ----------
+    base_ref, alpha : lanes
+        See `bayescpt.laws.base.base_drop`.
+    start, log_area : lanes
+        Log areas, at the start and at the rows.
+
+    Returns
+    -------
+    by_base, by_alpha : lanes
+    """
+    before, here = exp(-alpha * start), exp(-alpha * log_area)
+    return here - before, base_ref * (start * before - log_area * here)
+
+
+@numba.njit(**INLINED)
+def shift_reference(onset: Any, beta: Any, gamma: Any) -> Any:
+    """One over the growth at the reference area without replay, its slopes by onset and beta.
+
+    Parameters
+    ----------
+    onset, beta, gamma : lanes
+        See `bayescpt.laws.shift.shift_growth`.
+
+    Returns
+    -------
+    inverse, by_onset, by_rate : lanes
+        The slopes are over the growth; by_rate is that by the rate -gamma beta.
+    """
+    log_one, inverse_one = log1p_inverse(onset)
+    # Without replay the growth is that of Eq. 4 with the rate -gamma beta.
+    grown, by_rate, by_log = _growth(log_one, -gamma * beta)
+    return 1.0 / grown, by_log * inverse_one, by_rate
+
+
+@numba.njit(**INLINED)
+def shift_rows(
+    shift: Any, onset: Any, beta: Any, gamma: Any, keep: Any, kept: Any, reference: Any, area: Any
+) -> Any:
+    """Growth of the shift, and the shift's derivatives by onset, beta and gamma.
+
+    Parameters
+    ----------
+    shift, onset, beta, gamma, keep : lanes
+        See `bayescpt.laws.curve.expected_loss`.
+    kept : bool
+        Whether `keep` is not 0.
+    reference : tuple of lanes
+        From `shift_reference`.
+    area : lanes
+        Shift areas.
+
+    Returns
+    -------
+    by_shift, by_onset, by_beta, by_gamma : lanes
+    """
+    inverse, one_by_onset, one_by_rate = reference
+    log_s, inverse_s = log1p_inverse(onset * area)
+    if kept:
+        # (w^-gamma - 1) / (gamma beta): the growth of the faded share, -gamma in the part of beta.
+        fading, per_beta = 1.0 - keep, 1.0 / beta
+        lost = fading * expm1(-beta * log_s)
+        fallen, inverse_lost = log1p_inverse(lost)
+        grown, by_rate, by_log = _growth(-fallen, -gamma)
+        by_log = by_log * (fading + lost) * inverse_lost
+        grown = grown * per_beta
+        by_beta = (by_log * log_s - grown) * per_beta
+        by_gamma = -by_rate * per_beta
+    else:
+        grown, by_rate, by_log = _growth(log_s, -gamma * beta)
+        by_beta = -gamma * by_rate
+        by_gamma = -beta * by_rate
+    size, by_shift = shift * inverse, grown * inverse
+    return (
+        by_shift,
+        size * (area * by_log * inverse_s - by_shift * one_by_onset),
+        size * (by_beta + by_shift * gamma * one_by_rate),
+        size * (by_gamma + by_shift * beta * one_by_rate),
+    )
+
+
+@numba.njit(**INLINED)
+def segment_rows(first: Any, s: Any, n: Any) -> Any:
+    """First row of a segment, and the row after its last.
+
+    Parameters
+    ----------
+    first : ndarray of int, shape (segment,)
+        First rows, rising.
+    s : int
+        Segment.
+    n : int
+        Number of rows.
+
+    Returns
+    -------
+    begin, end : int
+    """
+    return first[s], first[s + 1] if s + 1 < first.shape[0] else n
 
 
 def _forward(
@@ -109,226 +228,72 @@ def _forward(
     log_area_start: Any,
     log_area: Any,
     shift_area: Any,
-    segment: Any,
+    first: Any,
+    place: Any,
 ) -> Any:
-    n = segment.shape[0]
-    anneal = combine(weights, basis)
+    n = place.shape[0]
+    anneal = combine(weights, basis)[place]
     mean = np.empty(n)
     partials = np.zeros((N_PARTIALS, n))
     partials[6] = anneal
-    first = 0
-    while first < n:
-        s = segment[first]
-        last = segment_end(segment, first)
-        # Slices that are counted from 0, in loops over few of them: so they vectorise.
-        law_rows(
-            level[s],
-            base_ref[s],
-            alpha[s],
-            anneal_ref[s],
-            shift[s],
-            onset[s],
-            beta[s],
-            gamma[s],
-            keep[s],
-            log_area_start[s],
-            shift_area[last - 1] > 0.0,
-            log_area[first:last],
-            shift_area[first:last],
-            anneal[first:last],
-            mean[first:last],
-            partials[0, first:last],
-            partials[1, first:last],
-            partials[2, first:last],
-            partials[3, first:last],
-            partials[4, first:last],
-            partials[5, first:last],
-        )
-        first = last
+    for s in range(first.shape[0]):
+        begin, end = segment_rows(first, s, n)
+        is_cpt, kept = shift_area[end - 1] > 0.0, keep[s] != 0.0
+        size, rate, start = spread(base_ref[s]), spread(alpha[s]), spread(log_area_start[s])
+        jump, speed, bend = spread(shift[s]), spread(onset[s]), spread(beta[s])
+        share, own = spread(gamma[s]), spread(keep[s])
+        reference = (spread(0.0), spread(0.0), spread(0.0))
+        if is_cpt:
+            reference = shift_reference(speed, bend, share)
+        for i in range(begin, end, WIDTH):
+            count = end - i
+            by_base, by_alpha = base_rows(size, rate, start, load(log_area, i, count))
+            expected = level[s] + size * by_base - anneal_ref[s] * load(anneal, i, count)
+            store(partials, i, by_base, count)
+            store(partials, n + i, by_alpha, count)
+            if is_cpt:
+                by_shift, by_onset, by_beta, by_gamma = shift_rows(
+                    jump, speed, bend, share, own, kept, reference, load(shift_area, i, count)
+                )
+                expected = expected + jump * by_shift
+                store(partials, 2 * n + i, by_shift, count)
+                store(partials, 3 * n + i, by_onset, count)
+                store(partials, 4 * n + i, by_beta, count)
+                store(partials, 5 * n + i, by_gamma, count)
+            store(mean, i, expected, count)
     return mean, partials
-
-
-@numba.njit(error_model="numpy", fastmath=FAST)
-def segment_end(segment: Any, first: Any) -> Any:
-    """Row after the last of the segment that begins at a row.
-
-    Parameters
-    ----------
-    segment : ndarray of int, shape (n,)
-        Segment of each row, those of one together.
-    first : int
-        Row where it begins.
-
-    Returns
-    -------
-    int
-    """
-    last = first + 1
-    while last < segment.shape[0] and segment[last] == segment[first]:
-        last += 1
-    return last
-
-
-@numba.njit(error_model="numpy", fastmath=FAST)
-def law_rows(
-    level: Any,
-    base_ref: Any,
-    alpha: Any,
-    anneal_ref: Any,
-    shift: Any,
-    onset: Any,
-    beta: Any,
-    gamma: Any,
-    keep: Any,
-    start: Any,
-    is_cpt: Any,
-    log_area: Any,
-    shift_area: Any,
-    drop: Any,
-    mean: Any,
-    by_base: Any,
-    by_alpha: Any,
-    by_shift: Any,
-    by_onset: Any,
-    by_beta: Any,
-    by_gamma: Any,
-) -> None:
-    """Expected losses of a segment's rows and their derivatives.
-
-    Parameters
-    ----------
-    level, base_ref, alpha, anneal_ref, shift, onset, beta, gamma, keep : float
-        Of the segment, see `bayescpt.laws.curve.expected_loss`.
-    start : float
-        Log area at the start.
-    is_cpt : bool
-        Whether there is a shift; without one its derivatives are not filled.
-    log_area, shift_area, drop : ndarray, shape (n,)
-        Log areas, shift areas, annealing areas.
-    mean, by_base, by_alpha, by_shift, by_onset, by_beta, by_gamma : ndarray, shape (n,)
-        Filled.
-    """
-    _base(alpha, base_ref, start, log_area, by_base, by_alpha)
-    for i in range(mean.size):
-        mean[i] = level + base_ref * by_base[i] - anneal_ref * drop[i]
-    if is_cpt:
-        _shift(
-            shift, onset, beta, gamma, keep, shift_area, mean,
-            by_shift, by_onset, by_beta, by_gamma,
-        )  # fmt: skip
-
-
-@numba.njit(error_model="numpy", fastmath=FAST)
-def _base(
-    alpha: Any, base_ref: Any, start: Any, log_area: Any, by_base: Any, by_alpha: Any
-) -> None:
-    """Base drop over its size, and its derivative by alpha."""
-    e0 = exp(-alpha * start)
-    for i in range(log_area.size):
-        e = exp(-alpha * log_area[i])
-        by_base[i] = e - e0
-        by_alpha[i] = base_ref * (start * e0 - log_area[i] * e)
-
-
-@numba.njit(error_model="numpy", fastmath=FAST)
-def _shift(
-    shift: Any,
-    onset: Any,
-    beta: Any,
-    gamma: Any,
-    keep: Any,
-    area: Any,
-    mean: Any,
-    by_shift: Any,
-    by_onset: Any,
-    by_beta: Any,
-    by_gamma: Any,
-) -> None:
-    """Add the shift to the mean; derivatives by shift, onset, beta and gamma."""
-    n = area.size
-    # Without replay the growth is that of Eq. 4 with the rate -gamma beta.
-    rate = -gamma * beta
-    log_one = log1p(onset)
-    h1, k1, f1 = _growth(log_one, rate, expm1(-_exponent(log_one, rate)))
-    r = 1.0 / h1
-    q1 = f1 / (1.0 + onset)
-    # The four outputs hold what they are made of until the last loop.
-    for i in range(n):
-        by_onset[i] = log1p(onset * area[i])
-    if keep == 0.0:
-        for i in range(n):
-            by_gamma[i] = expm1(-_exponent(by_onset[i], rate))
-        for i in range(n):
-            h, k, f = _growth(by_onset[i], rate, by_gamma[i])
-            by_shift[i] = h * r
-            by_onset[i] = f
-            by_beta[i] = -gamma * k
-            by_gamma[i] = -beta * k
-    else:
-        # (w^-gamma - 1) / (gamma beta): the growth of the faded share, -gamma in the part of beta.
-        fading, per_beta = 1.0 - keep, 1.0 / beta
-        for i in range(n):
-            by_beta[i] = fading * expm1(-beta * by_onset[i])
-        for i in range(n):
-            by_shift[i] = -log1p(by_beta[i])
-        for i in range(n):
-            by_gamma[i] = expm1(-_exponent(by_shift[i], -gamma))
-        for i in range(n):
-            lost = by_beta[i]
-            h, k, f = _growth(by_shift[i], -gamma, by_gamma[i])
-            f *= (fading + lost) / (1.0 + lost)
-            by_shift[i] = h * per_beta * r
-            by_beta[i] = (f * by_onset[i] - h * per_beta) * per_beta
-            by_gamma[i] = -k * per_beta
-            by_onset[i] = f
-    dr = shift * r
-    for i in range(n):
-        g = by_shift[i]
-        mean[i] += shift * g
-        by_onset[i] = dr * (area[i] * by_onset[i] / (1.0 + onset * area[i]) - g * q1)
-        by_beta[i] = dr * (by_beta[i] + g * gamma * k1)
-        by_gamma[i] = dr * (by_gamma[i] + g * beta * k1)
 
 
 def _backward(
     cotangent: Any,
     partials: Any,
-    segment: Any,
+    first: Any,
+    place: Any,
     anneal_ref: Any,
-    weights: Any,
     basis: Any,
 ) -> Any:
-    n, n_segments = cotangent.shape[0], anneal_ref.shape[0]
-    out = np.zeros((N_SEGMENT, n_segments))
-    row = np.empty(n)
-    for i in range(n):
-        row[i] = -anneal_ref[segment[i]] * cotangent[i]
-    by_weight = project(row, basis)
-    first = 0
-    while first < n:
-        s = segment[first]
-        last = segment_end(segment, first)
-        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
-        for i in range(first, last):
-            g = cotangent[i]
+    n = cotangent.shape[0]
+    out = np.empty((N_SEGMENT, anneal_ref.shape[0]))
+    by_anneal = np.zeros(basis.shape[1])
+    for s in range(first.shape[0]):
+        begin, end = segment_rows(first, s, n)
+        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = spread(0.0)
+        for i in range(begin, end, WIDTH):
+            count = end - i
+            g = load(cotangent, i, count)
             s0 += g
-            s1 += g * partials[0, i]
-            s2 += g * partials[1, i]
-            s3 -= g * partials[6, i]
-            s4 += g * partials[2, i]
-            s5 += g * partials[3, i]
-            s6 += g * partials[4, i]
-            s7 += g * partials[5, i]
-        out[0, s] += s0
-        out[1, s] += s1
-        out[2, s] += s2
-        out[3, s] += s3
-        out[4, s] += s4
-        out[5, s] += s5
-        out[6, s] += s6
-        out[7, s] += s7
-        first = last
-    return out, by_weight
+            s1 += g * load(partials, i, count)
+            s2 += g * load(partials, n + i, count)
+            s3 -= g * load(partials, 6 * n + i, count)
+            s4 += g * load(partials, 2 * n + i, count)
+            s5 += g * load(partials, 3 * n + i, count)
+            s6 += g * load(partials, 4 * n + i, count)
+            s7 += g * load(partials, 5 * n + i, count)
+            at = place[begin] - begin + i
+            store(by_anneal, at, load(by_anneal, at, count) - anneal_ref[s] * g, count)
+        for k, found in enumerate((s0, s1, s2, s3, s4, s5, s6, s7)):
+            out[k, s] = total(found)
+    return out, project(by_anneal, basis)
 
 
 FORWARD = numba_kernel(_forward)
@@ -339,7 +304,8 @@ class CurveMean(Differentiable):
     """Expected loss of every row; `bayescpt.laws.curve.expected_loss` by segment.
 
     Inputs: level, base_ref, alpha, anneal_ref, shift, onset, beta, gamma, keep (segment,); weights
-    (column,); basis (column, obs); log_area_start (segment,); log_area, shift_area, segment (obs,).
+    (column,); basis (column, place); log_area_start (segment,); log_area, shift_area (obs,); first
+    row (segment,); place (obs,), consecutive along a segment.
     Outputs: the mean (obs,) and the partial derivatives that the gradient needs (7, obs).
     """
 
@@ -354,10 +320,9 @@ class CurveMean(Differentiable):
 
     def _back(self, inputs: Any, partials: Any, cotangent: Any) -> list[Any]:
         (partials,) = partials
-        weights, basis = inputs[N_SEGMENT + 1 : N_SEGMENT + 3]
-        by_segment, by_weight = CurveBack()(
-            cotangent, partials, inputs[-1], inputs[3], weights, basis
-        )
+        *_, first, place = inputs
+        anneal_ref, basis = inputs[3], inputs[N_SEGMENT + 2]
+        by_segment, by_weight = CurveBack()(cotangent, partials, first, place, anneal_ref, basis)
         return [*(by_segment[k] for k in range(N_SEGMENT)), by_weight]
 
 
@@ -369,4 +334,4 @@ class CurveBack(Kernel):
     outputs = (pt.dmatrix, pt.dvector)
 
     def _shapes(self, shapes: list[Any]) -> list[Any]:
-        return [(N_SEGMENT, shapes[3][0]), shapes[4]]
+        return [(N_SEGMENT, shapes[4][0]), (shapes[5][0],)]

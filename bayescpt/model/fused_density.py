@@ -2,8 +2,8 @@
 
 For the law of `bayescpt.laws.curve.expected_loss` with independent normal noise (`row_sigma` and
 ``pm.Normal`` in `bayescpt.model.likelihood`); a test holds this to both. A density that is only
-summed needs no array by row: each segment's rows stay in the cache from the law's exp to the sums
-of the gradient, and one log of a product does for many rows.
+summed needs no array by row: sixteen rows at a time stay in registers from the law's exp to the
+sums of the gradient, and one log of a product does for many rows.
 """
 
 from __future__ import annotations
@@ -15,15 +15,23 @@ import numpy as np
 import pytensor.tensor as pt
 
 from bayescpt.model import fused
-from bayescpt.model.fused import combine, law_rows, project, segment_end
-from bayescpt.model.kernel import FAST, Differentiable, numba_kernel, source_version
-from bayescpt.model.vector_math import exp
+from bayescpt.model.fused import (
+    INLINED,
+    base_rows,
+    combine,
+    project,
+    segment_rows,
+    shift_reference,
+    shift_rows,
+)
+from bayescpt.model.kernel import Differentiable, numba_kernel, source_version
+from bayescpt.model.lanes import WIDTH, first_lanes, load, spread, store, total
+from bayescpt.model.vector_math import exp, log
 
 # Arguments by segment that have a gradient: eight of the law, three of the noise.
 N_SEGMENT = 11
-# Rows are worked on in multiples of this, as the rest of a vector loop runs one by one. Inflations
-# of so many rows are multiplied before the log: below 1e19 the product stays in range.
-LANES = 16
+# Inflations of so many rows are multiplied before the log: below 1e19 the product stays in range.
+FACTORS = 16
 HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
 
 
@@ -46,153 +54,99 @@ def _forward(
     log_area_start: Any,
     log_area: Any,
     shift_area: Any,
-    fraction: Any,
+    fraction_done: Any,
     loss: Any,
-    segment: Any,
+    first: Any,
+    place: Any,
 ) -> Any:
-    n = segment.shape[0]
+    n = loss.shape[0]
     out = np.zeros((N_SEGMENT, level.shape[0]))
-    anneal, by_anneal = combine(project(weights, mix), basis), np.empty(n)
-    total = -HALF_LOG_2PI * n
-    work = np.empty((11, _longest(segment) + LANES))
-    first = 0
-    while first < n:
-        s = segment[first]
-        last = segment_end(segment, first)
-        size = last - first
-        # Beyond the segment stand rows of the next: computed and not used.
-        end = min(first + (size + LANES - 1) // LANES * LANES, n)
-        # Rows of a contiguous array are known to be contiguous, which vector loops need.
-        m = end - first
-        mean, by_mean, bump, more, beyond = (
-            work[0, :m], work[1, :m], work[2, :m], work[3, :m], work[4, :m]
-        )  # fmt: skip
-        by_base, by_alpha = work[5, :m], work[6, :m]
-        by_shift, by_onset, by_beta, by_gamma = work[7, :m], work[8, :m], work[9, :m], work[10, :m]
-        drop = anneal[first:end]
-        is_cpt = shift_area[last - 1] > 0.0
-        law_rows(
-            level[s],
-            base_ref[s],
-            alpha[s],
-            anneal_ref[s],
-            shift[s],
-            onset[s],
-            beta[s],
-            gamma[s],
-            keep[s],
-            log_area_start[s],
-            is_cpt,
-            log_area[first:end],
-            shift_area[first:end],
-            drop,
-            mean,
-            by_base,
-            by_alpha,
-            by_shift,
-            by_onset,
-            by_beta,
-            by_gamma,
-        )
-        density, s8, s9, s10 = _noise(
-            sigma[s], early[s], early_width[s], loss[first:end], fraction[first:end], size, mean,
-            bump, more, beyond, by_mean,
-        )  # fmt: skip
-        total += density
-        out[8, s] += s8
-        out[9, s] += s9
-        out[10, s] += s10
-        # By the mean it is 0 beyond the segment.
-        s0 = s1 = s2 = s3 = 0.0
-        for i in range(m):
-            g = by_mean[i]
-            s0 += g
-            s1 += g * by_base[i]
-            s2 += g * by_alpha[i]
-            s3 -= g * drop[i]
-        out[0, s] += s0
-        out[1, s] += s1
-        out[2, s] += s2
-        out[3, s] += s3
+    anneal, by_anneal = combine(project(weights, mix), basis), np.zeros(basis.shape[1])
+    density = -HALF_LOG_2PI * n
+    for s in range(first.shape[0]):
+        begin, end = segment_rows(first, s, n)
+        shared = place[begin] - begin
+        is_cpt, kept, inflated = shift_area[end - 1] > 0.0, keep[s] != 0.0, early[s] > 0.0
+        size, rate, start = spread(base_ref[s]), spread(alpha[s]), spread(log_area_start[s])
+        jump, speed, bend = spread(shift[s]), spread(onset[s]), spread(beta[s])
+        share, own = spread(gamma[s]), spread(keep[s])
+        reference = (spread(0.0), spread(0.0), spread(0.0))
         if is_cpt:
-            s4 = s5 = s6 = s7 = 0.0
-            for i in range(m):
-                g = by_mean[i]
-                s4 += g * by_shift[i]
-                s5 += g * by_onset[i]
-                s6 += g * by_beta[i]
-                s7 += g * by_gamma[i]
-            out[4, s] += s4
-            out[5, s] += s5
-            out[6, s] += s6
-            out[7, s] += s7
-        by_anneal[first:last] = -anneal_ref[s] * by_mean[:size]
-        first = last
-    return np.array([total]), out, combine(project(by_anneal, basis), mix)
+            reference = shift_reference(speed, bend, share)
+        inverse, fading = 1.0 / sigma[s], 1.0 / early_width[s]
+        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = s8 = s9 = s10 = spread(0.0)
+        product, factors, logs = spread(1.0), 0, spread(0.0)
+        for i in range(begin, end, WIDTH):
+            count = end - i
+            by_base, by_alpha = base_rows(size, rate, start, load(log_area, i, count))
+            drop = load(anneal, shared + i, count)
+            mean = level[s] + size * by_base - anneal_ref[s] * drop
+            if is_cpt:
+                by_shift, by_onset, by_beta, by_gamma = shift_rows(
+                    jump, speed, bend, share, own, kept, reference, load(shift_area, i, count)
+                )
+                mean = mean + jump * by_shift
+            residual = load(loss, i, count) - mean
+            if inflated:
+                fraction = load(fraction_done, i, count)
+                bump, more, over, z = _early_rows(residual, fraction, early[s], fading, inverse)
+            else:
+                over = spread(inverse)
+                z = residual * over
+            # Lanes after the last row of the segment count for nothing.
+            g = first_lanes(count, z * over, spread(0.0))
+            beyond = first_lanes(count, z * z - 1.0, spread(0.0))
+            s0 += g
+            s1 += g * by_base
+            s2 += g * by_alpha
+            s3 -= g * drop
+            s8 += beyond
+            if is_cpt:
+                s4 += g * by_shift
+                s5 += g * by_onset
+                s6 += g * by_beta
+                s7 += g * by_gamma
+            if inflated:
+                s9 += beyond * bump
+                s10 += beyond * bump * fraction
+                product *= first_lanes(count, more, spread(1.0))
+                factors += 1
+                if factors % FACTORS == 0:
+                    logs, product = logs + log(product), spread(1.0)
+            before = load(by_anneal, shared + i, count)
+            store(by_anneal, shared + i, before - anneal_ref[s] * g, count)
+        by_sigma, rows = total(s8), end - begin
+        density -= 0.5 * (by_sigma + rows) + rows * np.log(sigma[s])
+        if inflated:
+            density -= total(logs + log(product))
+            out[9, s] = total(s9)
+            out[10, s] = total(s10) * early[s] * fading * fading
+        for k, found in enumerate((s0, s1, s2, s3)):
+            out[k, s] = total(found)
+        if is_cpt:
+            for k, found in enumerate((s4, s5, s6, s7)):
+                out[4 + k, s] = total(found)
+        out[8, s] = by_sigma * inverse
+    return np.array([density]), out, combine(project(by_anneal, basis), mix)
 
 
-@numba.njit(error_model="numpy", fastmath=FAST)
-def _longest(segment: Any) -> Any:
-    """Rows of the longest segment."""
-    longest = first = 0
-    while first < segment.shape[0]:
-        last = segment_end(segment, first)
-        longest, first = max(longest, last - first), last
-    return longest
-
-
-@numba.njit(error_model="numpy", fastmath=FAST)
-def _noise(
-    sigma: Any,
-    early: Any,
-    early_width: Any,
-    loss: Any,
-    fraction: Any,
-    size: Any,
-    mean: Any,
-    bump: Any,
-    more: Any,
-    beyond: Any,
-    by_mean: Any,
-) -> Any:
-    """Density of a segment, derivatives by sigma, early and its width; by the mean in place."""
-    rate, inverse = 1.0 / early_width, 1.0 / sigma
-    if early > 0.0:
-        for i in range(mean.size):
-            bump[i] = exp(-fraction[i] * rate)
-    else:
-        bump[:] = 0.0
-    for i in range(mean.size):
-        more[i] = 1.0 + early * bump[i]
-        inflated = 1.0 / more[i]
-        over = inverse * inflated
-        z = (loss[i] - mean[i]) * over
-        by_mean[i] = z * over
-        beyond[i] = z * z - 1.0
-        bump[i] *= inflated
-    by_mean[size:], beyond[size:], more[size:] = 0.0, 0.0, 1.0
-    by_sigma = by_early = by_rate = 0.0
-    for i in range(mean.size):
-        by_sigma += beyond[i]
-        at = beyond[i] * bump[i]
-        by_early += at
-        by_rate += at * fraction[i]
-    density = -0.5 * (by_sigma + size) - size * np.log(sigma)
-    if early > 0.0:
-        for start in range(0, mean.size, LANES):
-            product = 1.0
-            for i in range(start, min(start + LANES, mean.size)):
-                product *= more[i]
-            density -= np.log(product)
-    return density, by_sigma * inverse, by_early, by_rate * early * rate * rate
+@numba.njit(**INLINED)
+def _early_rows(residual: Any, fraction: Any, early: Any, fading: Any, inverse: Any) -> Any:
+    """Slope of the log scale by `early`, inflation, one over the scale, standardised residual."""
+    bump = exp(-fading * fraction)
+    more = 1.0 + early * bump
+    inflated = 1.0 / more
+    over = inverse * inflated
+    return bump * inflated, more, over, residual * over
 
 
 class CurveDensity(Differentiable):
     """Log density of the losses: expected losses by segment and independent normal noise.
 
     Inputs: level, base_ref, alpha, anneal_ref, shift, onset, beta, gamma, sigma, early, early_width
-    (segment,); weights (node,); keep (segment,); mix (column, node); basis (column, obs);
-    log_area_start (segment,); log_area, shift_area, fraction, loss, segment (obs,).
+    (segment,); weights (node,); keep (segment,); mix (column, node); basis (column, place);
+    log_area_start (segment,); log_area, shift_area, fraction, loss (obs,); first row (segment,);
+    place (obs,), consecutive along a segment.
     Outputs: the density (1,), its gradient by segment (11, segment) and by weight (node,).
     """
 

@@ -14,10 +14,7 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
-from bayescpt.model import vector_math
-
-# Sums may be reordered, so that they vectorise; NaN and inf keep their meaning.
-FAST = {"reassoc", "contract"}
+from bayescpt.model import lanes, vector_math
 
 
 def source_version(*files: str) -> int:
@@ -32,7 +29,7 @@ def source_version(*files: str) -> int:
     -------
     int
     """
-    sources = (*files, __file__, str(vector_math.__file__))
+    sources = (*files, __file__, str(lanes.__file__), str(vector_math.__file__))
     return zlib.crc32(b"".join(Path(source).read_bytes() for source in sources))
 
 
@@ -50,7 +47,7 @@ def numba_kernel(function: Callable[..., Any]) -> Any:
     -------
     numba dispatcher
     """
-    return numba.njit(function, error_model="numpy", fastmath=FAST)
+    return numba.njit(function, error_model="numpy")
 
 
 class Kernel(Op):
@@ -179,4 +176,4 @@ class Differentiable(Kernel):
 
 @register_funcify_default_op_cache_key(Kernel)
 def _funcify(op: Kernel, node: Apply, **kwargs: Any) -> Any:
-    return numba_njit(op.source, error_model="numpy", fastmath=FAST), op.version
+    return numba_njit(op.source, error_model="numpy"), op.version

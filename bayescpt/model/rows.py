@@ -78,8 +78,9 @@ class Rows:
     """Everything of a study that enters the likelihood.
 
     A segment is a (run, domain, replay ratio) whose rows share all parameters; rows are sorted by
-    segment and step. Capitals give shapes: N rows, S segments, J nodes of the annealing kernel, K
-    columns that are left of the J after compression.
+    segment and step. Capitals give shapes: N rows, S segments, M places (a step of a run, whatever
+    the domains that were evaluated there), J nodes of the annealing kernel, K columns that are left
+    of the J after compression.
 
     Attributes
     ----------
@@ -88,16 +89,19 @@ class Rows:
     refs : References
         Reference points.
     segment : dict of ndarray, shape (S,)
-        ``level`` (into checkpoint x domain, then domain), ``domain``, ``pair``, ``curve`` (into
-        `Labels.curve`), ``is_cpt``, ``is_target``, ``replay``, ``log_area_start``, ``rise`` and
-        ``log_peak`` (`bayescpt.laws.features.warming`).
-    row : dict of ndarray, shape (N,), ``anneal`` (K, N)
-        ``segment``, ``log_area``, ``shift_area``, ``anneal``, ``fraction``, ``step``,
+        ``first`` (row), ``level`` (into checkpoint x domain, then domain), ``domain``, ``pair``,
+        ``curve`` (into `Labels.curve`), ``is_cpt``, ``is_target``, ``replay``, ``log_area_start``,
+        ``rise`` and ``log_peak`` (`bayescpt.laws.features.warming`).
+    row : dict of ndarray, shape (N,)
+        ``segment``, ``log_area``, ``shift_area``, ``fraction``, ``step``, ``place`` (into `anneal`,
+        consecutive along a segment),
         ``previous`` (row before in the same run and domain, or itself), ``gap`` (its distance as a
         fraction of the run; 1e6 for none), ``partner`` (general row of the same run and step, or
         itself), ``paired``.
+    anneal : ndarray, shape (K, M)
+        ``anneal.T @ anneal_mix`` is the annealing area at the nodes.
     anneal_mix : ndarray, shape (K, J)
-        ``row["anneal"].T @ anneal_mix`` is the annealing area at the nodes.
+        See `anneal`.
     loss : ndarray, shape (N,)
         Observed losses, nats per token.
     start : dict of ndarray
@@ -110,6 +114,7 @@ class Rows:
     refs: References
     segment: dict[str, NDArray[np.generic]]
     row: dict[str, NDArray[np.generic]]
+    anneal: Floats
     anneal_mix: Floats
     loss: Floats
     start: dict[str, Floats]
@@ -177,6 +182,7 @@ def make_rows(study: Study, card: Card, refs: References | None = None) -> Rows:
     segment: dict[str, list[float]] = {key: [] for key in _SEGMENT}
     row: dict[str, list[NDArray[np.generic]]] = {key: [] for key in _ROW}
     losses: list[Floats] = []
+    areas: list[Floats] = []
     curves: list[tuple[str, str]] = []
     used: list[str] = []
     for name in fitted:
@@ -184,6 +190,7 @@ def make_rows(study: Study, card: Card, refs: References | None = None) -> Rows:
         is_cpt = path.phase == "cpt"
         rise, log_peak = warming(path, refs)
         seen: Features | None = None
+        place = np.arange(0)
         for domain in domains if is_cpt else pt[name]:
             curve = study.curve(name, domain)
             steps, loss = curve["step"].to_numpy(np.int64), curve["loss"].to_numpy(float)
@@ -200,6 +207,8 @@ def make_rows(study: Study, card: Card, refs: References | None = None) -> Rows:
             if seen is None or not np.array_equal(seen.steps, steps):
                 # Domains are mostly evaluated at the same steps.
                 seen = features(path, steps, refs)
+                place = sum(map(len, areas)) + np.arange(steps.size)
+                areas.append(seen.anneal)
             ratio = np.round(seen.replay, 12)
             bounds = np.flatnonzero(np.diff(ratio, prepend=np.nan) != 0)
             start = len(segment["level"])
@@ -214,8 +223,10 @@ def make_rows(study: Study, card: Card, refs: References | None = None) -> Rows:
                 else len(checkpoints) * len(domains) + d
             )
             target = str(path.target)
+            offset = sum(map(len, losses))
             for bound in bounds:
                 for key, value in {
+                    "first": offset + bound,
                     "level": level,
                     "domain": d,
                     "pair": pairs.index((domain, target)) if is_cpt else 0,
@@ -228,14 +239,13 @@ def make_rows(study: Study, card: Card, refs: References | None = None) -> Rows:
                     "log_peak": log_peak,
                 }.items():
                     segment[key].append(value)
-            offset = sum(map(len, losses))
             here = np.arange(offset, offset + steps.size)
             gap = np.diff(seen.fraction, prepend=-NO_ROW_BEFORE)
             for key, values in {
                 "segment": index,
                 "log_area": seen.log_area,
                 "shift_area": getattr(seen, card.area_name(domain == target)),
-                "anneal": seen.anneal,
+                "place": place,
                 "fraction": seen.fraction,
                 "step": steps,
                 "run": np.full(steps.size, used.index(name)),
@@ -252,7 +262,7 @@ def make_rows(study: Study, card: Card, refs: References | None = None) -> Rows:
         )
     rows = {key: np.concatenate(values) for key, values in row.items() if key in _ROW}
     rows |= _partners(rows)
-    rows["anneal"], mix = compress(rows["anneal"])
+    columns, mix = compress(np.concatenate(areas))
     observed = np.concatenate(losses)
     labels = Labels(tuple(domains), tuple(pairs), tuple(checkpoints), tuple(used), tuple(curves))
     return Rows(
@@ -263,16 +273,17 @@ def make_rows(study: Study, card: Card, refs: References | None = None) -> Rows:
             for key, values in segment.items()
         },
         row=rows,
+        anneal=columns,
         anneal_mix=mix,
         loss=observed,
         start=_starts(study, card, labels, refs, rows, observed, segment),
     )
 
 
-_INTEGER = ("level", "domain", "pair", "curve")
+_INTEGER = ("first", "level", "domain", "pair", "curve")
 _SEGMENT = (*_INTEGER, "is_cpt", "is_target", "replay", "log_area_start", "rise", "log_peak")
 _ROW = (
-    "segment", "log_area", "shift_area", "anneal", "fraction", "step", "run", "domain",
+    "segment", "log_area", "shift_area", "place", "fraction", "step", "run", "domain",
     "previous", "gap",
 )  # fmt: skip
 
@@ -282,12 +293,12 @@ def compress(basis: Floats) -> tuple[Floats, Floats]:
 
     Parameters
     ----------
-    basis : ndarray, shape (N, J)
+    basis : ndarray, shape (M, J)
         Annealing area at the nodes.
 
     Returns
     -------
-    columns : ndarray, shape (K, N)
+    columns : ndarray, shape (K, M)
         Orthogonal rows times their singular values.
     mix : ndarray, shape (K, J)
         ``columns.T @ mix`` is the basis to 1e-12 of its largest singular value.

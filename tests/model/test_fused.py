@@ -41,14 +41,17 @@ def problem(beta, area=None, gamma=-1.0, keep=0.0, seed=3):
         np.broadcast_to(np.r_[np.broadcast_to(gamma, n - 1), -1.0], n).copy(),
         rng.uniform(-1, 1, COLUMNS),
     ]
+    # Two segments each share their places, as the domains of a run do.
+    place = np.arange(rows) % N_ROWS + N_ROWS * (np.arange(rows) // (2 * N_ROWS))
     in_pretraining = np.arange(rows) >= rows - N_ROWS
     data = [
         np.r_[np.broadcast_to(keep, n - 1), 0.0].astype(float),
-        rng.standard_normal((COLUMNS, rows)),
+        rng.standard_normal((COLUMNS, place[-1] + 1)),
         rng.uniform(-0.2, 0.0, n),
         rng.uniform(0, 0.4, rows),
         np.where(in_pretraining, 0.0, area),
-        np.repeat(np.arange(n), N_ROWS),
+        N_ROWS * np.arange(n),
+        place,
     ]
     return parameters, data
 
@@ -62,12 +65,13 @@ def in_order(parameters, data):
 
 def plain(*inputs):
     """The same by the plain graph of the law."""
-    by_segment, (weights, basis, start, log_area, shift_area, segment) = inputs[:9], inputs[9:]
+    by_segment, (weights, basis, start, log_area, shift_area, first, place) = inputs[:9], inputs[9:]
+    segment = pt.searchsorted(first, pt.arange(place.shape[0]), side="right") - 1
     return expected_loss(
         **{name: value[segment] for name, value in zip(ARGUMENTS, by_segment, strict=True)},
         log_area=log_area,
         log_area_start=start[segment],
-        anneal=(basis * weights[:, None]).sum(axis=0),
+        anneal=(basis * weights[:, None]).sum(axis=0)[place],
         shift_area=shift_area,
         xp=pt,
     )
@@ -75,7 +79,7 @@ def plain(*inputs):
 
 @cache
 def compiled(mean, mode):
-    kinds = (*("dvector",) * 10, "dmatrix", *("dvector",) * 3, "lvector")
+    kinds = (*("dvector",) * 10, "dmatrix", *("dvector",) * 3, *("lvector",) * 2)
     symbols = [getattr(pt, kind)() for kind in kinds]
     cotangent = pt.dvector()
     out = mean(*symbols)

@@ -12,7 +12,8 @@ from bayescpt.laws.curve import expected_loss
 from bayescpt.model.build import ARGUMENTS, rows_model
 from bayescpt.model.card import load_card, parse_card
 from bayescpt.model.fused import SERIES_BELOW
-from bayescpt.model.fused_density import LANES, CurveDensity
+from bayescpt.model.fused_density import FACTORS, CurveDensity
+from bayescpt.model.lanes import WIDTH
 from bayescpt.model.rows import make_rows
 
 COLUMNS, NODES = 5, 7
@@ -34,6 +35,10 @@ def problem(beta, gamma=-1.0, keep=0.0, length=6, seed=3):
     lengths[0] += 1
     segment = np.repeat(np.arange(n), lengths)
     rows = segment.size
+    first = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    # The third segment stands on the places of the second, as the domains of a run do.
+    offset = np.where(segment > 1, first[1] - first[min(2, n - 1)], 0)
+    place = np.arange(rows) + offset
     step = np.concatenate([np.linspace(0.0, 1.0, size) for size in lengths])
     in_pretraining = segment == n - 1
     free = [
@@ -53,13 +58,14 @@ def problem(beta, gamma=-1.0, keep=0.0, length=6, seed=3):
     data = [
         np.r_[np.broadcast_to(keep, n - 1), 0.0].astype(float),
         rng.standard_normal((COLUMNS, NODES)),
-        rng.standard_normal((COLUMNS, rows)),
+        rng.standard_normal((COLUMNS, place.max() + 1)),
         rng.uniform(-0.2, 0.0, n),
         rng.uniform(0, 0.4, rows),
         np.where(in_pretraining, 0.0, 2.5 * step**2),
         step,
         rng.uniform(2, 4, rows),
-        segment,
+        first,
+        place,
     ]
     return free, data
 
@@ -67,13 +73,16 @@ def problem(beta, gamma=-1.0, keep=0.0, length=6, seed=3):
 def plain(*inputs):
     """The same by the plain graph of the law and of the normal density."""
     *by_segment, sigma, early, width, weights = inputs[: len(NAMES)]
-    keep, mix, basis, start, log_area, shift_area, fraction, loss, segment = inputs[len(NAMES) :]
+    keep, mix, basis, start, log_area, shift_area, fraction, loss, first, place = inputs[
+        len(NAMES) :
+    ]
+    segment = pt.searchsorted(first, pt.arange(place.shape[0]), side="right") - 1
     law = dict(zip(ARGUMENTS, (*by_segment, keep), strict=True))
     mean = expected_loss(
         **{name: value[segment] for name, value in law.items()},
         log_area=log_area,
         log_area_start=start[segment],
-        anneal=(basis * (mix * weights).sum(axis=1)[:, None]).sum(axis=0),
+        anneal=(basis * (mix * weights).sum(axis=1)[:, None]).sum(axis=0)[place],
         shift_area=shift_area,
         xp=pt,
     )
@@ -89,7 +98,7 @@ def fused(*inputs):
 @cache
 def compiled(density, mode):
     vectors, matrices = ("dvector",) * len(NAMES), ("dmatrix",) * 2
-    kinds = (*vectors, "dvector", *matrices, *("dvector",) * 5, "lvector")
+    kinds = (*vectors, "dvector", *matrices, *("dvector",) * 5, *("lvector",) * 2)
     symbols = [getattr(pt, kind)() for kind in kinds]
     out = density(*symbols)
     # Another weight than 1 in the cost.
@@ -128,18 +137,28 @@ def test_every_share_kept(gamma):
     agree(*problem(np.full(len(KEEP), 0.4), gamma=gamma, keep=np.array(KEEP)))
 
 
-@pytest.mark.parametrize("length", [1, LANES - 1, LANES, LANES + 1, 3 * LANES + 5])
+@pytest.mark.parametrize("length", [1, WIDTH - 1, WIDTH, WIDTH + 1, 3 * WIDTH + 5])
 def test_segments_of_any_length(length):
     """A row beyond a segment, worked on with it, must leave no trace."""
     agree(*problem([0.2, 0.7, 1.1], keep=[0.0, 0.4, 0.0], length=length))
 
 
+def test_more_inflations_than_are_multiplied_at_once():
+    """One product of all would leave the range of doubles."""
+    free, data = problem([0.2, 0.7, 1.1], length=2 * WIDTH * FACTORS + 3)
+    free[NAMES.index("early")] = np.full(4, 1e12)
+    free[NAMES.index("early_width")] = np.full(4, 10.0)
+    agree(free, data)
+
+
 def test_what_stands_beyond_a_segment_leaves_no_trace():
-    free, data = problem([0.2, 0.7], length=LANES - 3)
-    loss, segment = data[-2:]
+    free, data = problem([0.2, 0.7], length=WIDTH - 3)
+    loss, first, _ = data[-3:]
     far = loss.copy()
-    far[segment == 1] = 1e200
-    one, other = (value_and_gradient(fused, [*free, *data[:-2], y, segment]) for y in (loss, far))
+    far[first[1] : first[2]] = 1e200
+    one, other = (
+        value_and_gradient(fused, [*free, *data[:-3], y, *data[-2:]]) for y in (loss, far)
+    )
     assert one[0] != other[0]
     for mine, theirs in zip(one[1:-1], other[1:-1], strict=True):
         np.testing.assert_array_equal(mine[0], theirs[0])

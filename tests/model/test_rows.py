@@ -149,7 +149,7 @@ def test_columns_are_the_features_of_the_runs(study, card, name):
     variants = name == "variants"
     refs = references(study, kernel="area" if variants else "momentum", own_rewarm=variants)
     keys = row_keys(rows)
-    anneal = rows.row["anneal"].T @ rows.anneal_mix
+    anneal = (rows.anneal.T @ rows.anneal_mix)[rows.row["place"]]
     for run in rows.labels.run:
         path = run_path(study, run)
         here = [n for n, k in enumerate(keys) if k[0] == run]
@@ -165,6 +165,21 @@ def test_columns_are_the_features_of_the_runs(study, card, name):
             rows.segment["log_area_start"][segment], np.full(len(here), seen.log_area_start)
         )
         np.testing.assert_allclose(rows.segment["replay"][segment], seen.replay, atol=1e-11)
+
+
+@pytest.mark.parametrize("example", [False, True])
+def test_a_segment_is_a_range_of_rows_and_domains_of_a_run_share_its_places(rows, example):
+    if example:
+        rows = make_rows(load_example("cpt_micro"), load_card("cpt_replay"))
+    first, segment, place = rows.segment["first"], rows.row["segment"], rows.row["place"]
+    np.testing.assert_array_equal(np.searchsorted(segment, np.arange(first.size)), first)
+    by_place = {}
+    for n, (run, _, step) in enumerate(row_keys(rows)):
+        assert by_place.setdefault(place[n], (run, step)) == (run, step)
+        if n and segment[n] == segment[n - 1]:
+            assert place[n] == place[n - 1] + 1
+    # The example is evaluated on both domains at the same steps, the small study is not.
+    assert len(by_place) == rows.anneal.shape[1] == place.size // (2 if example else 1)
 
 
 def test_segments_point_at_their_level_pair_and_curve(rows):
