@@ -187,7 +187,8 @@ def held_out_likelihood(curve: Curve, members: NDArray[np.bool_]) -> Floats:
     thin = curve.residual[:: max(1, len(curve.residual) // N_COVARIANCE)]
     center = curve.residual.mean(axis=0) / scale
     varied = (thin - thin.mean(axis=0)) / scale / np.sqrt(max(len(thin) - 1, 1))
-    _, singular, shapes = np.linalg.svd(varied, full_matrices=False)
+    # Of the triangle alone: there are many more draws than rows.
+    _, singular, shapes = np.linalg.svd(np.linalg.qr(varied, mode="r"), full_matrices=False)
     leverage = singular**2
     alone = leverage > MAX_LEVERAGE
     spread = np.where(alone, UNKNOWN, leverage / (1.0 - np.where(alone, 0.0, leverage)))
