@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescpt.forecast.effects import run_effects
 from bayescpt.forecast.folding import Folding, Value
-from bayescpt.forecast.forecast import run_misfit
 from bayescpt.forecast.noise import noise_scale, plan_rng, simulate_noise
 from bayescpt.forecast.plan import Plan, Starts
 from bayescpt.forecast.posterior import Draws
@@ -239,9 +239,9 @@ class FinalLosses:
             for d in domains:
                 if not known:
                     levels[d].append(draws.start_level(plan.path, d, rng))
-                drawn = draws.effects(plan.path, d, rng)
-                if realised and drawn:
-                    out[k, d] += run_misfit(drawn, plan.seen)[:, 0]
+                drawn = run_effects(draws, plan.path, d, rng)
+                if realised and drawn.whole:
+                    out[k, d] += drawn.misfit(plan.seen)[:, 0]
         if not known:
             starts = {d: self._folding.of_plans(np.stack(levels[d])) for d in domains}
         return starts

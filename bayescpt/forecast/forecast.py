@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescpt.errors import PlanError
+from bayescpt.forecast.effects import run_effects
 from bayescpt.forecast.noise import plan_rng, simulate_noise
 from bayescpt.forecast.plan import Plan, Starts
 from bayescpt.forecast.posterior import Draws
 from bayescpt.forecast.ranges import range_warnings
 from bayescpt.forecast.weights import draw_weights
 from bayescpt.laws.curve import expected_loss
-from bayescpt.laws.features import EFFECTS, Features, Path, features
+from bayescpt.laws.features import Features, Path, features
 
 # Above this many bytes a forecast keeps fewer draws and says so.
 MEMORY_LIMIT = 1.5e9
@@ -156,7 +156,7 @@ def forecast(
                 continue
             expected = expected_curve(kept, path, domain, seen, weights, rng)
             mu[p, d][:, inside] = expected
-            misfit = run_misfit(kept.effects(path, d, rng), seen)
+            misfit = run_effects(kept, path, d, rng).misfit(seen)
             loss[p, d][:, inside] = expected + misfit + noise[d]
     return Forecast(
         dataset=_dataset(mu, loss, kept, names, domains, at),
@@ -211,24 +211,6 @@ def expected_curve(
             shift_area=getattr(seen, draws.card.area_name(domain == path.target)),
         )
     )
-
-
-def run_misfit(effects: Mapping[str, Any], seen: Features) -> Any:
-    """What the effects of a run do to its curve.
-
-    Parameters
-    ----------
-    effects : Mapping
-        From `Draws.effects`.
-    seen : Features
-        What the law sees of the path at n steps.
-
-    Returns
-    -------
-    array, shape (draws, n), or 0
-        Nats.
-    """
-    return sum(value * seen.misfit[EFFECTS.index(name)] for name, value in effects.items())
 
 
 def _steps(steps: ArrayLike | None, paths: list[Path]) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,42 +22,6 @@ if TYPE_CHECKING:
     from bayescpt.data import Study
 
 Array = NDArray[np.float64]
-
-# A term that is large can be wrong by more: on the small real study, where the two units meet, the
-# noise is a twentieth of the annealing drop.
-ANNEAL_SHARE = 0.05
-
-
-def effect_group(term: str) -> str:
-    """Group of a term whose effects share the ratio of their size to their unit.
-
-    Parameters
-    ----------
-    term : str
-        Of `bayescpt.laws.features.EFFECTS`.
-
-    Returns
-    -------
-    str
-        ``anneal`` for itself: few pilots may anneal, and those that do not say nothing of it;
-        ``course`` for the others.
-    """
-    return "anneal" if term == "anneal" else "course"
-
-
-def effect_groups(terms: Sequence[str]) -> list[str]:
-    """Groups of terms, in order.
-
-    Parameters
-    ----------
-    terms : sequence of str
-        The card's terms.
-
-    Returns
-    -------
-    list of str
-    """
-    return list(dict.fromkeys(effect_group(term) for term in terms))
 
 
 @dataclass(frozen=True)
@@ -285,82 +249,6 @@ class Draws:
             )
         return measured + self.card.level_sd * rng.standard_normal(self.size)
 
-    def effects(self, path: Path, d: int, rng: np.random.Generator) -> dict[str, Array]:
-        """Effects of the run: its own if it was fitted, its trunk's for a branch, else new ones.
-
-        The spread of a new one is that of errors of held-out runs, wider where the recipe is unlike
-        every fitted run's; see `bayescpt.inference.misfit`.
-
-        Parameters
-        ----------
-        path : Path
-            The trajectory.
-        d : int
-            Index of the evaluated domain.
-        rng : numpy.random.Generator
-            For new effects.
-
-        Returns
-        -------
-        dict of ndarray, shape (draws, 1)
-            Nats, by term: what goes with a row of `Features.misfit`.
-        """
-        out = {}
-        novel: float | None = None
-        for name in self.card.run_effects:
-            fitted = self._fitted_curve(path, self.labels.domain[d], name)
-            if fitted is not None and f"effect_{name}" in self.posterior:
-                out[name] = self.value(f"effect_{name}", fitted)[:, None]
-            elif "misfit_near" in self.posterior:
-                novel = self.novelty(path) if novel is None else novel
-                spread = self.effect_ratio(name, novel, d) * self.effect_unit(name, path, d)
-                out[name] = (spread * rng.standard_normal(self.size))[:, None]
-        return out
-
-    def effect_ratio(self, name: str, novel: float, d: int) -> Array:
-        """Standard deviation of an effect of a run that was not fitted, over its unit.
-
-        Parameters
-        ----------
-        name : str
-            Term.
-        novel : float
-            From `novelty`.
-        d : int
-            Index of the evaluated domain.
-
-        Returns
-        -------
-        ndarray, shape (draws,)
-        """
-        group = effect_groups(self.card.run_effects).index(effect_group(name))
-        k = group * len(self.labels.domain) + d
-        near, far = self.value("misfit_near", k), self.value("misfit_far", k)
-        return np.hypot(near, far * novel)
-
-    def effect_unit(self, name: str, path: Path, d: int) -> Array:
-        """Size that an effect is measured by: the noise, or a share of the annealing drop.
-
-        Parameters
-        ----------
-        name : str
-            Term.
-        path : Path
-            The trajectory.
-        d : int
-            Index of the evaluated domain.
-
-        Returns
-        -------
-        ndarray, shape (draws,)
-            Nats.
-        """
-        if name == "anneal":
-            size = "anneal_ref" if path.phase == "cpt" else "anneal_pt_ref"
-            return ANNEAL_SHARE * self.value(size, d)
-        before = path.phase == "pt" and self.card.has_shift
-        return self.value("sigma_pt" if before else "sigma", d)
-
     def novelty(self, path: Path) -> float:
         """Distance of a path's recipe to the nearest fitted run but itself.
 
@@ -381,12 +269,23 @@ class Draws:
     def _recipes(self) -> dict[str, Recipe]:
         return {name: recipe(run_path(self.study, name)) for name in self.labels.run}
 
-    def _fitted_curve(self, path: Path, domain: str, effect: str) -> int | None:
-        curves = self.labels.curve
-        if (path.run, domain) in curves:
-            return curves.index((str(path.run), domain))
-        # A branch carries on its trunk's weights, so also its level and drift.
-        trunk = (path.branch_of, domain)
-        if path.branch_step and effect in ("level", "drift") and trunk in curves:
-            return curves.index((str(path.branch_of), domain))
-        return None
+    def last_step(self, curve: int) -> int:
+        """Step of the last fitted loss of a curve.
+
+        Parameters
+        ----------
+        curve : int
+            Into `Labels.curve`.
+
+        Returns
+        -------
+        int
+        """
+        return int(self._last_steps[curve])
+
+    @cached_property
+    def _last_steps(self) -> NDArray[np.int64]:
+        curve = np.asarray(self.rows.segment["curve"])[self.rows.row["segment"]]
+        out = np.zeros(len(self.labels.curve), dtype=np.int64)
+        np.maximum.at(out, curve, self.rows.row["step"])
+        return out

@@ -27,7 +27,7 @@ from bayescpt.model.rows import Rows, make_rows
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True)

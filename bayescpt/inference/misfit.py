@@ -14,9 +14,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescpt.forecast import Draws
+from bayescpt.forecast.effects import effect_group, effect_groups, effect_unit
 from bayescpt.forecast.forecast import expected_curve
 from bayescpt.forecast.noise import noise_scale
-from bayescpt.forecast.posterior import effect_group, effect_groups
 from bayescpt.forecast.weights import draw_weights
 from bayescpt.laws.features import EFFECTS, Path, features, run_path
 
@@ -58,7 +58,7 @@ class Curve:
     columns : ndarray, shape (effects, n)
         What an effect of 1 nat does.
     unit : ndarray, shape (effects, draws)
-        Unit of each effect, nats; see `Draws.effect_unit`.
+        Unit of each effect, nats; see `bayescpt.forecast.effects.effect_unit`.
     """
 
     domain: int
@@ -85,7 +85,7 @@ def add_misfit(draws: Draws, seed: int) -> xr.Dataset:
         With ``misfit_near`` and ``misfit_far``, dims (chain, draw, misfit), misfit being (group of
         terms | domain): the standard deviation of each effect of a new run is
         ``hypot(near, far novelty)`` times its unit, see `bayescpt.forecast.novelty` and
-        `Draws.effect_unit`; and ``effect_*``, dims (chain, draw, curve), nats.
+        `bayescpt.forecast.effects.effect_unit`; and ``effect_*``, dims (chain, draw, curve), nats.
     """
     rng = np.random.default_rng(seed)
     curves = fitted_curves(draws)
@@ -158,7 +158,7 @@ def fitted_curves(draws: Draws) -> list[Curve]:
                 residual=rows.loss[here] - expected,
                 noise=np.broadcast_to(noise, expected.shape),
                 columns=seen.misfit[chosen],
-                unit=np.array([draws.effect_unit(name, path, d) for name in names]),
+                unit=np.array([effect_unit(draws, name, path, d) for name in names]),
             )
         )
     return out

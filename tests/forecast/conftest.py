@@ -9,7 +9,7 @@ import xarray as xr
 
 from bayescpt.data import Study
 from bayescpt.forecast import Draws
-from bayescpt.forecast.posterior import effect_groups
+from bayescpt.forecast.effects import effect_groups
 from bayescpt.inference.sample import add_symbols
 from bayescpt.model.card import parse_card
 from bayescpt.model.rows import make_rows

@@ -17,7 +17,7 @@ from bayescpt.forecast import Draws, Plan, forecast
 from bayescpt.forecast.plan import plan_path
 from bayescpt.laws.annealing import kernel_weights
 from bayescpt.laws.curve import expected_loss
-from bayescpt.laws.features import features, run_path
+from bayescpt.laws.features import features
 from bayescpt.laws.replay import power_response
 from bayescpt.laws.shift import shift_growth
 from bayescpt.model.rows import make_rows
@@ -238,56 +238,6 @@ def test_plans_share_the_parameter_draws(draws):
     made = forecast(draws, [plan("a"), plan("b", ratio=0.3)], [200]).mu.sel(domain="general")
     one, two = (made.sel(plan=name).to_numpy().ravel() for name in "ab")
     assert np.corrcoef(one, two)[0, 1] > 0.99
-
-
-# effects of the run
-
-
-def effects_of(draws: Draws, *plans: Plan) -> xr.DataArray:
-    """Realised minus expected loss without noise, at the last step."""
-    made = forecast(without_noise(draws), plans, [200])
-    return (made.loss - made.mu).isel(step=0)
-
-
-@pytest.fixture(scope="module")
-def pooled(make_draws) -> Draws:
-    return make_draws('run_effects = ["level"]')
-
-
-def test_a_fitted_run_has_its_own_effects(pooled, simulated_study):
-    run = simulated_study.run("r10_constant")
-    made = effects_of(pooled, Plan.from_run(run), Plan.from_run(run, name="again"))
-    for domain in ("general", "target"):
-        own = pooled.posterior["effect_level"].sel(curve=f"r10_constant|{domain}")
-        for name in ("r10_constant", "again"):
-            np.testing.assert_allclose(made.sel(plan=name, domain=domain), own, atol=1e-12)
-
-
-def test_a_new_run_has_new_effects_wider_the_newer_its_recipe(pooled):
-    def drawn(seed, **recipe):
-        path = plan_path(plan(**recipe), pooled.study, pooled.rows.refs.warmup)
-        return path, pooled.effects(path, 0, np.random.default_rng(seed))["level"][:, 0]
-
-    (path, one), (_, two) = drawn(1), drawn(2)
-    novel = pooled.novelty(path)
-    scale = pooled.effect_ratio("level", novel, 0) * pooled.value("sigma", 0)
-    assert np.std(one / scale) == pytest.approx(1.0, abs=0.25)
-    assert abs(np.corrcoef(one / scale, two / scale)[0, 1]) < 0.35
-    newer, other = drawn(1, ratio=0.9)
-    assert pooled.novelty(newer) > novel
-    assert np.all(np.abs(other) > np.abs(one))
-
-
-def test_effects_are_measured_by_the_noise_of_their_phase(pooled):
-    for run, noise in (("pt", "sigma_pt"), ("r10_wsd", "sigma")):
-        unit = pooled.effect_unit("level", run_path(pooled.study, run), 1)
-        np.testing.assert_array_equal(unit, pooled.value(noise, 1))
-
-
-def test_a_branch_carries_its_trunks_level_on(pooled):
-    made = effects_of(pooled, plan(ratio=0.1, branch_of="r10_constant", branch_step=100))
-    own = pooled.posterior["effect_level"].sel(curve="r10_constant|general")
-    np.testing.assert_allclose(made.sel(plan="new", domain="general"), own, atol=1e-12)
 
 
 # starts

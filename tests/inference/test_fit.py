@@ -274,7 +274,7 @@ def test_a_file_of_another_format(saved, tmp_path):
     path = tmp_path / "old.nc"
     path.write_bytes(saved.read_bytes())
     edit(path, lambda text: text.update(format=99, bayescpt="9.9"))
-    with pytest.raises(FitError, match=r"old\.nc has format 99, written by bayescpt 9\.9; .* 3$"):
+    with pytest.raises(FitError, match=r"old\.nc has format 99, written by bayescpt 9\.9; .* 4$"):
         load_fit(path)
 
 

@@ -1,0 +1,115 @@
+"""Effects of runs: own, of a trunk, new; and what comes after the last fitted loss."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bayescpt.data import Study, schedules
+from bayescpt.forecast import Draws, Plan, forecast
+from bayescpt.forecast.effects import COURSE_SHARE, effect_ratio, effect_unit, run_effects
+from bayescpt.forecast.plan import plan_path
+from bayescpt.laws.features import features, run_path
+
+WSD = schedules.wsd(2e-3, 200, 10, 40)
+
+
+def plan(name="new", ratio=0.25, **kwargs) -> Plan:
+    return Plan(name, WSD, ratio, start="pt", **kwargs)
+
+
+def without_noise(draws: Draws) -> Draws:
+    quiet = draws.posterior.copy(deep=True)
+    for name in ("sigma", "sigma_pt"):
+        quiet[name][:] = 0.0
+    return replace(draws, posterior=quiet)
+
+
+def effects_of(draws: Draws, *plans: Plan) -> xr.DataArray:
+    """Realised minus expected loss without noise, at the last step."""
+    made = forecast(without_noise(draws), plans, [200])
+    return (made.loss - made.mu).isel(step=0)
+
+
+@pytest.fixture(scope="module")
+def pooled(make_draws) -> Draws:
+    return make_draws('run_effects = ["level"]')
+
+
+def test_a_fitted_run_has_its_own_effects(pooled, simulated_study):
+    run = simulated_study.run("r10_constant")
+    made = effects_of(pooled, Plan.from_run(run), Plan.from_run(run, name="again"))
+    for domain in ("general", "target"):
+        own = pooled.posterior["effect_level"].sel(curve=f"r10_constant|{domain}")
+        for name in ("r10_constant", "again"):
+            np.testing.assert_allclose(made.sel(plan=name, domain=domain), own, atol=1e-12)
+
+
+def test_a_new_run_has_new_effects_wider_the_newer_its_recipe(pooled):
+    def drawn(seed, **recipe):
+        path = plan_path(plan(**recipe), pooled.study, pooled.rows.refs.warmup)
+        made = run_effects(pooled, path, 0, np.random.default_rng(seed))
+        assert not made.later
+        return path, made.whole["level"][:, 0]
+
+    (path, one), (_, two) = drawn(1), drawn(2)
+    novel = pooled.novelty(path)
+    scale = effect_ratio(pooled, "level", novel, 0) * effect_unit(pooled, "level", path, 0)
+    assert np.std(one / scale) == pytest.approx(1.0, abs=0.25)
+    assert abs(np.corrcoef(one / scale, two / scale)[0, 1]) < 0.35
+    newer, other = drawn(1, ratio=0.9)
+    assert pooled.novelty(newer) > novel
+    assert np.all(np.abs(other) > np.abs(one))
+
+
+def test_effects_are_measured_by_the_noise_and_the_size_of_the_term(pooled):
+    for run, noise, size in (("pt", "sigma_pt", "base_ref"), ("r10_wsd", "sigma", "shift_ref")):
+        path = run_path(pooled.study, run)
+        term = COURSE_SHARE[path.phase] * pooled.value(size, 1)
+        found = effect_unit(pooled, "level", path, 1)
+        np.testing.assert_allclose(found**2, pooled.value(noise, 1) ** 2 + term**2)
+        # A large run without noise is not thought to follow the law to the last digit.
+        quiet = effect_unit(without_noise(pooled), "level", path, 1)
+        np.testing.assert_allclose(quiet, np.abs(term))
+
+
+def test_a_branch_carries_its_trunks_level_on(pooled):
+    made = effects_of(pooled, plan(ratio=0.1, branch_of="r10_constant", branch_step=100))
+    own = pooled.posterior["effect_level"].sel(curve="r10_constant|general")
+    np.testing.assert_allclose(made.sel(plan="new", domain="general"), own, atol=1e-12)
+
+
+# past the last fitted loss
+
+
+def cut(study: Study, run: str, step: int) -> Study:
+    """The study without the losses of a run after a step."""
+    curves = study.curves
+    return Study.from_frames(
+        curves[(curves["run"] != run) | (curves["step"] <= step)],
+        study.runs,
+        study.lrs,
+        general=study.general,
+    )
+
+
+@pytest.mark.parametrize("seen_up_to", [60, 200])
+def test_a_run_goes_astray_anew_after_its_last_fitted_loss(make_draws, simulated_study, seen_up_to):
+    study = cut(simulated_study, "r10_constant", seen_up_to)
+    drawn = make_draws('run_effects = ["drift"]', study=study, draws=2000)
+    run = Plan.from_run(study.run("r10_constant"))
+    steps = [20, 40, 60, 100, 150, 200]
+    made = forecast(without_noise(drawn), run, steps)
+    effect = (made.loss - made.mu).sel(plan=run.name, domain="general")
+    path = run_path(study, "r10_constant")
+    drift = features(path, np.array(steps), drawn.rows.refs).misfit[3]
+    own = drawn.posterior["effect_drift"].sel(curve="r10_constant|general")
+    beyond = effect - own * xr.DataArray(drift, dims="step", coords={"step": steps})
+    last = drawn.last_step(drawn.labels.curve.index(("r10_constant", "general")))
+    assert last == seen_up_to
+    spread = beyond.std(("chain", "draw")).to_numpy()
+    known = np.array(steps) <= last
+    # Up to there it is what was fitted, to rounding; from there on the band opens.
+    np.testing.assert_allclose(spread[known], 0.0, atol=1e-12)
+    assert np.all(np.diff(spread[~known], prepend=0.0) > 1e-4)
