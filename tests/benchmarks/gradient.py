@@ -6,9 +6,9 @@ needs the first exp. The backward pass needs no other: all derivatives are produ
 noise, a card with `early` needs exp(-fraction / width) and log sigma a row; without it sigma is one
 number a domain. Terms by segment or by parameter are left out. So the floor is, for
 cpt, cpt_momentum and cpt_replay, 3 exp + 2 log a row, and 1 exp for annealing; "law alone" leaves
-the noise out (2 exp + 1 log). All are NumPy's vectorised ones, into arrays that are there already. How
-fast these are differs fourfold between processors (with AVX-512 and without), so what np.exp takes
-here stands beside.
+the noise out (2 exp + 1 log). All are NumPy's vectorised ones, into arrays that are there already.
+How fast these are differs fourfold between processors (with AVX-512 and without), so what np.exp
+takes here stands beside.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from bayescpt.model.rows import Rows
 from tests.benchmarks.density import Density, plain_sampler
 from tests.benchmarks.problem import CARDS, DEFAULT, rows
 from tests.benchmarks.timing import Call, Options, Result, in_turn, ratio
-
 
 # Two a row of the reference problem.
 REFERENCE_EXPS = 2176
