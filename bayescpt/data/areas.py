@@ -112,19 +112,20 @@ def relaxation_basis(
     before = eta[0] if previous_lr is None else previous_lr
     drops = -np.diff(eta, prepend=before)
     keep = np.arange(eta.size + 1) if steps is None else np.asarray(steps, dtype=np.int64)
-    wanted = np.zeros(eta.size + 1, dtype=bool)
-    wanted[keep] = True
+    elapsed = np.concatenate([[0.0], np.cumsum(eta if clock == "area" else np.ones(eta.size))])
     done = np.concatenate([[0.0], np.cumsum(drops)])
-    pending = np.zeros(speed.size)
-    out = np.zeros((eta.size + 1, speed.size))
-    faded = np.exp(-np.multiply.outer(eta if clock == "area" else np.ones(eta.size), speed))
-    for i, (drop, fade) in enumerate(zip(drops.tolist(), faded, strict=True), 1):
-        # In place: new arrays would take twice the time.
-        pending += drop
-        pending *= fade
-        if wanted[i]:
-            out[i] = done[i] - pending
-    return out[keep]
+    # From one wanted step to the next what was pending fades, and the drops between join it.
+    at = np.unique(np.append(keep, 0))
+    begin, end = at[:-1], at[1:]
+    pending = np.zeros((at.size, speed.size))
+    if end.size:
+        since = np.repeat(elapsed[end], end - begin) - elapsed[: end[-1]]
+        joining = drops[: end[-1], None] * np.exp(-np.multiply.outer(since, speed))
+        np.add.reduceat(joining, begin, axis=0, out=pending[1:])
+        faded = np.exp(-np.multiply.outer(elapsed[end] - elapsed[begin], speed))
+        for k, fade in enumerate(faded, 1):
+            pending[k] += fade * pending[k - 1]
+    return (done[at, None] - pending)[np.searchsorted(at, keep)]
 
 
 def memory_nodes(n_nodes: int = 40, memory_range: tuple[float, float] = (5.0, 5000.0)) -> Array:

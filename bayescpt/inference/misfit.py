@@ -18,7 +18,7 @@ from bayescpt.forecast.effects import effect_group, effect_groups, effect_unit
 from bayescpt.forecast.forecast import expected_curve
 from bayescpt.forecast.noise import noise_scale
 from bayescpt.forecast.weights import draw_weights
-from bayescpt.laws.features import EFFECTS, Path, features, run_path
+from bayescpt.laws.features import EFFECTS, Features, features, run_path
 
 Floats = NDArray[np.float64]
 
@@ -142,11 +142,17 @@ def fitted_curves(draws: Draws) -> list[Curve]:
     names = draws.card.run_effects
     chosen = [EFFECTS.index(name) for name in names]
     out = []
+    # The plan's own name for the run: a fitted run is not compared with itself.
+    paths = {run: run_path(draws.study, run, rows.refs.warmup) for run in rows.labels.run}
+    novelty = {run: draws.novelty(path) for run, path in paths.items()}
+    known: dict[str, Features] = {}
     for c, (run, domain) in enumerate(rows.labels.curve):
         here = np.flatnonzero(curve_of == c)
-        # The plan's own name for the run: a fitted run is not compared with itself.
-        path: Path = run_path(draws.study, run, rows.refs.warmup)
-        seen = features(path, np.asarray(rows.row["step"])[here], rows.refs)
+        path, steps = paths[run], np.asarray(rows.row["step"])[here]
+        if run not in known or not np.array_equal(known[run].steps, steps):
+            # Domains are mostly evaluated at the same steps.
+            known[run] = features(path, steps, rows.refs)
+        seen = known[run]
         # Its start checkpoint was fitted, so nothing is drawn.
         expected = expected_curve(draws, path, domain, seen, kernel, np.random.default_rng(0))
         d = rows.labels.domain.index(domain)
@@ -154,7 +160,7 @@ def fitted_curves(draws: Draws) -> list[Curve]:
         out.append(
             Curve(
                 domain=d,
-                novelty=draws.novelty(path),
+                novelty=novelty[run],
                 residual=rows.loss[here] - expected,
                 noise=np.broadcast_to(noise, expected.shape),
                 columns=seen.misfit[chosen],

@@ -131,3 +131,22 @@ def test_warmup_counts_at_the_peak_and_nothing_else_changes():
     np.testing.assert_array_equal(areas.count_warmup_at_peak([2.0, 1.0]), [2, 1])
     np.testing.assert_array_equal(areas.count_warmup_at_peak([1.0, 2.0]), [2, 2])
     assert lr[0] == 0
+
+
+@pytest.mark.parametrize("clock", ["area", "steps"])
+@pytest.mark.parametrize("previous_lr", [None, 0.0, 2e-3])
+@pytest.mark.parametrize("steps", [None, [120, 7, 7, 0, 1, 2], [0], []])
+def test_relaxed_drops_are_their_definition(clock, previous_lr, steps):
+    lr = REWARMED[940:1100]
+    rates = np.array([1e-3, 0.1, 3.0]) / (1e-3 if clock == "area" else 1.0)
+    got = areas.relaxation_basis(lr, rates, previous_lr, steps, clock)
+    before = np.concatenate([[lr[0] if previous_lr is None else previous_lr], lr[:-1]])
+    expected = []
+    for t in range(lr.size + 1) if steps is None else steps:
+        # Each drop relaxes by the learning rates from its own step on.
+        passed = [lr[k:t].sum() if clock == "area" else t - k for k in range(t)]
+        relaxed = -np.expm1(-np.multiply.outer(passed, rates))
+        expected.append((before - lr)[:t] @ relaxed.reshape(t, rates.size))
+    expected = np.reshape(expected, (-1, rates.size))
+    assert got.shape == expected.shape
+    np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-15)
