@@ -13,6 +13,7 @@ differentiate. 40 nodes keep the error below 1e-6 of the largest S2 for memories
 
 from __future__ import annotations
 
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -22,6 +23,10 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 
 _NEARLY_1 = 1.0 - 1e-12
+# Steps whose relaxed drops are computed at a time.
+BLOCK = 256
+# exp(-100) = 4e-44 is nothing beside any drop.
+NOTHING_LEFT = 100.0
 
 
 def forward_area(lr: ArrayLike) -> Array:
@@ -114,18 +119,31 @@ def relaxation_basis(
     keep = np.arange(eta.size + 1) if steps is None else np.asarray(steps, dtype=np.int64)
     elapsed = np.concatenate([[0.0], np.cumsum(eta if clock == "area" else np.ones(eta.size))])
     done = np.concatenate([[0.0], np.cumsum(drops)])
-    # From one wanted step to the next what was pending fades, and the drops between join it.
-    at = np.unique(np.append(keep, 0))
-    begin, end = at[:-1], at[1:]
+    # From one wanted step to the next what was pending fades, and the drops between join it; in
+    # blocks, whose exponentials stay in the cache.
+    last = int(keep.max(initial=0))
+    edges = np.append(np.arange(0, last, BLOCK), last)
+    at = np.unique(np.concatenate([keep, edges]))
     pending = np.zeros((at.size, speed.size))
-    if end.size:
-        since = np.repeat(elapsed[end], end - begin) - elapsed[: end[-1]]
-        joining = drops[: end[-1], None] * np.exp(-np.multiply.outer(since, speed))
-        np.add.reduceat(joining, begin, axis=0, out=pending[1:])
-        faded = np.exp(-np.multiply.outer(elapsed[end] - elapsed[begin], speed))
-        for k, fade in enumerate(faded, 1):
-            pending[k] += fade * pending[k - 1]
+    for low, high in pairwise(edges.tolist()):
+        if not drops[low:high].any():
+            continue
+        first, end = np.searchsorted(at, [low, high])
+        stops = at[first : end + 1]
+        since = np.repeat(elapsed[stops[1:]], np.diff(stops)) - elapsed[low:high]
+        joining = drops[low:high, None] * _fading(since, speed)
+        np.add.reduceat(joining, stops[:-1] - low, axis=0, out=pending[first + 1 : end + 1])
+    for k, fade in enumerate(_fading(np.diff(elapsed[at]), speed), 1):
+        pending[k] += fade * pending[k - 1]
     return (done[at, None] - pending)[np.searchsorted(at, keep)]
+
+
+def _fading(elapsed: Array, rates: Array) -> Array:
+    """exp(-elapsed rate); denormal numbers would take a hundred times as long."""
+    exponent = np.multiply.outer(elapsed, rates)
+    np.minimum(exponent, NOTHING_LEFT, out=exponent)
+    np.negative(exponent, out=exponent)
+    return np.asarray(np.exp(exponent, out=exponent))
 
 
 def memory_nodes(n_nodes: int = 40, memory_range: tuple[float, float] = (5.0, 5000.0)) -> Array:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,23 +34,26 @@ class RunEffects:
 
     Attributes
     ----------
-    whole : dict of ndarray, shape (draws, 1)
-        By term, nats: what goes with a row of `Features.misfit`.
-    later : dict of ndarray, shape (draws, 1)
-        By term, nats: what goes with how far the row of `Features.misfit` is from where it stood at
-        the last step that was fitted.
+    terms : list of int
+        Rows of `Features.misfit`, one a term of the card.
+    whole : ndarray, shape (terms, draws)
+        What goes with them, nats.
+    later : ndarray, shape (terms, draws), or None
+        What goes with how far they are from where they stood at the last step that was fitted,
+        nats.
     since : int
         That step.
-    stood : ndarray, shape (4,)
-        The rows of `Features.misfit` at that step.
+    stood : ndarray, shape (terms,)
+        The rows at that step.
     """
 
-    whole: dict[str, Array]
-    later: dict[str, Array]
+    terms: list[int]
+    whole: Array
+    later: Array | None
     since: int
     stood: Array
 
-    def misfit(self, seen: Features) -> Any:
+    def misfit(self, seen: Features) -> Array:
         """What the effects do to the curve.
 
         Parameters
@@ -61,21 +63,20 @@ class RunEffects:
 
         Returns
         -------
-        array, shape (draws, n), or 0
+        ndarray, shape (draws, n)
             Nats.
         """
-        found: Any = 0
-        for name, size in self.whole.items():
-            found = found + size * seen.misfit[EFFECTS.index(name)]
-        for name, size in self.later.items():
-            k = EFFECTS.index(name)
-            found = found + size * np.where(
-                seen.steps > self.since, seen.misfit[k] - self.stood[k], 0.0
-            )
+        rows = seen.misfit[self.terms]
+        found: Array = self.whole.T @ rows
+        if self.later is not None:
+            since = np.where(seen.steps > self.since, rows - self.stood[:, None], 0.0)
+            found += self.later.T @ since
         return found
 
 
-def run_effects(draws: Draws, path: Path, d: int, rng: np.random.Generator) -> RunEffects:
+def run_effects(
+    draws: Draws, path: Path, d: int, novel: float, rng: np.random.Generator
+) -> RunEffects:
     """Effects of a run: its own if it was fitted, its trunk's for a branch, else new ones.
 
     The spread of a new one is that of errors of held-out runs, wider where the recipe is unlike
@@ -90,6 +91,8 @@ def run_effects(draws: Draws, path: Path, d: int, rng: np.random.Generator) -> R
         The trajectory.
     d : int
         Index of the evaluated domain.
+    novel : float
+        From `Draws.novelty`.
     rng : numpy.random.Generator
         For new effects.
 
@@ -97,26 +100,27 @@ def run_effects(draws: Draws, path: Path, d: int, rng: np.random.Generator) -> R
     -------
     RunEffects
     """
-    whole: dict[str, Array] = {}
-    later: dict[str, Array] = {}
-    since = path.n_steps
-    novel: float | None = None
-    for name in draws.card.run_effects:
+    names = draws.card.run_effects
+    terms = [EFFECTS.index(name) for name in names]
+    new = np.zeros((len(names), draws.size))
+    if names and "misfit_near" in draws.posterior:
+        rng.standard_normal(out=new)
+        new *= effect_spread(draws, path, d, novel)
+    whole, later, since = new, None, path.n_steps
+    for k, name in enumerate(names):
         fitted, last = _fitted(draws, path, draws.labels.domain[d], name)
-        if fitted is not None and f"effect_{name}" in draws.posterior:
-            whole[name] = draws.value(f"effect_{name}", fitted)[:, None]
-            since = last
-            if last >= path.n_steps or name not in GROWING:
-                continue
-        if "misfit_near" in draws.posterior:
-            novel = draws.novelty(path) if novel is None else novel
-            spread = effect_ratio(draws, name, novel, d) * effect_unit(draws, name, path, d)
-            new = (spread * rng.standard_normal(draws.size))[:, None]
-            (later if name in whole else whole)[name] = new
-    stood = np.zeros(len(EFFECTS))
-    if later:
-        stood = features(path, np.array([since]), draws.rows.refs).misfit[:, 0]
-    return RunEffects(whole, later, since, stood)
+        if fitted is None or f"effect_{name}" not in draws.posterior:
+            continue
+        if whole is new:
+            whole = new.copy()
+        whole[k], since = draws.value(f"effect_{name}", fitted), last
+        if last < path.n_steps and name in GROWING:
+            later = np.zeros_like(new) if later is None else later
+            later[k] = new[k]
+    stood = np.zeros(len(names))
+    if later is not None:
+        stood = features(path, np.array([since]), draws.rows.refs).misfit[terms, 0]
+    return RunEffects(terms, whole, later, since, stood)
 
 
 def _fitted(draws: Draws, path: Path, domain: str, effect: str) -> tuple[int | None, int]:
@@ -164,28 +168,39 @@ def effect_groups(terms: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(effect_group(term) for term in terms))
 
 
-def effect_ratio(draws: Draws, name: str, novel: float, d: int) -> Array:
-    """Standard deviation of an effect of a run that was not fitted, over its unit.
+def effect_spread(draws: Draws, path: Path, d: int, novel: float) -> Array:
+    """Standard deviation of the effects of a run that was not fitted.
 
     Parameters
     ----------
     draws : Draws
         Posterior.
-    name : str
-        Term.
-    novel : float
-        From `Draws.novelty`.
+    path : Path
+        The trajectory.
     d : int
         Index of the evaluated domain.
+    novel : float
+        From `Draws.novelty`.
 
     Returns
     -------
-    ndarray, shape (draws,)
+    ndarray, shape (terms, draws)
+        Nats.
     """
-    group = effect_groups(draws.card.run_effects).index(effect_group(name))
-    k = group * len(draws.labels.domain) + d
-    near, far = draws.value("misfit_near", k), draws.value("misfit_far", k)
-    return np.hypot(near, far * novel)
+    key = ("effects", path.phase, path.target, d)
+    if key not in draws.kept:
+        # The same for all plans but for their novelty.
+        names, n_domains = draws.card.run_effects, len(draws.labels.domain)
+        at = [effect_groups(names).index(effect_group(name)) * n_domains + d for name in names]
+        unit = np.stack([effect_unit(draws, name, path, d) for name in names])
+        draws.kept[key] = [
+            (np.stack([draws.value(part, k) for k in at]) * unit) ** 2
+            for part in ("misfit_near", "misfit_far")
+        ]
+    near, far = draws.kept[key]
+    spread: Array = novel**2 * far
+    spread += near
+    return np.sqrt(spread, out=spread)
 
 
 def effect_unit(draws: Draws, name: str, path: Path, d: int) -> Array:

@@ -234,13 +234,14 @@ class FinalLosses:
         for k, plan in enumerate(plans):
             rng = plan_rng(self._seed, plan.path.name)
             noise = simulate_noise(draws, is_cpt, fraction, rng, scale)[..., 0]
+            novel = draws.novelty(plan.path)
             if realised:
                 out[k] = noise
             for d in domains:
                 if not known:
                     levels[d].append(draws.start_level(plan.path, d, rng))
-                drawn = run_effects(draws, plan.path, d, rng)
-                if realised and drawn.whole:
+                drawn = run_effects(draws, plan.path, d, novel, rng)
+                if realised:
                     out[k, d] += drawn.misfit(plan.seen)[:, 0]
         if not known:
             starts = {d: self._folding.of_plans(np.stack(levels[d])) for d in domains}

@@ -151,12 +151,13 @@ def forecast(
             continue
         seen = features(path, at[inside], draws.rows.refs)
         noise = simulate_noise(kept, path.phase == "cpt", seen.fraction, rng)
+        novel = kept.novelty(path)
         for d, domain in enumerate(domains):
             if path.phase == "cpt" and (domain, str(path.target)) not in draws.labels.pair:
                 continue
             expected = expected_curve(kept, path, domain, seen, weights, rng)
             mu[p, d][:, inside] = expected
-            misfit = run_effects(kept, path, d, rng).misfit(seen)
+            misfit = run_effects(kept, path, d, novel, rng).misfit(seen)
             loss[p, d][:, inside] = expected + misfit + noise[d]
     return Forecast(
         dataset=_dataset(mu, loss, kept, names, domains, at),

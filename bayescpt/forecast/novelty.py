@@ -20,6 +20,8 @@ N_SHAPE = 50
 SHARE_UNIT = 0.25
 SHAPE_UNIT = 0.25
 END_UNIT = 0.5
+# Where the parts of a recipe stand.
+PLACE, SHARES, SHAPE = slice(4), slice(4, 6), slice(6, None)
 # Further off than this is just as unknown.
 FARTHEST = 3.0
 
@@ -32,19 +34,14 @@ class Recipe:
     ----------
     kind : tuple of str
         Phase and target: recipes of another kind are not compared.
-    place : ndarray, shape (4,)
+    at : ndarray, shape (56,)
         In units: log2 of the peak LR, log2 of the number of steps, LR of the start checkpoint and
-        last LR, both over the peak.
-    shares : ndarray, shape (2,)
-        Square roots of the replay ratio and of the target's share.
-    shape : ndarray, shape (50,)
-        LR over its peak along the run.
+        last LR, both over the peak (`PLACE`); square roots of the replay ratio and of the target's
+        share (`SHARES`); LR over its peak along the run (`SHAPE`).
     """
 
     kind: tuple[str, str]
-    place: Array
-    shares: Array
-    shape: Array
+    at: Array
 
 
 def recipe(path: Path) -> Recipe:
@@ -63,13 +60,11 @@ def recipe(path: Path) -> Recipe:
     start = (path.start_lr or 0.0) / peak if path.phase == "cpt" else 0.0
     end = float(path.lr[-1]) / peak
     replay = float(path.replay.mean())
-    at = np.linspace(0, path.n_steps - 1, N_SHAPE).astype(np.int64)
-    return Recipe(
-        kind=(path.phase, str(path.target)),
-        place=np.array([np.log2(peak), np.log2(path.n_steps), start, end / END_UNIT]),
-        shares=np.sqrt([replay, 1.0 - replay]),
-        shape=path.lr[at] / peak,
-    )
+    at = np.arange(N_SHAPE) * (path.n_steps - 1) // (N_SHAPE - 1)
+    place = [np.log2(peak), np.log2(path.n_steps), start, end / END_UNIT]
+    shares = np.sqrt([replay, 1.0 - replay]) / SHARE_UNIT
+    shape = path.lr[at] / (peak * SHAPE_UNIT)
+    return Recipe((path.phase, str(path.target)), np.concatenate([place, shares, shape]))
 
 
 def novelty(mine: Recipe, others: Sequence[Recipe]) -> float:
@@ -90,10 +85,8 @@ def novelty(mine: Recipe, others: Sequence[Recipe]) -> float:
     known = [other for other in others if other.kind == mine.kind]
     if not known:
         return FARTHEST
-    place = np.stack([other.place for other in known]) - mine.place
-    shares = np.stack([other.shares for other in known]) - mine.shares
-    shape = np.stack([other.shape for other in known]) - mine.shape
-    squares = np.sum(place**2, axis=1)
-    squares += (np.abs(shares).max(axis=1) / SHARE_UNIT) ** 2
-    squares += (np.abs(shape).mean(axis=1) / SHAPE_UNIT) ** 2
+    apart = np.abs(np.stack([other.at for other in known]) - mine.at)
+    squares = np.sum(apart[:, PLACE] ** 2, axis=1)
+    squares += apart[:, SHARES].max(axis=1) ** 2
+    squares += apart[:, SHAPE].mean(axis=1) ** 2
     return min(FARTHEST, float(np.sqrt(squares.min())))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -80,6 +80,11 @@ class Draws:
     @cached_property
     def _flat(self) -> dict[str, Array]:
         """Draws by name, shape (entries, draws), as far as they were asked for."""
+        return {}
+
+    @cached_property
+    def kept(self) -> dict[Hashable, Any]:
+        """What was made of the draws and holds for many plans, by a key of its maker's."""
         return {}
 
     def terms(

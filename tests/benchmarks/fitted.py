@@ -34,20 +34,29 @@ def draws_of(fit: bc.Fit, number: int) -> Draws:
     return Draws(ordered.transpose("chain", "draw", ...), fit.card, fit.study, fit.rows)
 
 
-def plans(number: int) -> list[bc.Plan]:
-    """Recipes that differ in replay ratio, length of the decay and peak LR."""
+def plans(number: int, ratios: int = 1) -> list[bc.Plan]:
+    """Recipes that differ in replay ratio, length of the decay and peak LR.
+
+    Parameters
+    ----------
+    number : int
+        How many.
+    ratios : int
+        So many in a row have one schedule, as in a search of replay ratios.
+
+    Returns
+    -------
+    list of Plan
+    """
     rng = np.random.default_rng(SEED)
-    return [
-        bc.Plan(
-            name=f"plan {n}",
-            schedule=schedules.wsd(
-                lr=2e-4 * rng.uniform(0.5, 2.0),
-                num_training_steps=STEPS,
-                num_warmup_steps=100,
-                num_decay_steps=int(rng.integers(250, 2500)),
-            ),
-            replay_ratio=float(rng.uniform(0.0, 0.5)),
-            start=START,
+    made: list[bc.Plan] = []
+    while len(made) < number:
+        schedule = schedules.wsd(
+            lr=2e-4 * rng.uniform(0.5, 2.0),
+            num_training_steps=STEPS,
+            num_warmup_steps=100,
+            num_decay_steps=int(rng.integers(250, 2500)),
         )
-        for n in range(number)
-    ]
+        for ratio in rng.uniform(0.0, 0.5, min(ratios, number - len(made))):
+            made.append(bc.Plan(f"plan {len(made)}", schedule, float(ratio), start=START))
+    return made

@@ -8,7 +8,7 @@ import xarray as xr
 
 from bayescpt.data import Study, schedules
 from bayescpt.forecast import Draws, Plan, forecast
-from bayescpt.forecast.effects import COURSE_SHARE, effect_ratio, effect_unit, run_effects
+from bayescpt.forecast.effects import COURSE_SHARE, effect_spread, effect_unit, run_effects
 from bayescpt.forecast.plan import plan_path
 from bayescpt.laws.features import features, run_path
 
@@ -49,13 +49,15 @@ def test_a_fitted_run_has_its_own_effects(pooled, simulated_study):
 def test_a_new_run_has_new_effects_wider_the_newer_its_recipe(pooled):
     def drawn(seed, **recipe):
         path = plan_path(plan(**recipe), pooled.study, pooled.rows.refs.warmup)
-        made = run_effects(pooled, path, 0, np.random.default_rng(seed))
-        assert not made.later
-        return path, made.whole["level"][:, 0]
+        made = run_effects(pooled, path, 0, pooled.novelty(path), np.random.default_rng(seed))
+        assert made.later is None
+        return path, made.whole[0]
 
     (path, one), (_, two) = drawn(1), drawn(2)
     novel = pooled.novelty(path)
-    scale = effect_ratio(pooled, "level", novel, 0) * effect_unit(pooled, "level", path, 0)
+    near, far = (pooled.value(f"misfit_{name}", 0) for name in ("near", "far"))
+    scale = np.hypot(near, far * novel) * effect_unit(pooled, "level", path, 0)
+    np.testing.assert_allclose(effect_spread(pooled, path, 0, novel)[0], scale)
     assert np.std(one / scale) == pytest.approx(1.0, abs=0.25)
     assert abs(np.corrcoef(one / scale, two / scale)[0, 1]) < 0.35
     newer, other = drawn(1, ratio=0.9)
