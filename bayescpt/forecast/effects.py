@@ -188,16 +188,18 @@ def effect_spread(draws: Draws, path: Path, d: int, novel: float) -> Array:
         Nats.
     """
     key = ("effects", path.phase, path.target, d)
-    if key not in draws.kept:
+    kept = draws.kept.get(key)
+    if kept is None:
         # The same for all plans but for their novelty.
         names, n_domains = draws.card.run_effects, len(draws.labels.domain)
         at = [effect_groups(names).index(effect_group(name)) * n_domains + d for name in names]
         unit = np.stack([effect_unit(draws, name, path, d) for name in names])
-        draws.kept[key] = [
+        kept = [
             (np.stack([draws.value(part, k) for k in at]) * unit) ** 2
             for part in ("misfit_near", "misfit_far")
         ]
-    near, far = draws.kept[key]
+        draws.kept[key] = kept
+    near, far = kept
     spread: Array = novel**2 * far
     spread += near
     return np.sqrt(spread, out=spread)

@@ -240,7 +240,7 @@ def _forward(
         begin, end = segment_rows(first, s, n)
         is_cpt, kept = shift_area[end - 1] > 0.0, keep[s] != 0.0
         size, rate, start = spread(base_ref[s]), spread(alpha[s]), spread(log_area_start[s])
-        jump, speed, bend = spread(shift[s]), spread(onset[s]), spread(beta[s])
+        moved, speed, bend = spread(shift[s]), spread(onset[s]), spread(beta[s])
         share, own = spread(gamma[s]), spread(keep[s])
         reference = (spread(0.0), spread(0.0), spread(0.0))
         if is_cpt:
@@ -253,9 +253,9 @@ def _forward(
             store(partials, n + i, by_alpha, count)
             if is_cpt:
                 by_shift, by_onset, by_beta, by_gamma = shift_rows(
-                    jump, speed, bend, share, own, kept, reference, load(shift_area, i, count)
+                    moved, speed, bend, share, own, kept, reference, load(shift_area, i, count)
                 )
-                expected = expected + jump * by_shift
+                expected = expected + moved * by_shift
                 store(partials, 2 * n + i, by_shift, count)
                 store(partials, 3 * n + i, by_onset, count)
                 store(partials, 4 * n + i, by_beta, count)
@@ -272,7 +272,7 @@ def _backward(
     anneal_ref: Any,
     basis: Any,
 ) -> Any:
-    n = cotangent.shape[0]
+    n, cotangent = cotangent.shape[0], np.ascontiguousarray(cotangent)
     out = np.empty((N_SEGMENT, anneal_ref.shape[0]))
     by_anneal = np.zeros(basis.shape[1])
     for s in range(first.shape[0]):
@@ -316,7 +316,7 @@ class CurveMean(Differentiable):
     differentiable = (*range(N_SEGMENT), N_SEGMENT + 1)
 
     def _shapes(self, shapes: list[Any]) -> list[Any]:
-        return [shapes[14], (N_PARTIALS, shapes[14][0])]
+        return [shapes[-1], (N_PARTIALS, shapes[-1][0])]
 
     def _back(self, inputs: Any, partials: Any, cotangent: Any) -> list[Any]:
         (partials,) = partials

@@ -68,7 +68,7 @@ def _forward(
         shared = place[begin] - begin
         is_cpt, kept, inflated = shift_area[end - 1] > 0.0, keep[s] != 0.0, early[s] > 0.0
         size, rate, start = spread(base_ref[s]), spread(alpha[s]), spread(log_area_start[s])
-        jump, speed, bend = spread(shift[s]), spread(onset[s]), spread(beta[s])
+        moved, speed, bend = spread(shift[s]), spread(onset[s]), spread(beta[s])
         share, own = spread(gamma[s]), spread(keep[s])
         reference = (spread(0.0), spread(0.0), spread(0.0))
         if is_cpt:
@@ -83,9 +83,9 @@ def _forward(
             mean = level[s] + size * by_base - anneal_ref[s] * drop
             if is_cpt:
                 by_shift, by_onset, by_beta, by_gamma = shift_rows(
-                    jump, speed, bend, share, own, kept, reference, load(shift_area, i, count)
+                    moved, speed, bend, share, own, kept, reference, load(shift_area, i, count)
                 )
-                mean = mean + jump * by_shift
+                mean = mean + moved * by_shift
             residual = load(loss, i, count) - mean
             if inflated:
                 fraction = load(fraction_done, i, count)

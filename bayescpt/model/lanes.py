@@ -111,7 +111,7 @@ def _negate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 
 
 def _emit_spread(context: Any, value: Any) -> Any:
-    """_Lanes that all hold one number."""
+    """Lanes that all hold one number."""
 
     def _emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return _spread(builder, args[0])

@@ -105,22 +105,6 @@ def log(x: Any) -> Any:
 
 
 @numba.njit(**_INLINED)
-def log1p(x: Any) -> Any:
-    """Logarithm of 1 + x, also for small x.
-
-    Parameters
-    ----------
-    x : lanes
-        Above -1.
-
-    Returns
-    -------
-    lanes
-    """
-    return log1p_inverse(x)[0]
-
-
-@numba.njit(**_INLINED)
 def log1p_inverse(x: Any) -> Any:
     """Logarithm of 1 + x, and 1 / (1 + x), which it needs on the way.
 

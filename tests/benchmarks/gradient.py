@@ -24,7 +24,7 @@ from tests.benchmarks.density import Density, plain_sampler
 from tests.benchmarks.problem import CARDS, DEFAULT, rows
 from tests.benchmarks.timing import Call, Options, Result, in_turn, ratio
 
-# Two a row of the reference problem.
+# A known size: two of each of 1,088 rows.
 REFERENCE_EXPS = 2176
 
 

@@ -135,9 +135,12 @@ def test_warmup_counts_at_the_peak_and_nothing_else_changes():
 
 @pytest.mark.parametrize("clock", ["area", "steps"])
 @pytest.mark.parametrize("previous_lr", [None, 0.0, 2e-3])
-@pytest.mark.parametrize("steps", [None, [120, 7, 7, 0, 1, 2], [0], []])
-def test_relaxed_drops_are_their_definition(clock, previous_lr, steps):
-    lr = REWARMED[940:1100]
+@pytest.mark.parametrize("steps", [None, [120, 7, 7, 0, 1, 2], [14, 160], [0], []])
+@pytest.mark.parametrize("block", [7, 256])
+def test_relaxed_drops_are_their_definition(monkeypatch, clock, previous_lr, steps, block):
+    monkeypatch.setattr(areas, "BLOCK", block)
+    # With a plateau, whose blocks hold no drop.
+    lr = np.concatenate([REWARMED[940:1050], np.full(40, 7e-4), REWARMED[1060:1070]])
     rates = np.array([1e-3, 0.1, 3.0]) / (1e-3 if clock == "area" else 1.0)
     got = areas.relaxation_basis(lr, rates, previous_lr, steps, clock)
     before = np.concatenate([[lr[0] if previous_lr is None else previous_lr], lr[:-1]])

@@ -1,19 +1,22 @@
 """The compiled pass against the law that it repeats."""
 
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from pytensor.compile.mode import Mode
 from pytensor.gradient import verify_grad
 
 from bayescpt.laws.curve import expected_loss
 from bayescpt.model.build import ARGUMENTS, rows_model
-from bayescpt.model.fused import SERIES_BELOW, CurveMean
+from bayescpt.model.fused import BACKWARD, FORWARD, SERIES_BELOW, CurveBack, CurveMean
+from bayescpt.model.kernel import Kernel
+from bayescpt.model.lanes import WIDTH
 from bayescpt.model.rows import make_rows
 
-N_ROWS, COLUMNS = 6, 5
+COLUMNS = 5
 # beta -> 0 down to 0, and both sides of where the series takes over.
 BETA = [0.0, 1e-300, 1e-14, 1e-7, 1e-4, 0.19, 3.0]
 SWITCH = [SERIES_BELOW / np.log1p(30.0) * (1 + d) for d in (-1e-9, 1e-9)]
@@ -22,14 +25,16 @@ GAMMA = [-1.0, -0.3, -1e-12, 0.0, 1e-9, 1e-3, 0.4, 1.7]
 KEEP = [0.0, 0.1, 0.5, 0.99, 1.0]
 
 
-def problem(beta, area=None, gamma=-1.0, keep=0.0, seed=3):
+def problem(beta, area=None, gamma=-1.0, keep=0.0, seed=3, length=6):
     """Inputs of CurveMean: one segment a beta, then one of pre-training."""
     rng = np.random.default_rng(seed)
     beta = np.r_[beta, 0.3]
     n = beta.size
-    rows = n * N_ROWS
+    rows = n * length
     if area is None:
-        area = np.tile([0.0, 1e-9, 1e-3, 0.3, 1.0, 2.5], n)
+        grown = [0.0, 1e-9, 1e-3, 0.3, 1.0, 2.5]
+        # A segment of one row is at the end.
+        area = np.tile(np.interp(np.linspace(1, 0, length)[::-1], np.linspace(0, 1, 6), grown), n)
     parameters = [
         rng.uniform(2, 4, n),
         rng.uniform(0, 1, n),
@@ -42,15 +47,15 @@ def problem(beta, area=None, gamma=-1.0, keep=0.0, seed=3):
         rng.uniform(-1, 1, COLUMNS),
     ]
     # Two segments each share their places, as the domains of a run do.
-    place = np.arange(rows) % N_ROWS + N_ROWS * (np.arange(rows) // (2 * N_ROWS))
-    in_pretraining = np.arange(rows) >= rows - N_ROWS
+    place = np.arange(rows) % length + length * (np.arange(rows) // (2 * length))
+    in_pretraining = np.arange(rows) >= rows - length
     data = [
         np.r_[np.broadcast_to(keep, n - 1), 0.0].astype(float),
         rng.standard_normal((COLUMNS, place[-1] + 1)),
         rng.uniform(-0.2, 0.0, n),
         rng.uniform(0, 0.4, rows),
         np.where(in_pretraining, 0.0, area),
-        N_ROWS * np.arange(n),
+        length * np.arange(n),
         place,
     ]
     return parameters, data
@@ -110,6 +115,59 @@ def agree(inputs, mode="FAST_COMPILE"):
 @pytest.mark.parametrize("mode", ["FAST_COMPILE", "NUMBA"])
 def test_value_and_gradient_are_those_of_the_law(mode):
     agree(in_order(*problem([*BETA, *SWITCH])), mode)
+
+
+@pytest.mark.parametrize("length", [1, WIDTH - 1, WIDTH, WIDTH + 1, 3 * WIDTH + 5])
+def test_segments_of_any_length(length):
+    agree(in_order(*problem([0.0, 0.19, 3.0], length=length)))
+
+
+def test_shapes_are_known_without_the_values():
+    """PyTensor's rewrites ask for them wherever zeros of the mean's shape are needed."""
+    inputs = in_order(*problem(BETA, length=WIDTH + 1))
+    symbols = [pt.as_tensor(x).type() for x in inputs]
+    mean, partials = CurveMean()(*symbols)
+    first, place, anneal_ref, basis = symbols[-2], symbols[-1], symbols[3], symbols[10]
+    back = CurveBack()(mean, partials, first, place, anneal_ref, basis)
+    made = (mean, partials, *back)
+    function = partial(pytensor.function, symbols, on_unused_input="ignore")
+    shapes = function([out.shape for out in made], mode=Mode("py", "fast_run"))
+    assert not any(isinstance(node.op, Kernel) for node in shapes.maker.fgraph.toposort())
+    values = function(made, mode=Mode("py", None))
+    for shape, value in zip(shapes(*inputs), values(*inputs), strict=True):
+        np.testing.assert_array_equal(shape, value.shape)
+
+
+def test_the_gradient_takes_a_cotangent_of_any_layout():
+    inputs = in_order(*problem(BETA))
+    mean, partials = FORWARD(*inputs)
+    rest = (partials, inputs[-2], inputs[-1], inputs[3], inputs[10])
+    cotangent = np.random.default_rng(2).standard_normal((mean.size, 2))
+    for mine, theirs in zip(
+        BACKWARD(cotangent[:, 0], *rest), BACKWARD(cotangent[:, 0].copy(), *rest), strict=True
+    ):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize("family", ["normal", "student_t"])
+def test_noise_along_and_across_curves_takes_the_compiled_mean(
+    study, card, logp_and_gradient, near, family
+):
+    """As sampled: rewritten, which needs the shape of the mean."""
+    made = card(
+        f'[law]\nshift = "power"\n[noise]\nfamily = "{family}"\n'
+        "ar1 = true\ndomain_correlation = true"
+    )
+    rows = make_rows(study, made)
+    one, other = (rows_model(rows, made, fused=part) for part in ("density", "nothing"))
+    point = near(one, 4)
+    value, slopes = logp_and_gradient(one, rewritten=True)(point)
+    expected, theirs = logp_and_gradient(other)(point)
+    # The rewrites also mend the cancellation in 1 - exp(-2 gap / length) of close rows.
+    assert value == pytest.approx(expected, rel=1e-8)
+    for key, slope in slopes.items():
+        size = 1e-6 * np.abs(theirs[key]).max()
+        np.testing.assert_allclose(slope, theirs[key], rtol=1e-6, atol=size, err_msg=key)
 
 
 @pytest.mark.parametrize("gamma", GAMMA)

@@ -17,9 +17,19 @@ POINTS = {
 }
 
 
+@numba.njit
+def log1p(x):
+    return vector_math.log1p_inverse(x)[0]
+
+
+@numba.njit
+def inverse(x):
+    return vector_math.log1p_inverse(x)[1]
+
+
 def over(name):
     """The function over an array whose length need not be a multiple of the lanes."""
-    function = getattr(vector_math, name)
+    function = {"log1p": log1p, "inverse": inverse}.get(name) or getattr(vector_math, name)
 
     @numba.njit(error_model="numpy")
     def loop(x):
@@ -36,6 +46,11 @@ def test_within_2_units_in_the_last_place(name):
     x = POINTS[name]
     expected = getattr(np, name)(x)
     assert np.max(np.abs(over(name)(x) - expected) / np.spacing(np.abs(expected))) <= 2.0
+
+
+def test_the_inverse_that_comes_with_log1p():
+    x = POINTS["log1p"]
+    np.testing.assert_allclose(over("inverse")(x), 1.0 / (1.0 + x), rtol=1e-15)
 
 
 def test_what_is_not_a_number_stays_so_and_the_ends_stand_for_what_lies_beyond():
