@@ -1,6 +1,7 @@
 """Posteriors made by hand: draws from the priors, no sampler."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -15,6 +16,19 @@ from bayescpt.model.card import parse_card
 from bayescpt.model.rows import make_rows
 
 MakeDraws = Callable[..., Draws]
+
+
+@pytest.fixture(scope="session")
+def without_noise() -> Callable[[Draws], Draws]:
+    """Function that takes the noise of the losses out of draws."""
+
+    def quiet(draws: Draws) -> Draws:
+        posterior = draws.posterior.copy(deep=True)
+        for name in ("sigma", "sigma_pt"):
+            posterior[name][:] = 0.0
+        return replace(draws, posterior=posterior)
+
+    return quiet
 
 
 @pytest.fixture(scope="session")

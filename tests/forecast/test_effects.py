@@ -1,6 +1,6 @@
 """Effects of runs: own, of a trunk, new; and what comes after the last fitted loss."""
 
-from dataclasses import replace
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -19,17 +19,15 @@ def plan(name="new", ratio=0.25, **kwargs) -> Plan:
     return Plan(name, WSD, ratio, start="pt", **kwargs)
 
 
-def without_noise(draws: Draws) -> Draws:
-    quiet = draws.posterior.copy(deep=True)
-    for name in ("sigma", "sigma_pt"):
-        quiet[name][:] = 0.0
-    return replace(draws, posterior=quiet)
+@pytest.fixture(scope="module")
+def effects_of(without_noise) -> Callable[..., xr.DataArray]:
+    """Function of draws and plans: realised minus expected loss without noise, at the last step."""
 
+    def found(draws: Draws, *plans: Plan) -> xr.DataArray:
+        made = forecast(without_noise(draws), plans, [200])
+        return (made.loss - made.mu).isel(step=0)
 
-def effects_of(draws: Draws, *plans: Plan) -> xr.DataArray:
-    """Realised minus expected loss without noise, at the last step."""
-    made = forecast(without_noise(draws), plans, [200])
-    return (made.loss - made.mu).isel(step=0)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +35,7 @@ def pooled(make_draws) -> Draws:
     return make_draws('run_effects = ["level"]')
 
 
-def test_a_fitted_run_has_its_own_effects(pooled, simulated_study):
+def test_a_fitted_run_has_its_own_effects(pooled, simulated_study, effects_of):
     run = simulated_study.run("r10_constant")
     made = effects_of(pooled, Plan.from_run(run), Plan.from_run(run, name="again"))
     for domain in ("general", "target"):
@@ -65,7 +63,7 @@ def test_a_new_run_has_new_effects_wider_the_newer_its_recipe(pooled):
     assert np.all(np.abs(other) > np.abs(one))
 
 
-def test_effects_are_measured_by_the_noise_and_the_size_of_the_term(pooled):
+def test_effects_are_measured_by_the_noise_and_the_size_of_the_term(pooled, without_noise):
     for run, noise, size in (("pt", "sigma_pt", "base_ref"), ("r10_wsd", "sigma", "shift_ref")):
         path = run_path(pooled.study, run)
         term = COURSE_SHARE[path.phase] * pooled.value(size, 1)
@@ -76,7 +74,7 @@ def test_effects_are_measured_by_the_noise_and_the_size_of_the_term(pooled):
         np.testing.assert_allclose(quiet, np.abs(term))
 
 
-def test_a_branch_carries_its_trunks_level_on(pooled):
+def test_a_branch_carries_its_trunks_level_on(pooled, effects_of):
     made = effects_of(pooled, plan(ratio=0.1, branch_of="r10_constant", branch_step=100))
     own = pooled.posterior["effect_level"].sel(curve="r10_constant|general")
     np.testing.assert_allclose(made.sel(plan="new", domain="general"), own, atol=1e-12)
@@ -118,7 +116,9 @@ def cut(study: Study, run: str, step: int) -> Study:
 
 
 @pytest.mark.parametrize("seen_up_to", [60, 200])
-def test_a_run_goes_astray_anew_after_its_last_fitted_loss(make_draws, simulated_study, seen_up_to):
+def test_a_run_goes_astray_anew_after_its_last_fitted_loss(
+    make_draws, simulated_study, seen_up_to, without_noise
+):
     study = cut(simulated_study, "r10_constant", seen_up_to)
     drawn = make_draws('run_effects = ["drift"]', study=study, draws=2000)
     run = Plan.from_run(study.run("r10_constant"))

@@ -13,7 +13,7 @@ from bayescpt.data import schedules
 from bayescpt.data.areas import annealing_area, forward_area
 from bayescpt.errors import PlanError
 from bayescpt.evaluate.generate import with_losses
-from bayescpt.forecast import Draws, Plan, forecast
+from bayescpt.forecast import Plan, forecast
 from bayescpt.forecast.plan import plan_path
 from bayescpt.laws.annealing import kernel_weights
 from bayescpt.laws.curve import expected_loss
@@ -29,13 +29,6 @@ SHORT = schedules.cosine(PEAK, 120, 5, min_lr_ratio=0.1)
 
 def plan(name="new", schedule=WSD, ratio=0.25, start="pt", **kwargs) -> Plan:
     return Plan(name, schedule, ratio, start=start, **kwargs)
-
-
-def without_noise(draws: Draws) -> Draws:
-    quiet = draws.posterior.copy(deep=True)
-    for name in ("sigma", "sigma_pt"):
-        quiet[name][:] = 0.0
-    return replace(draws, posterior=quiet)
 
 
 # what is forecast
@@ -243,7 +236,7 @@ def test_plans_share_the_parameter_draws(draws):
 # starts
 
 
-def test_a_plan_may_start_from_any_checkpoint_with_a_known_loss(draws):
+def test_a_plan_may_start_from_any_checkpoint_with_a_known_loss(draws, without_noise):
     made = forecast(without_noise(draws), plan(start="r10_wsd"), [0, 200])
     measured = draws.study.checkpoint_loss("r10_wsd", "general")
     at_start = made.mu.sel(plan="new", domain="general", step=0)
