@@ -80,27 +80,6 @@ def test_a_branch_carries_its_trunks_level_on(pooled, effects_of):
     np.testing.assert_allclose(made.sel(plan="new", domain="general"), own, atol=1e-12)
 
 
-@pytest.mark.parametrize(("seen_up_to", "branch_step"), [(60, 100), (200, 100)])
-def test_a_branch_goes_astray_anew_where_its_trunks_losses_end(
-    make_draws, simulated_study, seen_up_to, branch_step
-):
-    """At the branch, or at the trunk's last fitted loss if that is before."""
-    study = cut(simulated_study, "r10_constant", seen_up_to)
-    drawn = make_draws('run_effects = ["drift"]', study=study, draws=500)
-    branch = plan(ratio=0.1, branch_of="r10_constant", branch_step=branch_step)
-    path = plan_path(branch, study, drawn.rows.refs.warmup)
-    made = run_effects(drawn, path, 0, drawn.novelty(path), np.random.default_rng(0))
-    since = min(seen_up_to, branch_step)
-    assert made.since == since
-    curve = drawn.labels.curve.index(("r10_constant", "general"))
-    np.testing.assert_array_equal(made.whole[0], drawn.value("effect_drift", curve))
-    steps = np.array([since - 10, since, since + 10, 200])
-    seen = features(path, steps, drawn.rows.refs)
-    beyond = made.misfit(seen) - made.whole[0][:, None] * seen.misfit[3]
-    np.testing.assert_allclose(beyond[:, :2], 0.0, atol=1e-15)
-    assert np.all(np.diff(beyond.std(axis=0)[1:]) > 1e-5)
-
-
 # past the last fitted loss
 
 
@@ -136,3 +115,24 @@ def test_a_run_goes_astray_anew_after_its_last_fitted_loss(
     # Up to there it is what was fitted, to rounding; from there on the band opens.
     np.testing.assert_allclose(spread[known], 0.0, atol=1e-12)
     assert np.all(np.diff(spread[~known], prepend=0.0) > 1e-4)
+
+
+@pytest.mark.parametrize(("seen_up_to", "branch_step"), [(60, 100), (200, 100)])
+def test_a_branch_goes_astray_anew_where_its_trunks_losses_end(
+    make_draws, simulated_study, seen_up_to, branch_step
+):
+    """At the branch, or at the trunk's last fitted loss if that is before."""
+    study = cut(simulated_study, "r10_constant", seen_up_to)
+    drawn = make_draws('run_effects = ["drift"]', study=study, draws=500)
+    branch = plan(ratio=0.1, branch_of="r10_constant", branch_step=branch_step)
+    path = plan_path(branch, study, drawn.rows.refs.warmup)
+    made = run_effects(drawn, path, 0, drawn.novelty(path), np.random.default_rng(0))
+    since = min(seen_up_to, branch_step)
+    assert made.since == since
+    curve = drawn.labels.curve.index(("r10_constant", "general"))
+    np.testing.assert_array_equal(made.whole[0], drawn.value("effect_drift", curve))
+    steps = np.array([since - 10, since, since + 10, 200])
+    seen = features(path, steps, drawn.rows.refs)
+    beyond = made.misfit(seen) - made.whole[0][:, None] * seen.misfit[3]
+    np.testing.assert_allclose(beyond[:, :2], 0.0, atol=1e-15)
+    assert np.all(np.diff(beyond.std(axis=0)[1:]) > 1e-5)

@@ -161,13 +161,13 @@ def test_noise_along_and_across_curves_takes_the_compiled_mean(
     rows = make_rows(study, made)
     one, other = (rows_model(rows, made, fused=part) for part in ("density", "nothing"))
     point = near(one, 4)
-    value, slopes = logp_and_gradient(one, rewritten=True)(point)
-    expected, theirs = logp_and_gradient(other)(point)
-    # The rewrites also mend the cancellation in 1 - exp(-2 gap / length) of close rows.
-    assert value == pytest.approx(expected, rel=1e-8)
+    (value, slopes), (expected, theirs) = (
+        logp_and_gradient(model, rewritten=True)(point) for model in (one, other)
+    )
+    assert value == pytest.approx(expected, rel=1e-10)
     for key, slope in slopes.items():
-        size = 1e-6 * np.abs(theirs[key]).max()
-        np.testing.assert_allclose(slope, theirs[key], rtol=1e-6, atol=size, err_msg=key)
+        size = 1e-8 * np.abs(theirs[key]).max()
+        np.testing.assert_allclose(slope, theirs[key], rtol=1e-8, atol=size, err_msg=key)
 
 
 @pytest.mark.parametrize("gamma", GAMMA)
