@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 
 from bayescpt.inference.start import Centred
-from bayescpt.inference.stored import read_sampler, sampler_file, write_sampler
+from bayescpt.inference.stored import (
+    pack_sampler,
+    read_sampler,
+    sampler_file,
+    unpack_sampler,
+    write_sampler,
+)
 from bayescpt.model.card import Card
 from bayescpt.model.containers import arrays
 from bayescpt.model.rows import Rows
@@ -151,11 +157,16 @@ def _compile(rows: Rows, card: Card) -> Any:
         )
     # The same starts whether it is compiled or read.
     sampler = replace(sampler, initial_point_func=Centred(sampler.initial_point_func(0)))
-    file = sampler_file(structure(rows, card))
     # The gradient by nu calls Python, which code from disk could not find.
-    if file is not None and card.family != "student_t":
-        write_sampler(file, sampler)
-    return sampler
+    packed = None if card.family == "student_t" else pack_sampler(sampler)
+    # To the last bit what other processes read: the same seed gives the same draws.
+    alone = None if packed is None else unpack_sampler(packed)
+    if packed is None or alone is None:
+        return sampler
+    file = sampler_file(structure(rows, card))
+    if file is not None:
+        write_sampler(file, packed)
+    return alone
 
 
 def _data(rows: Rows, card: Card) -> Mapping[str, Any]:

@@ -132,6 +132,38 @@ class NativeFunction:
         return ctypes.CFUNCTYPE(ctypes.c_int64, *arguments)(self.address)
 
 
+def standalone(library: Any, name: str) -> tuple[tuple[Any, ...], str]:
+    """Machine code of a function that takes nothing from where it was compiled.
+
+    A linker takes a helper of the same name that the process has already, of other instructions,
+    whose last bits differ: draws would not be those of a process that reads the code from disk.
+
+    Parameters
+    ----------
+    library : numba CodeLibrary
+        Holds the function and what it calls.
+    name : str
+        Its symbol.
+
+    Returns
+    -------
+    code : tuple
+        For `NativeFunction`.
+    name : str
+        Its symbol there, unlike that of any other.
+    """
+    from llvmlite import binding
+
+    module = binding.parse_bitcode(library._final_module.as_bitcode())
+    for part in (*module.functions, *module.global_variables):
+        if not part.is_declaration and part.name != name:
+            part.linkage = "internal"
+    alone = f"bayescpt_{uuid4().hex}"
+    module.get_function(name).name = alone
+    code = library.codegen._tm.emit_object(module)
+    return (alone, "object", (code, module.as_bitcode())), alone
+
+
 def sampler_file(key: tuple[Any, ...]) -> Path | None:
     """File of a compiled sampler, whether it is there or not.
 
@@ -172,9 +204,31 @@ def read_sampler(file: Path) -> Any:
         With the data it was compiled with; None if there is none that works.
     """
     try:
+        packed = file.read_bytes()
+        # The files that are in use stay.
+        os.utime(file)
+    except OSError:
+        return None
+    return unpack_sampler(packed)
+
+
+def unpack_sampler(packed: bytes) -> Any:
+    """Sampler from its machine code.
+
+    Parameters
+    ----------
+    packed : bytes
+        From `pack_sampler`.
+
+    Returns
+    -------
+    nutpie CompiledPyMCModel or None
+        With the data it was compiled with; None if it does not work.
+    """
+    try:
         from nutpie.compile_pymc import CompiledPyMCModel, update_user_data
 
-        kept = pickle.loads(file.read_bytes())  # noqa: S301 -- written by write_sampler
+        kept = pickle.loads(packed)  # noqa: S301 -- written by pack_sampler
         names = {SharedName(name): key for name, key in kept["shared_names"].items()}
         layout = np.zeros((), dtype=kept["layout"])
         sampler = CompiledPyMCModel(
@@ -188,42 +242,36 @@ def read_sampler(file: Path) -> Any:
             expand_func=None,
         )
         value, gradient = log_density(sampler)(kept["center"])
-        # Not to the last bit: where everything is compiled for the first time, functions that are
-        # called are those of their own files, here those that were inlined.
+        # Not to the last bit: what was packed may have called helpers of other instructions.
         same = np.isclose(value, kept["value"], rtol=1e-10) and np.allclose(
             gradient, kept["gradient"], rtol=1e-8, atol=1e-8 * np.abs(kept["gradient"]).max()
         )
-        # The files that are in use stay.
-        os.utime(file)
     except _BROKEN:
         return None
     return sampler if same else None
 
 
-def write_sampler(file: Path, sampler: Any) -> bool:
+def write_sampler(file: Path, packed: bytes) -> bool:
     """Write a compiled sampler, whole or not at all.
 
     Parameters
     ----------
     file : Path
         From `sampler_file`.
-    sampler : nutpie CompiledPyMCModel
-        Compiled here, with a `Centred` start.
+    packed : bytes
+        From `pack_sampler`.
 
     Returns
     -------
     bool
-        False where its code holds addresses of this process or the folder cannot be written.
+        False where the folder cannot be written.
     """
     draft = file.with_name(f".{file.name}.{uuid4().hex}.part")
     try:
-        packed = _packed(sampler)
-        if packed is None:
-            return False
         file.parent.mkdir(parents=True, exist_ok=True)
         draft.write_bytes(packed)
         os.replace(draft, file)
-    except _BROKEN:
+    except OSError:
         return False
     finally:
         with suppress(OSError):
@@ -236,27 +284,41 @@ def write_sampler(file: Path, sampler: Any) -> bool:
     return True
 
 
-def _packed(sampler: Any) -> bytes | None:
-    """What is written of a sampler; None where its code is of this process alone."""
+def pack_sampler(sampler: Any) -> bytes | None:
+    """Machine code of a sampler, and what else it takes to use it.
+
+    Parameters
+    ----------
+    sampler : nutpie CompiledPyMCModel
+        Compiled here, with a `Centred` start.
+
+    Returns
+    -------
+    bytes or None
+        None where its code holds addresses of this process.
+    """
     functions = {"logp": sampler.compiled_logp_func, "expand": sampler.compiled_expand_func}
-    if any(function._library.has_dynamic_globals for function in functions.values()):
+    try:
+        if any(function._library.has_dynamic_globals for function in functions.values()):
+            return None
+        center = sampler.initial_point_func.center
+        value, gradient = log_density(sampler)(center)
+        kept: dict[str, Any] = {
+            name: standalone(function._library, function.native_name)
+            for name, function in functions.items()
+        }
+        kept |= {
+            "fields": {
+                one.name: getattr(sampler, one.name)
+                for one in fields(sampler)
+                if one.name not in _NOT_KEPT
+            },
+            "shared_names": {key.name: place for key, place in sampler.shared_var_keys.items()},
+            "layout": sampler.user_data.dtype,
+            "center": center,
+            "value": value,
+            "gradient": gradient,
+        }
+        return pickle.dumps(kept)
+    except _BROKEN:
         return None
-    center = sampler.initial_point_func.center
-    value, gradient = log_density(sampler)(center)
-    kept: dict[str, Any] = {
-        name: (function._library.serialize_using_object_code(), function.native_name)
-        for name, function in functions.items()
-    }
-    kept |= {
-        "fields": {
-            one.name: getattr(sampler, one.name)
-            for one in fields(sampler)
-            if one.name not in _NOT_KEPT
-        },
-        "shared_names": {variable.name: key for variable, key in sampler.shared_var_keys.items()},
-        "layout": sampler.user_data.dtype,
-        "center": center,
-        "value": value,
-        "gradient": gradient,
-    }
-    return pickle.dumps(kept)
