@@ -159,9 +159,11 @@ def _compile(rows: Rows, card: Card) -> Any:
     sampler = replace(sampler, initial_point_func=Centred(sampler.initial_point_func(0)))
     # The gradient by nu calls Python, which code from disk could not find.
     packed = None if card.family == "student_t" else pack_sampler(sampler)
+    if packed is None:
+        return sampler
     # To the last bit what other processes read: the same seed gives the same draws.
-    alone = None if packed is None else unpack_sampler(packed)
-    if packed is None or alone is None:
+    alone = unpack_sampler(packed)
+    if alone is None:
         return sampler
     file = sampler_file(structure(rows, card))
     if file is not None:

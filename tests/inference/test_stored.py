@@ -15,6 +15,7 @@ import pytest
 import xarray as xr
 from llvmlite import binding
 
+from bayescpt.inference import compile as compiled
 from bayescpt.inference import stored
 from bayescpt.inference.compile import compiled_sampler, pad, structure
 from bayescpt.inference.start import Centred, log_density
@@ -145,6 +146,20 @@ def test_every_source_of_the_density_counts(tmp_path):
             file.write("# changed")
         assert stored.sources_digest(tmp_path / "copy") != digest
         digest = stored.sources_digest(tmp_path / "copy")
+
+
+@pytest.mark.slow
+def test_standalone_code_gives_the_density_of_what_was_compiled(small_fit, with_data, monkeypatch):
+    monkeypatch.setattr(compiled, "unpack_sampler", lambda packed: None)
+    own = compiled._compile(pad(small_fit.rows, small_fit.card), small_fit.card)
+    assert not isinstance(own.compiled_logp_func, stored.NativeFunction)
+    assert isinstance(with_data.compiled_logp_func, stored.NativeFunction)
+    one, other = log_density(own), log_density(with_data)
+    for seed in range(5):
+        point = with_data.initial_point_func(seed)
+        (value, gradient), (again, slopes) = one(point), other(point)
+        assert again == pytest.approx(value, rel=1e-12)
+        np.testing.assert_allclose(slopes, gradient, rtol=1e-9, atol=1e-9 * np.abs(gradient).max())
 
 
 @pytest.mark.slow
