@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from bayescpt.forecast import Forecast, Plan
     from bayescpt.inference import Check, Fit, fit, load_fit, prior_sensitivity
     from bayescpt.model.build import build_model
-    from bayescpt.model.card import Card, load_card, shipped_cards
+    from bayescpt.model.card import Card
+    from bayescpt.model.card_file import load_card, shipped_cards
 
 # Where each public name lives. They are imported when first used: the command line's --help must
 # not wait for xarray, nor a forecast for PyMC.
@@ -61,7 +62,7 @@ _HOMES = {
     "fit": "inference",
     "goal_calibration": "evaluate",
     "goal_probability": "decide",
-    "load_card": "model.card",
+    "load_card": "model.card_file",
     "load_example": "data",
     "load_fit": "inference",
     "optimise": "decide",
@@ -71,7 +72,7 @@ _HOMES = {
     "read_study": "data",
     "schedules": "data",
     "screen": "decide",
-    "shipped_cards": "model.card",
+    "shipped_cards": "model.card_file",
     "side_by_side": "evaluate",
     "write_study": "data",
 }

@@ -18,7 +18,7 @@ from bayescpt.cli.workers import process_pool
 from bayescpt.data import load_example, write_study
 from bayescpt.inference import Fit
 from bayescpt.inference.sample import add_symbols
-from bayescpt.model.card import load_card
+from bayescpt.model.card_file import load_card
 from bayescpt.model.rows import make_rows
 
 COMMANDS = ("demo", "check", "fit", "forecast", "goal", "compare", "backtest", "calibrate", "cards")

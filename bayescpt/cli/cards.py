@@ -11,7 +11,7 @@ from bayescpt.cli.options import Json
 from bayescpt.cli.output import number, say, show_json, show_table
 
 if TYPE_CHECKING:
-    from bayescpt.laws.features import References
+    from bayescpt.laws.references import References
     from bayescpt.model.card import Card
 
 DRAWS = 20_000
@@ -36,7 +36,7 @@ def cards(  # numpydoc ignore=PR01
     Each prior stands with its reason and source. A card has priors either on quantities in nats at
     reference points or on the paper's symbols; the last table shows what they say about the other.
     """
-    from bayescpt.model.card import load_card, shipped_cards
+    from bayescpt.model.card_file import load_card, shipped_cards
 
     if name is None:
         found = [load_card(card) for card in shipped_cards()]
@@ -56,7 +56,7 @@ def cards(  # numpydoc ignore=PR01
         "description": card.description,
         "parameterisation": card.parameterisation,
         "warmup": card.warmup,
-        "law": dict(card.law),
+        "law": dict(card.choices),
         "rows": {
             "pretraining": card.pretraining,
             "skip_pretraining": card.skip_pretraining,
@@ -73,12 +73,7 @@ def cards(  # numpydoc ignore=PR01
         "parameters": [_parameter(card, p) for p in card.parameters()],
         "references": {
             "study": source.name,
-            "area": points.area,
-            "shift_area": points.shift_area,
-            "peak_lr": points.peak_lr,
-            "anneal_steps": points.anneal_steps,
-            "rise": points.rise,
-            "climb": points.climb,
+            **points.points,
         },
         "implied": implied_priors(card, points),
     }
@@ -121,14 +116,11 @@ def implied_priors(card: Card, points: References, seed: int = 0) -> list[dict[s
     """
     import numpy as np
 
-    from bayescpt.laws import paper
-
     rng = np.random.default_rng(seed)
     drawn = {name: prior.draw(rng, (DRAWS,)) for name, prior in card.priors.items()}
-    raw = card.parameterisation == "paper"
-    other = (paper.to_reference if raw else paper.from_reference)(drawn, points)
-    # All of them are nats, but for E S1ref, a pure number.
-    units = {name: "1" if name == "onset" else "nat" for name in other} if raw else paper.UNITS
+    law = card.law
+    other = (law.to_reference if law.paper else law.symbols)(drawn, points)
+    units = law.units
     rows = []
     for name, values in other.items():
         low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
@@ -188,9 +180,9 @@ def _show(content: dict[str, Any]) -> None:
         ],
     )
     say(
-        f"at the reference points of {points['study']}: S1 {points['area']:.4g}, CPT S1 "
-        f"{points['shift_area']:.4g} LR x steps, peak LR {points['peak_lr']:.3g}, anneal "
-        f"{points['anneal_steps']:.4g} steps; {DRAWS:,} draws"
+        f"at the reference points of {points['study']} (areas in LR x steps): "
+        + ", ".join(f"{key} {value:.4g}" for key, value in points.items() if key != "study")
+        + f"; {DRAWS:,} draws"
     )
 
 

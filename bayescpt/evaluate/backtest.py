@@ -284,7 +284,7 @@ def split_seed(seed: int, name: str) -> int:
 def _read_card(card: Any) -> Any:
     if not isinstance(card, str | Path):
         return card
-    from bayescpt.model.card import load_card
+    from bayescpt.model.card_file import load_card
 
     return load_card(card)
 

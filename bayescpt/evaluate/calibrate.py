@@ -155,7 +155,7 @@ def calibrate(
     again, parameters and all, which leaves calibration as it is: the event is one of the data.
 
     Law and noise are tested, not effects of runs: those are no part of the prior, but judged after
-    sampling (`bayescpt.inference.misfit`), so simulations and refits go without them.
+    sampling (`bayescpt.forecast.discrepancy.judge`), so simulations and refits go without them.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def calibrate(
         If the design lacks the loss of a start checkpoint, or no study that could be was drawn in
         1,000 tries.
     """
-    from bayescpt.model.card import load_card
+    from bayescpt.model.card_file import load_card
 
     read = replace(load_card(card), run_effects=())
     study = _default_design(read) if design is None else design
@@ -331,7 +331,7 @@ def simulation(
 
 def _default_design(card: Card) -> Study:
     """Few runs and rows, as a calibration fits many times."""
-    if not card.has_shift:
+    if not card.continual:
         return simulate_study(continual=False, pt_eval_every=1000, name="calibration").study
     made = simulate_study(
         replays=(0.0, 0.25), cpt_schedules=("wsd", "cosine"), cpt_steps=4000, eval_every=250,

@@ -37,15 +37,9 @@ def draw_parameters(card: Card, rows: Rows, rng: np.random.Generator) -> xr.Data
         A posterior of one chain and one draw, with the paper's symbols.
     """
     # The sampler is not loaded by this: it only names what a posterior holds.
-    from bayescpt.inference.sample import add_symbols
+    from bayescpt.inference.symbols import add_symbols
 
-    labels = {
-        "domain": rows.labels.domain,
-        "other": rows.labels.domain[1:],
-        "pair": rows.labels.pair_names,
-        "level": rows.labels.level_names,
-        "curve": rows.labels.curve_names,
-    }
+    labels = rows.labels.coords()
     values: dict[str, xr.DataArray] = {}
 
     def _add(name: str, dims: tuple[str, ...], draw: Callable[[tuple[int, ...]], Any]) -> None:
@@ -56,7 +50,7 @@ def draw_parameters(card: Card, rows: Rows, rng: np.random.Generator) -> xr.Data
 
     for parameter in card.parameters():
         _add(parameter.name, parameter.dims, partial(card.priors[parameter.name].draw, rng))
-    if card.has_shift and card.parameterisation == "reference":
+    if card.continual and not card.law.paper:
         _add("start_offset", ("level",), rng.standard_normal)
     return add_symbols(xr.Dataset(values), rows, card)
 

@@ -15,9 +15,10 @@ from bayescpt.data import Schedule, Study, published_fits, schedules
 from bayescpt.errors import PlanError
 from bayescpt.evaluate.generate import draw_curves, share_trunks
 from bayescpt.forecast import Draws, Plan, forecast
-from bayescpt.laws.features import References
-from bayescpt.laws.paper import to_reference
-from bayescpt.model.card import Card, parse_card
+from bayescpt.laws.law import Law
+from bayescpt.laws.references import References
+from bayescpt.model.card import Card
+from bayescpt.model.card_file import parse_card
 from bayescpt.model.rows import Rows, make_rows
 
 Array = NDArray[np.float64]
@@ -154,7 +155,7 @@ def simulate_study(
     card = _card(replay if continual else "none", continual, warmup, effects)
     rows = make_rows(design, card)
     answers = RESPONSES[replay] if response is None else response
-    truth = _truth(design, fits, answers if continual else {}, memory, rows.refs)
+    truth = _truth(design, fits, answers if continual else {}, memory, rows.refs, card.law)
     truth = truth.assign(_noise_truth(design, rows, sigma, effects, rng))
     if continual:
         truth = truth.assign(start_level=_start_level(design, card, rows, truth))
@@ -266,6 +267,7 @@ def _truth(
     response: Mapping[str, tuple[float, float]],
     memory: float,
     refs: References,
+    law: Law,
 ) -> xr.Dataset:
     """True parameters of the law, as the paper's symbols and on the reference scale."""
     domains = list(design.domains)
@@ -278,11 +280,11 @@ def _truth(
     labels = {"domain": domains, "pair": [f"{domain}|{TARGET}" for domain in domains]}
     raw = {symbol: rows[column].to_numpy(np.float64) for symbol, column in columns.items()}
     raw |= {key: np.asarray(value, dtype=np.float64) for key, value in response.items()}
-    dims |= {key: "domain" if key == "anneal_replay" else "pair" for key in response}
+    known = law.dims
+    dims |= {key: known[key][0] for key in response}
     raw["log_memory"] = np.asarray(np.log(memory))
-    reference = to_reference(raw, refs)
-    dims |= dict.fromkeys(("base_ref", "level_pt", "anneal_pt_ref", "anneal_ref"), "domain")
-    dims |= {"shift_ref": "pair", "onset": "pair"}
+    reference = law.to_reference(raw, refs)
+    dims |= {key: known[key][0] for key in reference}
     used = {dims[key] for key in {**raw, **reference} if key in dims}
     values = {
         key: (dims[key], value) if key in dims else ((), value)

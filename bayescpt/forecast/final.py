@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescpt.forecast.effects import run_effects
+from bayescpt.forecast.discrepancy.effects import run_effects
 from bayescpt.forecast.folding import Folding, Value
 from bayescpt.forecast.noise import noise_scale, plan_rng, simulate_noise
 from bayescpt.forecast.plan import Plan, Starts
 from bayescpt.forecast.posterior import Draws
-from bayescpt.forecast.ranges import fitted_ranges
-from bayescpt.forecast.weights import draw_weights
-from bayescpt.laws.curve import expected_loss
-from bayescpt.laws.features import Features, Path, features, warming
+from bayescpt.forecast.ranges import fitted_ranges, identity_notes
+from bayescpt.laws.trajectory import Trajectory
+from bayescpt.laws.view import View
 
 Array = NDArray[np.float64]
 
@@ -33,19 +32,19 @@ class Placed:
 
     Attributes
     ----------
-    path : Path
+    path : Trajectory
         Its trajectory.
-    seen : Features
-        At the last step; plans of one schedule and start share the object. Its replay is not
-        the plan's.
+    view : View
+        At the last step; plans of one schedule and start share the object. Its replay is not the
+        plan's.
     replay : float
-        Mean replay ratio, weighted by LR.
+        Replay ratio that is remembered there.
     outside : tuple of str
         Where it leaves the range of what was fitted.
     """
 
-    path: Path
-    seen: Features
+    path: Trajectory
+    view: View
     replay: float
     outside: tuple[str, ...]
 
@@ -60,10 +59,10 @@ class Placer:
     """
 
     def __init__(self, draws: Draws) -> None:
-        self._refs = draws.rows.refs
+        self._draws = draws
         self._starts = Starts(draws.study, draws.rows.refs.warmup)
         self._ranges = fitted_ranges(draws)
-        self._kept: OrderedDict[Hashable, tuple[Features, tuple[str, ...]]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[View, tuple[str, ...]]] = OrderedDict()
         self._last: tuple[Any, str] = (None, "")
 
     def place(self, plan: Plan) -> Placed:
@@ -83,34 +82,35 @@ class Placer:
         PlanError
             If its start checkpoint or target domain is not of the study.
         """
-        path = self._starts.path(plan)
+        path = self._starts.trajectory(plan)
         within = self._ranges.get(path.phase)
         if np.ndim(plan.replay_ratio):
-            seen, outside = self._seen(path)
-            replay = float(seen.replay[0])
+            view, outside = self._view(path)
+            replay = float(view.replay[0])
         else:
             if self._last[0] is not plan.schedule:
                 self._last = (plan.schedule, plan.schedule.digest)
             key = (path.start, self._last[1])
             if key not in self._kept:
-                self._kept[key] = self._seen(path)
+                self._kept[key] = self._view(path)
                 if len(self._kept) > KEPT_SCHEDULES:
                     self._kept.popitem(last=False)
             self._kept.move_to_end(key)
-            seen, outside = self._kept[key]
-            replay = float(plan.replay_ratio)
+            view, outside = self._kept[key]
+            replay = float(path.replay[0])
         if within is not None:
             outside = (*outside, *within.outside_replay(path))
-        return Placed(path, seen, replay, outside)
+        return Placed(path, view, replay, (*outside, *identity_notes(self._draws, path)))
 
-    def _seen(self, path: Path) -> tuple[Features, tuple[str, ...]]:
+    def _view(self, path: Trajectory) -> tuple[View, tuple[str, ...]]:
         within = self._ranges.get(path.phase)
         outside = (
             [f"no fitted run is of its phase ({path.phase})"]
             if within is None
             else within.outside_schedule(path)
         )
-        return features(path, np.array([path.n_steps]), self._refs), tuple(outside)
+        view = View(path, np.array([path.n_steps]), self._draws.rows.refs)
+        return view, tuple(outside)
 
 
 class FinalLosses:
@@ -127,7 +127,7 @@ class FinalLosses:
     def __init__(self, draws: Draws, seed: int = 0) -> None:
         self._draws, self._seed = draws, seed
         self._folding = Folding()
-        self._kernel = np.ascontiguousarray(draw_weights(draws).T)
+        self._weights = {name: np.ascontiguousarray(w.T) for name, w in draws.weights.items()}
         self._kept: dict[Hashable, Any] = {}
         self._room = np.empty((0, 0, 0))
 
@@ -172,102 +172,84 @@ class FinalLosses:
         """Write the losses of plans of one start and target."""
         self._folding.next_plans()
         draws, path = self._draws, plans[0].path
-        is_cpt = path.phase == "cpt"
-        domains = [
-            d
-            for d, domain in enumerate(draws.labels.domain)
-            if not is_cpt or (domain, str(path.target)) in draws.labels.pair
-        ]
+        domains = [domain for domain in draws.labels.domain if draws.shows(path, domain)]
         starts = self._random(plans, kind, domains, out)
-        areas = self._areas(plans)
-        by_plan = self._folding.of_plans
-        replay = by_plan(np.array([[plan.replay] for plan in plans]))
-        warmings = np.array([warming(plan.path, draws.rows.refs) for plan in plans])
-        rise, log_peak = by_plan(warmings[:, :1]), by_plan(warmings[:, 1:])
+        replay = self._folding.of_plans(np.array([[plan.replay] for plan in plans]))
+        seen: dict[bool, dict[str, Any]] = {}
         for d, domain in enumerate(draws.labels.domain):
-            if d not in domains:
+            if domain not in domains:
                 out[:, d] = np.nan
                 continue
-            terms = draws.law_terms(
-                self._parameters(path, domain),
-                starts[d],
-                replay,
-                float(domain == path.target),
-                rise,
-                log_peak,
-                self._folding,
-            )
-            area = areas[draws.card.area_name(domain == path.target)]
-            out[:, d] += expected_loss(
-                **terms,
-                log_area=areas["log_area"],
-                log_area_start=areas["log_area_start"],
-                anneal=areas["anneal"],
-                shift_area=area,
-                xp=self._folding,
-            ).array
+            is_target = path.is_cpt and domain == path.target
+            if is_target not in seen:
+                seen[is_target] = self._features(plans, domain)
+            f = {**seen[is_target], "replay": replay}
+            p = dict(self._parameters(path, domain))
+            if path.is_cpt:
+                p["start_level"] = starts[domain]
+            out[:, d] += draws.card.law.value(p, f, self._folding).array
 
     def _random(
-        self, plans: list[Placed], kind: str, domains: list[int], out: Array
-    ) -> dict[int, Any]:
+        self, plans: list[Placed], kind: str, domains: list[str], out: Array
+    ) -> dict[str, Any]:
         """Start levels by domain; noise and effects into out, drawn in the order of `forecast`."""
         draws, path = self._draws, plans[0].path
-        is_cpt, realised = path.phase == "cpt", kind == "loss"
-        known = not is_cpt or str(path.start) in draws.labels.checkpoint
-        starts: dict[int, Any] = {}
-        if is_cpt and known:
+        realised = kind == "loss"
+        known = not path.is_cpt or str(path.start) in draws.labels.checkpoint
+        starts: dict[str, Any] = {}
+        if path.is_cpt and known:
             rng = np.random.default_rng(0)  # A fitted checkpoint's level asks nothing of it.
-            for d in domains:
-                level = partial(draws.start_level, path, d, rng)
-                starts[d] = self._lasting(("start", path.start, d), level)
-        elif not is_cpt:
-            starts = dict.fromkeys(domains)
+            for domain in domains:
+                level = partial(draws.start_level, path, domain, rng)
+                starts[domain] = self._lasting(("start", path.start, domain), level)
         if not realised:
             out[:] = 0.0
         if known and not realised:
             return starts
         fraction = np.ones(1)
-        if ("scale", is_cpt) not in self._kept:
-            self._kept["scale", is_cpt] = noise_scale(draws, is_cpt, fraction)
-        scale = self._kept["scale", is_cpt]
-        levels: dict[int, list[Array]] = {d: [] for d in domains}
+        if ("scale", path.is_cpt) not in self._kept:
+            self._kept["scale", path.is_cpt] = noise_scale(draws, path.is_cpt, fraction)
+        scale = self._kept["scale", path.is_cpt]
+        levels: dict[str, list[Array]] = {domain: [] for domain in domains}
         for k, plan in enumerate(plans):
             rng = plan_rng(self._seed, plan.path.name)
-            noise = simulate_noise(draws, is_cpt, fraction, rng, scale)[..., 0]
-            novel = draws.novelty(plan.path)
+            noise = simulate_noise(draws, path.is_cpt, fraction, rng, scale)[..., 0]
+            distance = draws.extrapolation(plan.path)
             if realised:
                 out[k] = noise
-            for d in domains:
+            for domain in domains:
                 if not known:
-                    levels[d].append(draws.start_level(plan.path, d, rng))
-                drawn = run_effects(draws, plan.path, d, novel, rng)
+                    levels[domain].append(draws.start_level(plan.path, domain, rng))
+                effects = run_effects(draws, plan.path, domain, distance, rng)
                 if realised:
-                    out[k, d] += drawn.misfit(plan.seen)[:, 0]
+                    d = draws.labels.domain.index(domain)
+                    out[k, d] += effects.discrepancy(plan.view)[:, 0]
         if not known:
             starts = {d: self._folding.of_plans(np.stack(levels[d])) for d in domains}
         return starts
 
-    def _areas(self, plans: list[Placed]) -> dict[str, Any]:
-        """Areas at the last step; those of a schedule once."""
-        unique = {id(plan.seen): plan.seen for plan in plans}
-        where = list(unique)
-        index = [where.index(id(plan.seen)) for plan in plans] if len(unique) > 1 else slice(None)
-        seen = list(unique.values())
+    def _features(self, plans: list[Placed], domain: str) -> dict[str, Any]:
+        """What the law reads of plans at their last steps; that of a schedule once."""
+        unique = {id(plan.view): plan.view for plan in plans}
+        where = {key: k for k, key in enumerate(unique)}
+        index = [where[id(plan.view)] for plan in plans] if len(unique) > 1 else slice(None)
+        path = plans[0].path
+        is_target = path.is_cpt and domain == path.target
+        by_view = [
+            view.shared(f"features {is_target}", partial(self._draws.card.law.features, view, is_target))
+            for view in unique.values()
+        ]
+        f: dict[str, Any] = {"is_cpt": float(path.is_cpt), "is_target": float(is_target)}
+        for name in by_view[0]:
+            if name in self._weights:
+                basis = np.concatenate([one[name] for one in by_view])
+                f[name] = self._folding.of_plans((basis @ self._weights[name])[index])
+                continue
+            values = np.array([one[name] for one in by_view], dtype=float).reshape(-1, 1)
+            f[name] = self._folding.of_plans(values[index])
+        return f
 
-        def at_end(name: str) -> Value:
-            values = np.array([getattr(one, name)[0] for one in seen])
-            return self._folding.of_plans(values[index][:, None])
-
-        anneal = np.concatenate([one.anneal for one in seen]) @ self._kernel
-        return {
-            "log_area": at_end("log_area"),
-            "log_area_start": seen[0].log_area_start,
-            "anneal": self._folding.of_plans(anneal[index]),
-            "shift_area": at_end("shift_area"),
-            "target_area": at_end("target_area"),
-        }
-
-    def _parameters(self, path: Path, domain: str) -> dict[str, Value]:
+    def _parameters(self, path: Trajectory, domain: str) -> dict[str, Value]:
         key = ("parameters", path.phase, path.target, domain)
         if key not in self._kept:
             values = self._draws.parameters(path, domain)

@@ -191,7 +191,7 @@ class Value:
         Whether its array goes back to the folding when the value goes.
     """
 
-    __slots__ = ("array", "folding", "lasting", "number", "own")
+    __slots__ = ("_finite", "array", "folding", "lasting", "number", "own")
     # NumPy leaves mixed operations to this class.
     __array_ufunc__ = None
 
@@ -200,6 +200,7 @@ class Value:
     ) -> None:
         self.folding, self.array, self.number = folding, array, number
         self.lasting, self.own = lasting, own
+        self._finite: bool | None = None
 
     def __del__(self) -> None:
         if self.own and not self.lasting:
@@ -216,8 +217,15 @@ class Value:
     def __rsub__(self, other: Any) -> Any:
         return self.folding.apply(np.subtract, other, self)
 
+    @property
+    def finite(self) -> bool:
+        """Whether 0 times it is 0: a NaN must not get lost."""
+        if self._finite is None:
+            self._finite = bool(np.isfinite(self.array).all())
+        return self._finite
+
     def __mul__(self, other: Any) -> Any:
-        if _is(other, 0.0):
+        if _is(other, 0.0) and self.finite:
             return 0.0
         return self if _is(other, 1.0) else self.folding.apply(np.multiply, self, other)
 
@@ -227,7 +235,8 @@ class Value:
         return self if _is(other, 1.0) else self.folding.apply(np.divide, self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        return 0.0 if _is(other, 0.0) else self.folding.apply(np.divide, other, self)
+        nothing = _is(other, 0.0) and self.finite and bool(self.array.all())
+        return 0.0 if nothing else self.folding.apply(np.divide, other, self)
 
     def __neg__(self) -> Any:
         return self.folding.apply(np.negative, self)

@@ -10,14 +10,13 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescpt.errors import PlanError
-from bayescpt.forecast.effects import run_effects
+from bayescpt.forecast.discrepancy.effects import run_effects
 from bayescpt.forecast.noise import plan_rng, simulate_noise
 from bayescpt.forecast.plan import Plan, Starts
-from bayescpt.forecast.posterior import Draws
+from bayescpt.forecast.posterior import Draws, expected_curve
 from bayescpt.forecast.ranges import range_warnings
-from bayescpt.forecast.weights import draw_weights
-from bayescpt.laws.curve import expected_loss
-from bayescpt.laws.features import Features, Path, features
+from bayescpt.laws.trajectory import Trajectory
+from bayescpt.laws.view import View
 
 # Above this many bytes a forecast keeps fewer draws and says so.
 MEMORY_LIMIT = 1.5e9
@@ -134,31 +133,17 @@ def forecast(
     if twice:
         raise PlanError(f"two plans are called {twice[0]!r}; give each a name of its own")
     starts = Starts(draws.study, draws.rows.refs.warmup)
-    paths = [starts.path(plan) for plan in recipes]
+    paths = [starts.trajectory(plan) for plan in recipes]
     at = _steps(steps, paths)
     domains = draws.labels.domain
     warnings = range_warnings(draws, recipes, paths)
     kept = _thin(draws, len(recipes) * len(domains) * at.size, warnings)
-    weights = draw_weights(kept)
     shape = (len(recipes), len(domains), kept.size, at.size)
     mu, loss = np.full(shape, np.nan), np.full(shape, np.nan)
-    for p, (path, plan) in enumerate(zip(paths, recipes, strict=True)):
-        # One stream a plan, so that adding a plan does not change another's noise.
-        rng = plan_rng(seed, plan.name)
-        first = 0 if path.phase == "cpt" else 1
-        inside = (at >= first) & (at <= path.n_steps)
-        if not inside.any():
-            continue
-        seen = features(path, at[inside], draws.rows.refs)
-        noise = simulate_noise(kept, path.phase == "cpt", seen.fraction, rng)
-        novel = kept.novelty(path)
-        for d, domain in enumerate(domains):
-            if path.phase == "cpt" and (domain, str(path.target)) not in draws.labels.pair:
-                continue
-            expected = expected_curve(kept, path, domain, seen, weights, rng)
-            mu[p, d][:, inside] = expected
-            misfit = run_effects(kept, path, d, novel, rng).misfit(seen)
-            loss[p, d][:, inside] = expected + misfit + noise[d]
+    for p, path in enumerate(paths):
+        inside = (at >= (0 if path.is_cpt else 1)) & (at <= path.n_steps)
+        if inside.any():
+            mu[p][..., inside], loss[p][..., inside] = _curves(kept, path, at[inside], seed)
     return Forecast(
         dataset=_dataset(mu, loss, kept, names, domains, at),
         plans=recipes,
@@ -167,54 +152,25 @@ def forecast(
     )
 
 
-def expected_curve(
-    draws: Draws,
-    path: Path,
-    domain: str,
-    seen: Features,
-    kernel: NDArray[np.float64],
-    rng: np.random.Generator,
-) -> NDArray[np.float64]:
-    """Expected loss along a path.
-
-    Parameters
-    ----------
-    draws : Draws
-        Posterior.
-    path : Path
-        The trajectory.
-    domain : str
-        Evaluated domain.
-    seen : Features
-        What the law sees of the path at n steps.
-    kernel : ndarray, shape (draws, J)
-        From `draw_weights`.
-    rng : numpy.random.Generator
-        For the level of a start checkpoint that was not fitted.
-
-    Returns
-    -------
-    ndarray, shape (draws, n)
-        Nats per token.
-
-    Raises
-    ------
-    PlanError
-        If the fit says nothing of this domain, target or start.
-    """
-    replay = seen.replay[:1] if np.ptp(seen.replay) < 1e-12 else seen.replay
-    return np.asarray(
-        expected_loss(
-            **draws.terms(path, domain, replay, rng),
-            log_area=seen.log_area,
-            log_area_start=seen.log_area_start,
-            anneal=kernel @ seen.anneal.T,
-            shift_area=getattr(seen, draws.card.area_name(domain == path.target)),
-        )
-    )
+def _curves(
+    draws: Draws, path: Trajectory, steps: NDArray[np.int64], seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Expected and realised curves of a plan, shape (domains, draws, n); NaN where unknown."""
+    # One stream a plan, so that adding a plan does not change another's noise.
+    rng = plan_rng(seed, path.name)
+    view = View(path, steps, draws.rows.refs)
+    noise = simulate_noise(draws, path.is_cpt, view.fraction, rng)
+    distance = draws.extrapolation(path)
+    mu, loss = np.full(noise.shape, np.nan), np.full(noise.shape, np.nan)
+    for d, domain in enumerate(draws.labels.domain):
+        if draws.shows(path, domain):
+            mu[d] = expected_curve(draws, view, domain, rng)
+            effects = run_effects(draws, path, domain, distance, rng)
+            loss[d] = mu[d] + effects.discrepancy(view) + noise[d]
+    return mu, loss
 
 
-def _steps(steps: ArrayLike | None, paths: list[Path]) -> NDArray[np.int64]:
+def _steps(steps: ArrayLike | None, paths: list[Trajectory]) -> NDArray[np.int64]:
     longest = max(path.n_steps for path in paths)
     if steps is None:
         return np.arange(0 if any(p.phase == "cpt" for p in paths) else 1, longest + 1)

@@ -9,6 +9,9 @@ from bayescpt.forecast.posterior import Draws
 
 Array = NDArray[np.float64]
 
+# Runs. Where a curve begins there is no row before.
+NO_ROW_BEFORE = 1e6
+
 
 def plan_rng(seed: int, name: str) -> np.random.Generator:
     """Random numbers of a plan, the same whatever other plans there are.
@@ -38,10 +41,7 @@ def simulate_noise(
     rng: np.random.Generator,
     scale: Array | None = None,
 ) -> Array:
-    """Noise of one run on all domains.
-
-    The generative counterpart of `bayescpt.model.likelihood`: AR(1) in step time along the run,
-    correlated domains at a step, wider right after the start, heavy tails; as the card says.
+    """Noise of one run on all domains, as the card's noise model has it.
 
     Parameters
     ----------
@@ -61,27 +61,38 @@ def simulate_noise(
     ndarray, shape (domains, draws, n)
         Nats.
     """
-    card, n_domains = draws.card, len(draws.labels.domain)
-    shape = (n_domains, draws.size, fraction.size)
-    if card.family == "student_t":
-        nu = draws.value("nu")[None, :, None]
-        unit = rng.standard_normal(shape) / np.sqrt(rng.chisquare(nu, shape) / nu)
+    noise, n_domains, n = draws.card.noise, len(draws.labels.domain), fraction.size
+    tails = {p.name: draws.value(p.name) for p in noise.tail_parameters}
+    if noise.chained:
+        unit = _chained(draws, fraction, rng)
     else:
-        unit = rng.standard_normal(shape)
-    if card.domain_correlation:
-        for k in range(1, n_domains):
-            rho = draws.value("domain_corr", k - 1)[:, None]
-            unit[k] = rho * unit[0] + np.sqrt(1.0 - rho**2) * unit[k]
-    if card.ar1:
-        gap = np.diff(fraction)
-        for d in range(n_domains):
-            along = np.exp(-gap / draws.value("corr_fraction", d)[:, None])
-            fresh = np.sqrt(1.0 - along**2)
-            for n in range(1, fraction.size):
-                unit[d, :, n] *= fresh[:, n - 1]
-                unit[d, :, n] += along[:, n - 1] * unit[d, :, n - 1]
+        by_draw = {name: value[None, :, None] for name, value in tails.items()}
+        unit = noise.sample(rng, (n_domains, draws.size, n), by_draw, None)
     unit *= noise_scale(draws, is_cpt, fraction) if scale is None else scale
     return unit
+
+
+def _chained(draws: Draws, fraction: Array, rng: np.random.Generator) -> Array:
+    """Standardised residuals that depend on each other, shape (domains, draws, n)."""
+    noise, n_domains, n = draws.card.noise, len(draws.labels.domain), fraction.size
+    by_domain = [draws.noise_parameters(domain) for domain in draws.labels.domain]
+    # All rows of the run in one line, domain after domain.
+    own = {
+        name: np.repeat(np.stack([p[name] for p in by_domain], axis=1), n, axis=1)
+        for name in ("corr_fraction", "domain_corr")
+        if name in by_domain[0]
+    }
+    here = np.arange(n_domains * n)
+    chain = noise.chain(
+        own,
+        gap=np.tile(np.diff(fraction, prepend=-NO_ROW_BEFORE), n_domains),
+        paired=(here >= n).astype(float),
+        previous=np.where(here % n == 0, here, here - 1),
+        partner=here % n,
+    )
+    tails = {p.name: draws.value(p.name)[:, None] for p in noise.tail_parameters}
+    unit = noise.sample(rng, (draws.size, here.size), tails, chain)
+    return np.ascontiguousarray(unit.reshape(draws.size, n_domains, n).transpose(1, 0, 2))
 
 
 def noise_scale(draws: Draws, is_cpt: bool, fraction: Array) -> Array:
@@ -101,15 +112,9 @@ def noise_scale(draws: Draws, is_cpt: bool, fraction: Array) -> Array:
     ndarray, shape (domains, draws, n) or (domains, draws, 1)
         Nats.
     """
-    domains = range(len(draws.labels.domain))
-    return np.stack([_sigma(draws, d, is_cpt, fraction) for d in domains])
-
-
-def _sigma(draws: Draws, d: int, is_cpt: bool, fraction: Array) -> Array:
-    if not is_cpt and draws.card.has_shift:
-        return draws.value("sigma_pt", d)[:, None]
-    sigma = draws.value("sigma", d)[:, None]
-    if draws.card.early:
-        width = draws.value("early_width", d)[:, None]
-        sigma = sigma * (1.0 + draws.value("early", d)[:, None] * np.exp(-fraction / width))
-    return sigma
+    seen = {"is_cpt": float(is_cpt), "fraction": fraction}
+    scales = []
+    for domain in draws.labels.domain:
+        p = {name: value[:, None] for name, value in draws.noise_parameters(domain).items()}
+        scales.append(draws.card.noise.scale(p, seen))
+    return np.stack(np.broadcast_arrays(*scales))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bayescpt.data import Run, Schedule
 from bayescpt.errors import PlanError
-from bayescpt.laws.features import Path, placed_start
+from bayescpt.laws.trajectory import Trajectory, start_fields
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -123,14 +123,14 @@ class Plan:
             "schedule": self.schedule.name,
             "n_steps": self.schedule.n_steps,
             "peak_lr": self.schedule.peak_lr,
-            "replay_ratio": float(ratio) if not ratio.ndim else ratio.tolist(),
+            "replay_ratio": None if self.start is None else ratio.tolist(),
             "start": self.start,
             "domain": self.domain,
         }
 
 
-def plan_path(plan: Plan, study: Study, warmup: str = "true") -> Path:
-    """Path of a plan from its start checkpoint.
+def plan_trajectory(plan: Plan, study: Study, warmup: str = "true") -> Trajectory:
+    """Trajectory of a plan from its start checkpoint.
 
     Parameters
     ----------
@@ -143,14 +143,14 @@ def plan_path(plan: Plan, study: Study, warmup: str = "true") -> Path:
 
     Returns
     -------
-    Path
+    Trajectory
 
     Raises
     ------
     PlanError
         If the start checkpoint or the target domain is not of this study.
     """
-    return Starts(study, warmup).path(plan)
+    return Starts(study, warmup).trajectory(plan)
 
 
 class Starts:
@@ -169,8 +169,8 @@ class Starts:
         self._targets = study.targets
         self._placed: dict[str | None, dict[str, Any]] = {}
 
-    def path(self, plan: Plan) -> Path:
-        """Path of a plan from its start checkpoint.
+    def trajectory(self, plan: Plan) -> Trajectory:
+        """Trajectory of a plan from its start checkpoint.
 
         Parameters
         ----------
@@ -179,7 +179,7 @@ class Starts:
 
         Returns
         -------
-        Path
+        Trajectory
 
         Raises
         ------
@@ -188,13 +188,11 @@ class Starts:
         """
         if plan.start not in self._placed:
             self._placed[plan.start] = self._place(plan)
-        return Path(
+        return Trajectory(
             name=plan.name,
             phase="pt" if plan.start is None else "cpt",
             lr=plan.schedule.lr,
-            replay=np.broadcast_to(
-                np.asarray(plan.replay_ratio, dtype=float), (plan.schedule.n_steps,)
-            ),
+            replay=np.broadcast_to(_replay(plan), (plan.schedule.n_steps,)),
             **self._placed[plan.start],
             target=plan.domain if plan.start is None else self._target(plan),
             branch_of=plan.branch_of,
@@ -209,7 +207,7 @@ class Starts:
             raise PlanError(
                 f"plan {plan.name!r}: unknown start checkpoint {plan.start!r}; runs are {known}"
             )
-        return placed_start(study, plan.start, self._warmup)
+        return start_fields(study, plan.start, self._warmup)
 
     def _target(self, plan: Plan) -> str:
         known = ", ".join(self._targets) or "none"
@@ -223,3 +221,16 @@ class Starts:
                 f"{known}"
             )
         return plan.domain
+
+
+def _replay(plan: Plan) -> NDArray[np.float64]:
+    """Replay ratio; from scratch there is nothing but the general set, which counts as 1."""
+    ratio = np.asarray(plan.replay_ratio, dtype=float)
+    if plan.start is not None:
+        return ratio
+    if np.all(ratio == 0.0) or np.all(ratio == 1.0):
+        return np.ones(())
+    raise PlanError(
+        f"plan {plan.name!r} starts from scratch, where there is nothing to replay: leave "
+        "replay_ratio out, or give its start checkpoint"
+    )

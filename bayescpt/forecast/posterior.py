@@ -12,11 +12,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescpt.errors import PlanError
-from bayescpt.forecast.novelty import Recipe, novelty, recipe
-from bayescpt.laws.features import Path, run_path, warming
-from bayescpt.laws.terms import SHARED_PARAMETERS, TERM_PARAMETERS, cpt_terms, pt_terms
+from bayescpt.forecast.extrapolation import Recipe, extrapolation_distance, recipe
+from bayescpt.laws.trajectory import Trajectory, run_trajectory
+from bayescpt.laws.view import View
 from bayescpt.model.card import Card
-from bayescpt.model.rows import Labels, Rows
+from bayescpt.model.labels import Labels
+from bayescpt.model.rows import Rows
+from bayescpt.model.starts import NOT_AT_ALL
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -33,7 +35,7 @@ class Draws:
     posterior : xr.Dataset
         Dims chain, draw and the model's.
     card : Card
-        Components and noise.
+        Terms and noise.
     study : Study
         The fitted study.
     rows : Rows
@@ -63,7 +65,7 @@ class Draws:
         name : str
             Name in the posterior.
         index : int, optional
-            Position along its dimension.
+            Position along its dimensions, flattened.
 
         Returns
         -------
@@ -83,48 +85,26 @@ class Draws:
         return {}
 
     @cached_property
-    def kept(self) -> dict[Hashable, Any]:
-        """What was made of the draws and holds for many plans, by a key of its maker's."""
+    def cache(self) -> dict[Hashable, Any]:
+        """What was computed from the draws and holds for many plans, by a key of its user's."""
         return {}
 
-    def terms(
-        self, path: Path, domain: str, replay: Array, rng: np.random.Generator
-    ) -> dict[str, Array]:
-        """Arguments of `expected_loss` for a path on a domain, by draw.
+    @cached_property
+    def weights(self) -> dict[str, Array]:
+        """Weights of the law's bases by draw, shape (draws, J), the same for all plans."""
+        scalars = {
+            str(name): self.value(str(name))
+            for name, values in self.posterior.data_vars.items()
+            if values.ndim == 2
+        }
+        return self.card.law.weights(scalars, self.rows.refs)
+
+    def parameters(self, trajectory: Trajectory, domain: str) -> dict[str, Array]:
+        """Draws of the parameters that the law takes for a trajectory on a domain.
 
         Parameters
         ----------
-        path : Path
-            The trajectory.
-        domain : str
-            Evaluated domain.
-        replay : ndarray, shape (n,) or (1,)
-            Replay ratio at each step.
-        rng : numpy.random.Generator
-            For the level of a start checkpoint that was not fitted.
-
-        Returns
-        -------
-        dict of ndarray, shape (draws, 1) or (draws, n)
-
-        Raises
-        ------
-        PlanError
-            If the fit says nothing of this domain, target or start.
-        """
-        d = self.labels.domain.index(domain)
-        values = {name: value[:, None] for name, value in self.parameters(path, domain).items()}
-        start = self.start_level(path, d, rng)[:, None] if path.phase == "cpt" else None
-        return self.law_terms(
-            values, start, replay, float(domain == path.target), *warming(path, self.rows.refs)
-        )
-
-    def parameters(self, path: Path, domain: str) -> dict[str, Array]:
-        """Draws of the parameters that the law takes for a path on a domain.
-
-        Parameters
-        ----------
-        path : Path
+        trajectory : Trajectory
             The trajectory.
         domain : str
             Evaluated domain.
@@ -138,96 +118,124 @@ class Draws:
         PlanError
             If the fit says nothing of this domain and target, or of pre-training.
         """
-        d = self.labels.domain.index(domain)
-        if path.phase == "cpt":
-            index = {"domain": d, "pair": self.pair(path, domain)}
-            own = {
-                parameter.name: self.value(parameter.name, index[parameter.dims[0]])
-                for parameter in TERM_PARAMETERS
-                if parameter.name in self.posterior
-            }
-            shared = [p.name for p in SHARED_PARAMETERS if p.name in self.posterior]
-            return own | {name: self.value(name) for name in shared}
-        if "level_pt" not in self.posterior:
+        target = str(trajectory.target) if trajectory.is_cpt else None
+        if trajectory.is_cpt:
+            self.check_pair(trajectory, domain)
+        elif "level_pt" not in self.posterior:
             raise PlanError(
-                f"plan {path.name!r} starts from scratch, but card {self.card.name!r} fits no "
-                "pre-training rows; give the plan's start checkpoint"
+                f"plan {trajectory.name!r} starts from scratch, but card {self.card.name!r} fits "
+                "no pre-training rows; give the plan's start checkpoint"
             )
-        names = ("level_pt", "base_ref", "alpha_s1", "anneal_pt_ref")
-        return {name: self.value(name, d) for name in names}
+        out = {}
+        for name, dims in self.card.law.dims.items():
+            if name not in self.posterior or "level" in dims:
+                continue
+            places = [self.labels.place(dim, domain, target, None) for dim in dims]
+            out[name] = self.value(name, self._flat_index(name, dims, places))
+        return out
 
-    def law_terms(
-        self,
-        values: Mapping[str, Any],
-        start_level: Any,
-        replay: Any,
-        is_target: float,
-        rise: Any,
-        log_peak: Any,
-        xp: Any = np,
-    ) -> dict[str, Any]:
-        """Arguments of `expected_loss` from what is known of runs of one phase on one domain.
+    def _flat_index(self, name: str, dims: tuple[str, ...], places: list[int]) -> int | None:
+        if len(places) < 2:
+            return places[0] if places else None
+        sizes = [self.posterior[name].sizes[dim] for dim in dims]
+        return int(np.ravel_multi_index(places, sizes))
 
-        Parameters
-        ----------
-        values : Mapping
-            From `parameters`, in a shape that broadcasts.
-        start_level : array or None
-            Losses of the start checkpoints, nats; None from scratch.
-        replay : array
-            Replay ratios.
-        is_target : float
-            1.0 where the domain is the target, else 0.0.
-        rise, log_peak : array
-            From `bayescpt.laws.features.warming`.
-        xp : module
-            ``numpy``, or what stands in for it.
-
-        Returns
-        -------
-        dict
-        """
-        if start_level is None:
-            return pt_terms(values)
-        given = {"start_level": start_level, **values}
-        return cpt_terms(given, replay, is_target, self.card.law, xp, rise, log_peak)
-
-    def pair(self, path: Path, domain: str) -> int:
-        """Index of (domain, target of a path) among the fitted pairs.
+    def noise_parameters(self, domain: str) -> dict[str, Array]:
+        """Draws of the parameters of the noise on a domain.
 
         Parameters
         ----------
-        path : Path
-            A continual pre-training path.
         domain : str
             Evaluated domain.
 
         Returns
         -------
-        int
+        dict of ndarray, shape (draws,)
+            ``domain_corr`` is 0 on the first domain.
+        """
+        d = self.labels.domain.index(domain)
+        out = {}
+        for parameter in self.card.noise.parameters:
+            if parameter.dims == ("other",):
+                out[parameter.name] = (
+                    self.value(parameter.name, d - 1) if d else np.zeros(self.size)
+                )
+            else:
+                out[parameter.name] = self.value(parameter.name, d if parameter.dims else None)
+        return out
+
+    def features(self, view: View, domain: str) -> dict[str, Any]:
+        """What the law reads of a trajectory evaluated on a domain.
+
+        Parameters
+        ----------
+        view : View
+            The trajectory at n steps.
+        domain : str
+            Evaluated domain.
+
+        Returns
+        -------
+        dict
+            Segment features as numbers, row features of shape (n,), bases of shape (n, J);
+            ``replay`` has shape (n,), or (1,) where it is the same throughout.
+        """
+        is_target = view.is_cpt and domain == view.trajectory.target
+        replay = view.replay
+        return {
+            **self.card.law.features(view, is_target),
+            "is_cpt": float(view.is_cpt),
+            "is_target": float(is_target),
+            "replay": replay[:1] if np.ptp(replay) == 0.0 else replay,
+        }
+
+    def check_pair(self, trajectory: Trajectory, domain: str) -> None:
+        """Refuse a domain that no fitted run of a trajectory's target shows.
+
+        Parameters
+        ----------
+        trajectory : Trajectory
+            Of continual pre-training.
+        domain : str
+            Evaluated domain.
 
         Raises
         ------
         PlanError
             If no fitted run shows it.
         """
-        pair = (domain, str(path.target))
-        if pair not in self.labels.pair:
+        if not self.shows(trajectory, domain):
             raise PlanError(
-                f"plan {path.name!r}: no fitted run shows {domain!r} while training on "
-                f"{path.target!r}"
+                f"plan {trajectory.name!r}: no fitted run shows {domain!r} while training on "
+                f"{trajectory.target!r}"
             )
-        return self.labels.pair.index(pair)
 
-    def start_level(self, path: Path, d: int, rng: np.random.Generator) -> Array:
-        """Loss of the start checkpoint of a path: its fitted one, else the measured one.
+    def shows(self, trajectory: Trajectory, domain: str) -> bool:
+        """Tell whether fitted runs show a domain under a trajectory's target.
 
         Parameters
         ----------
-        path : Path
-            A continual pre-training path.
-        d : int
-            Index of the evaluated domain.
+        trajectory : Trajectory
+            The trajectory.
+        domain : str
+            Evaluated domain.
+
+        Returns
+        -------
+        bool
+            True from scratch.
+        """
+        return not trajectory.is_cpt or (domain, str(trajectory.target)) in self.labels.pair
+
+    def start_level(self, trajectory: Trajectory, domain: str, rng: np.random.Generator) -> Array:
+        """Loss of the start checkpoint of a trajectory: its fitted one, else the measured one.
+
+        Parameters
+        ----------
+        trajectory : Trajectory
+            Of continual pre-training.
+        domain : str
+            Evaluated domain.
         rng : numpy.random.Generator
             For a checkpoint that was not fitted.
 
@@ -241,38 +249,75 @@ class Draws:
         PlanError
             If the checkpoint was neither fitted nor measured.
         """
-        start = str(path.start)
+        start = str(trajectory.start)
         if start in self.labels.checkpoint:
-            c = self.labels.checkpoint.index(start)
-            return self.value("start_level", c * len(self.labels.domain) + d)
-        measured = self.study.checkpoint_loss(start, self.labels.domain[d])
+            place = self.labels.place("level", domain, None, start)
+            if self.card.law.paper or self.rows.start["source"][place] != NOT_AT_ALL:
+                return self.value("start_level", place)
+        measured = self.study.checkpoint_loss(start, domain)
         if measured is None:
             raise PlanError(
-                f"plan {path.name!r}: the loss of its start checkpoint {start!r} on "
-                f"{self.labels.domain[d]!r} was never measured; add the last row of that run's "
-                "curve, or step 0 of a run from it"
+                f"plan {trajectory.name!r}: the loss of its start checkpoint {start!r} on "
+                f"{domain!r} was never measured; add the last row of that run's curve, or step 0 "
+                "of a run from it"
             )
         return measured + self.card.level_sd * rng.standard_normal(self.size)
 
-    def novelty(self, path: Path) -> float:
-        """Distance of a path's recipe to the nearest fitted run but itself.
+    def is_fitted(self, trajectory: Trajectory) -> bool:
+        """Tell whether a trajectory is that of a fitted run: of its name, and the same recipe.
 
         Parameters
         ----------
-        path : Path
+        trajectory : Trajectory
+            The trajectory.
+
+        Returns
+        -------
+        bool
+        """
+        known = self.trajectories.get(str(trajectory.run))
+        return known is not None and known.digest == trajectory.digest
+
+    def is_branch(self, trajectory: Trajectory) -> bool:
+        """Tell whether a trajectory shares its trunk with the fitted run that it names.
+
+        Parameters
+        ----------
+        trajectory : Trajectory
+            The trajectory.
+
+        Returns
+        -------
+        bool
+        """
+        trunk, step = self.trajectories.get(str(trajectory.branch_of)), trajectory.branch_step
+        return trunk is not None and trunk.digest_to(step) == trajectory.digest_to(step)
+
+    @cached_property
+    def trajectories(self) -> dict[str, Trajectory]:
+        """Trajectories of the fitted runs."""
+        return {name: run_trajectory(self.study, name) for name in self.labels.run}
+
+    def extrapolation(self, trajectory: Trajectory) -> float:
+        """Distance of a recipe to the nearest fitted run but itself.
+
+        Parameters
+        ----------
+        trajectory : Trajectory
             The trajectory.
 
         Returns
         -------
         float
-            See `bayescpt.forecast.novelty`.
+            See `bayescpt.forecast.extrapolation`.
         """
-        others = [known for name, known in self._recipes.items() if name != path.run]
-        return novelty(recipe(path), others)
+        itself = trajectory.run if self.is_fitted(trajectory) else None
+        others = [known for name, known in self._recipes.items() if name != itself]
+        return extrapolation_distance(recipe(trajectory), others)
 
     @cached_property
     def _recipes(self) -> dict[str, Recipe]:
-        return {name: recipe(run_path(self.study, name)) for name in self.labels.run}
+        return {name: recipe(trajectory) for name, trajectory in self.trajectories.items()}
 
     def last_step(self, curve: int) -> int:
         """Step of the last fitted loss of a curve.
@@ -294,3 +339,40 @@ class Draws:
         out = np.zeros(len(self.labels.curve), dtype=np.int64)
         np.maximum.at(out, curve, self.rows.row["step"])
         return out
+
+
+def expected_curve(
+    draws: Draws, view: View, domain: str, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Expected loss along a trajectory.
+
+    Parameters
+    ----------
+    draws : Draws
+        Posterior.
+    view : View
+        The trajectory at n steps.
+    domain : str
+        Evaluated domain.
+    rng : numpy.random.Generator
+        For the level of a start checkpoint that was not fitted.
+
+    Returns
+    -------
+    ndarray, shape (draws, n)
+        Nats per token.
+
+    Raises
+    ------
+    PlanError
+        If the fit says nothing of this domain, target or start.
+    """
+    values: Mapping[str, Any] = draws.parameters(view.trajectory, domain)
+    p = {name: value[:, None] for name, value in values.items()}
+    if view.is_cpt:
+        p["start_level"] = draws.start_level(view.trajectory, domain, rng)[:, None]
+    f = draws.features(view, domain)
+    for name, weights in draws.weights.items():
+        f[name] = weights @ f[name].T
+    found = draws.card.law.value(p, f)
+    return np.broadcast_to(found, (draws.size, view.steps.size))

@@ -9,7 +9,11 @@ import numpy as np
 
 from bayescpt.forecast.plan import Plan
 from bayescpt.forecast.posterior import Draws
-from bayescpt.laws.features import Path, run_path
+from bayescpt.laws.trajectory import Trajectory
+from bayescpt.model.starts import FIRST_ROW
+
+# A plan of less than this share of the shortest fitted run is outside of what was seen.
+MUCH_SHORTER = 0.5
 
 
 @dataclass(frozen=True)
@@ -24,19 +28,22 @@ class FittedRange:
         Shortest and longest run.
     replay : (float, float)
         Lowest and highest replay ratio at any step.
+    starts : tuple of str
+        Start checkpoints; empty where that does not matter.
     """
 
     peak_lr: tuple[float, float]
     n_steps: tuple[int, int]
     replay: tuple[float, float]
+    starts: tuple[str, ...] = ()
 
-    def outside(self, path: Path) -> list[str]:
+    def outside(self, path: Trajectory) -> list[str]:
         """Say where a path leaves the range.
 
         Parameters
         ----------
-        path : Path
-            Path of a plan.
+        path : Trajectory
+            Trajectory of a plan.
 
         Returns
         -------
@@ -45,13 +52,13 @@ class FittedRange:
         """
         return [*self.outside_schedule(path), *self.outside_replay(path)]
 
-    def outside_schedule(self, path: Path) -> list[str]:
+    def outside_schedule(self, path: Trajectory) -> list[str]:
         """Say where the schedule of a path leaves the range.
 
         Parameters
         ----------
-        path : Path
-            Path of a plan.
+        path : Trajectory
+            Trajectory of a plan.
 
         Returns
         -------
@@ -72,22 +79,29 @@ class FittedRange:
             )
         if path.n_steps > self.n_steps[1]:
             out.append(f"{path.n_steps} steps are more than the fitted {self.n_steps[1]}")
+        elif path.n_steps < MUCH_SHORTER * self.n_steps[0]:
+            out.append(f"{path.n_steps} steps are far fewer than the fitted {self.n_steps[0]}")
+        if self.starts and path.start not in self.starts:
+            out.append(
+                f"no fitted run starts from checkpoint {path.start!r} (they start from "
+                f"{', '.join(map(repr, self.starts))})"
+            )
         return out
 
-    def outside_replay(self, path: Path) -> list[str]:
+    def outside_replay(self, path: Trajectory) -> list[str]:
         """Say where the replay ratio of a path leaves the range.
 
         Parameters
         ----------
-        path : Path
-            Path of a plan.
+        path : Trajectory
+            Trajectory of a plan.
 
         Returns
         -------
         list of str
             One clause a finding; none for a run from scratch.
         """
-        if path.phase != "cpt":
+        if not path.is_cpt:
             return []
         out = []
         # One ratio is one number in memory, however many steps it is for.
@@ -114,7 +128,7 @@ def fitted_ranges(draws: Draws) -> dict[str, FittedRange]:
     dict of str to FittedRange
         ``pt`` and ``cpt``, those of which a run was fitted.
     """
-    paths = [run_path(draws.study, name) for name in draws.labels.run]
+    paths = list(draws.trajectories.values())
     ranges = {}
     for phase in dict.fromkeys(path.phase for path in paths):
         alike = [path for path in paths if path.phase == phase]
@@ -125,12 +139,13 @@ def fitted_ranges(draws: Draws) -> dict[str, FittedRange]:
             peak_lr=(min(peaks), max(peaks)),
             n_steps=(min(lengths), max(lengths)),
             replay=(min(ratios), max(ratios)),
+            starts=tuple(dict.fromkeys(str(path.start) for path in alike if path.is_cpt)),
         )
     return ranges
 
 
-def range_warnings(draws: Draws, plans: Sequence[Plan], paths: Sequence[Path]) -> list[str]:
-    """Say where a plan's LR, replay ratio or length was never seen.
+def range_warnings(draws: Draws, plans: Sequence[Plan], paths: Sequence[Trajectory]) -> list[str]:
+    """Say where a plan's recipe was never seen, or what it starts from never measured.
 
     Parameters
     ----------
@@ -138,8 +153,8 @@ def range_warnings(draws: Draws, plans: Sequence[Plan], paths: Sequence[Path]) -
         Posterior with the fitted study.
     plans : sequence of Plan
         Recipes.
-    paths : sequence of Path
-        Their paths.
+    paths : sequence of Trajectory
+        Their trajectories.
 
     Returns
     -------
@@ -156,4 +171,41 @@ def range_warnings(draws: Draws, plans: Sequence[Plan], paths: Sequence[Path]) -
             f"plan {plan.name!r}: {text}; the forecast extrapolates"
             for text in ranges[path.phase].outside(path)
         ]
+        found += [f"plan {plan.name!r}: {text}" for text in identity_notes(draws, path)]
     return found
+
+
+def identity_notes(draws: Draws, path: Trajectory) -> list[str]:
+    """Say where a plan is not the run that it is named after, or its start was never measured.
+
+    Parameters
+    ----------
+    draws : Draws
+        Posterior with the fitted study.
+    path : Trajectory
+        Trajectory of a plan.
+
+    Returns
+    -------
+    list of str
+        One clause a finding.
+    """
+    out = []
+    if path.run in draws.trajectories and not draws.is_fitted(path):
+        out.append(
+            f"its recipe is not that of the fitted run {path.run!r}, so it is forecast as a new run"
+        )
+    if path.branch_step and path.branch_of in draws.trajectories and not draws.is_branch(path):
+        out.append(
+            f"its first {path.branch_step} steps are not those of {path.branch_of!r}, so it takes "
+            "nothing from that run"
+        )
+    if path.start in draws.labels.checkpoint:
+        source = draws.rows.start["source"]
+        out += [
+            f"the loss of its start checkpoint on {domain!r} was never measured; its level comes "
+            "from the runs that start there"
+            for domain in draws.labels.domain
+            if source[draws.labels.place("level", domain, None, path.start)] == FIRST_ROW
+        ]
+    return out

@@ -18,25 +18,6 @@ SMALLEST_ESS = 400.0
 CONFLICT = 1.3
 
 
-# What the pilot runs leave open, by parameter, and the run that would tell.
-_REPLAY = ("the replay response", "add a run at another replay ratio")
-_PEAK = ("the effect of the peak LR", "add a run at another peak LR")
-_START = ("the re-warm-up", "add a run from another start checkpoint")
-_DECAY = ("annealing", "add a run whose LR decays")
-_LENGTH = ("how the loss falls in the long run", "add a longer run")
-_ONSET = ("the onset of the shift", "evaluate runs more often in their first tenth")
-PILOTS = {
-    **dict.fromkeys(("replay_gamma", "replay_eps", "share_gamma", "share_kappa"), _REPLAY),
-    **dict.fromkeys(("replay_rate", "anneal_replay"), _REPLAY),
-    **dict.fromkeys(("shift_peak", "speed_peak"), _PEAK),
-    **dict.fromkeys(("rewarm_ref", "jump"), _START),
-    **dict.fromkeys(("log_half", "kernel_shape", "log_memory"), _DECAY),
-    **dict.fromkeys(("anneal_ref", "anneal_pt_ref", "C1", "C2"), _DECAY),
-    **dict.fromkeys(("alpha_s1", "base_ref", "level_pt", "A", "L0"), _LENGTH),
-    **dict.fromkeys(("shift_ref", "onset", "beta", "B", "E"), _ONSET),
-}
-
-
 class _Rule(NamedTuple):
     limit: float
     at_most: bool
@@ -138,23 +119,26 @@ def convergence_checks(posterior: xr.Dataset, sample_stats: xr.Dataset, card: Ca
     ]
 
 
-def pilot_advice(parameters: Iterable[str]) -> list[str]:
+def pilot_advice(parameters: Iterable[str], card: Card) -> list[str]:
     """Runs that would tell what the fitted ones leave to the priors, in plain words.
 
     Parameters
     ----------
     parameters : iterable of str
         Parameters that the data say little about, such as ``share_gamma[general|german]``.
+    card : Card
+        Its terms know which pilot would determine a parameter.
 
     Returns
     -------
     list of str
         One sentence a kind of run; none for parameters of the noise.
     """
-    found = [PILOTS.get(name.partition("[")[0]) for name in parameters]
+    advice = {parameter.name: parameter.advice for parameter in card.parameters()}
+    needed = [advice.get(name.partition("[")[0]) for name in parameters]
     return [
-        f"the pilots do not pin down {what}: {remedy}"
-        for what, remedy in dict.fromkeys(pair for pair in found if pair is not None)
+        f"the pilots do not determine {question}: {pilot}"
+        for question, pilot in dict.fromkeys(one for one in needed if one is not None)
     ]
 
 
@@ -220,7 +204,7 @@ def _contraction(posterior: xr.Dataset, card: Card) -> Check:
         advice.append(
             f"the data say little about {', '.join(loose[:6])}: their priors carry the forecast"
         )
-        advice += pilot_advice(loose)
+        advice += pilot_advice(loose, card)
     if pulled:
         advice.append(
             f"{', '.join(pulled[:6])}: wider than the prior, so data and prior pull apart; look at "

@@ -5,9 +5,13 @@ A sampler is compiled once on a machine: this process keeps it, and so does the 
 
 from __future__ import annotations
 
+import hashlib
+import sys
+import threading
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,12 +27,14 @@ from bayescpt.inference.stored import (
 from bayescpt.model.card import Card
 from bayescpt.model.containers import arrays
 from bayescpt.model.rows import Rows
+from bayescpt.model.starts import NOT_AT_ALL
 
 _COMPILED: dict[tuple[Any, ...], Any] = {}
+_LOCK = threading.RLock()
 
 
 def structure(rows: Rows, card: Card) -> tuple[Any, ...]:
-    """Key of what a compiled sampler depends on: the card and the number of parameters.
+    """Key of what a compiled sampler depends on: the law, the priors and the number of parameters.
 
     Parameters
     ----------
@@ -43,10 +49,33 @@ def structure(rows: Rows, card: Card) -> tuple[Any, ...]:
     """
     labels = rows.labels
     sizes = (len(labels.domain), len(labels.pair), len(labels.checkpoint))
-    parts = (card.parameterisation, *card.law.values(), card.family)
-    flags = (card.early, card.ar1, card.domain_correlation, card.pretraining != "none")
     priors = ((name, p.dist, tuple(sorted(p.args.items()))) for name, p in card.priors.items())
-    return (*parts, flags, *priors, sizes)
+    noise = (card.family, card.early, card.ar1, card.domain_correlation)
+    law = (card.parameterisation, card.warmup, card.pretraining != "none")
+    choices = tuple(sorted(card.choices.items()))
+    return (law, choices, noise, tuple(priors), sizes, foreign_sources(card))
+
+
+def foreign_sources(card: Card) -> tuple[str, ...]:
+    """Digests of the files of registered terms and noise models from outside the package.
+
+    Parameters
+    ----------
+    card : Card
+        The card.
+
+    Returns
+    -------
+    tuple of str
+        ``""`` for one that no file holds: a sampler with it is not kept on disk.
+    """
+    kinds = {type(part) for part in (*card.law.terms, card.noise)}
+    names = sorted(kind.__module__ for kind in kinds if not kind.__module__.startswith("bayescpt."))
+    found = []
+    for name in dict.fromkeys(names):
+        file = getattr(sys.modules.get(name), "__file__", None)
+        found.append(hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else "")
+    return tuple(found)
 
 
 def pad(rows: Rows, card: Card) -> Rows:
@@ -66,26 +95,18 @@ def pad(rows: Rows, card: Card) -> Rows:
     Rows
     """
     labels = rows.labels
-    starts = _room(len(labels.checkpoint), 4) if card.has_shift else 0
-    more = starts - len(labels.checkpoint)
-    width = len(labels.domain)
-    start = dict(rows.start)
-    if more:
-        start["loss"] = np.concatenate([start["loss"], np.full(more * width, 3.0)])
-        start["sd"] = np.concatenate([start["sd"], np.full(more * width, 0.02)])
-        start["log_area"] = np.concatenate([start["log_area"], np.zeros(more)])
-        start["anneal"] = np.pad(start["anneal"], ((0, more), (0, 0)))
-    segment = dict(rows.segment)
-    level = np.asarray(segment["level"], dtype=np.int64)
-    segment["level"] = level + np.where(level >= len(labels.level_names), more * width, 0)
-    return replace(
-        rows,
-        labels=replace(
-            labels, checkpoint=labels.checkpoint + tuple(f"unused {k}" for k in range(more))
-        ),
-        segment=segment,
-        start=start,
-    )
+    more = _room(len(labels.checkpoint), 4) - len(labels.checkpoint) if card.continual else 0
+    if not more:
+        return rows
+    unused = tuple(f"unused {k}" for k in range(more))
+    fill = {"loss": 3.0, "sd": 0.02, "source": NOT_AT_ALL}
+    start = {}
+    for name, value in rows.start.items():
+        count = more * len(labels.domain) if name in fill else more
+        rest = np.full((count, *value.shape[1:]), fill.get(name, 0.0))
+        start[name] = np.concatenate([value, rest])
+    padded = replace(labels, checkpoint=labels.checkpoint + unused)
+    return replace(rows, labels=padded, start=start)
 
 
 def _room(count: int, step: int) -> int:
@@ -111,9 +132,12 @@ def compiled_sampler(rows: Rows, card: Card) -> Any:
     nutpie CompiledPyMCModel
         With the study's data.
     """
-    if not is_compiled(rows, card):
-        _COMPILED[structure(rows, card)] = _compile(rows, card)
-    sampler = _COMPILED[structure(rows, card)]
+    key = structure(rows, card)
+    # Compilation is not thread-safe: of two fits at once, one waits for the other's sampler.
+    with _LOCK:
+        if not is_compiled(rows, card):
+            _COMPILED[key] = _compile(rows, card)
+        sampler = _COMPILED[key]
     used = {variable.name for variable in sampler.shared_var_keys}
     data = {name: value for name, value in _data(rows, card).items() if name in used}
     return sampler.with_data(**data)
@@ -134,13 +158,20 @@ def is_compiled(rows: Rows, card: Card) -> bool:
     bool
     """
     key = structure(rows, card)
-    if key not in _COMPILED:
-        file = sampler_file(key)
-        stored = None if file is None or not file.is_file() else read_sampler(file)
-        if stored is None:
-            return False
-        _COMPILED[key] = stored
+    with _LOCK:
+        if key not in _COMPILED:
+            file = _file(key)
+            stored = None if file is None or not file.is_file() else read_sampler(file)
+            if stored is None:
+                return False
+            _COMPILED[key] = stored
     return True
+
+
+def _file(key: tuple[Any, ...]) -> Path | None:
+    """File of a sampler; None where it is not to be kept."""
+    *_, foreign = key
+    return None if "" in foreign else sampler_file(key)
 
 
 def _compile(rows: Rows, card: Card) -> Any:
@@ -157,15 +188,14 @@ def _compile(rows: Rows, card: Card) -> Any:
         )
     # The same starts whether it is compiled or read.
     sampler = replace(sampler, initial_point_func=Centred(sampler.initial_point_func(0)))
-    # The gradient by nu calls Python, which code from disk could not find.
-    packed = None if card.family == "student_t" else pack_sampler(sampler)
+    packed = pack_sampler(sampler) if card.noise.storable else None
     if packed is None:
         return sampler
     # To the last bit what other processes read: the same seed gives the same draws.
     alone = unpack_sampler(packed)
     if alone is None:
         return sampler
-    file = sampler_file(structure(rows, card))
+    file = _file(structure(rows, card))
     if file is not None:
         write_sampler(file, packed)
     return alone

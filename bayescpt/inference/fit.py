@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,14 +17,14 @@ from bayescpt.data import Study
 from bayescpt.errors import ConvergenceError, FitError
 from bayescpt.forecast import Draws, Forecast, Plan, forecast
 from bayescpt.inference.checks import Check, convergence_checks, read_checks
-from bayescpt.inference.netcdf import read_group
-from bayescpt.model.card import Card, parse_card
+from bayescpt.inference.fit_file import read_fit_file, write_fit_file
+from bayescpt.laws.references import References
+from bayescpt.model.card import Card
 from bayescpt.model.rows import Rows, make_rows
+from bayescpt.model.starts import start_notes
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
-
-FORMAT = 4
 
 
 @dataclass(frozen=True)
@@ -108,6 +105,11 @@ class Fit:
     def failed_checks(self) -> list[str]:
         """Names of the checks that failed."""
         return [check.name for check in self.checks() if check.status == "fail"]
+
+    @property
+    def notes(self) -> list[str]:
+        """What was assumed because it was not measured, such as the level of a start checkpoint."""
+        return start_notes(self.rows.labels, self.rows.start)
 
     def draws(self, allow_failed: bool = False) -> Draws:
         """Draws as forecasts take them.
@@ -241,35 +243,16 @@ class Fit:
         FitError
             If the file cannot be written.
         """
-        target = Path(path)
         text = {
-            "format": FORMAT,
-            "bayescpt": version("bayescpt"),
-            "card": self.card.text,
-            "card_name": self.card.name,
+            "card": self.card.to_dict(),
+            "references": dict(self.rows.refs.points),
             "study": self.study.to_json(),
             "study_digest": self.study.digest,
             "seed": self.seed,
             "checks": [check.to_dict() for check in self._checks],
         }
-        tree = xr.DataTree.from_dict(
-            {"/posterior": self.posterior, "/sample_stats": self.sample_stats}
-        )
-        tree.attrs["bayescpt"] = json.dumps(text)
-        draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            packed = {
-                f"/{name}": {str(v): {"zlib": True, "complevel": 1} for v in node.data_vars}
-                for name, node in tree.children.items()
-            }
-            tree.to_netcdf(draft, engine="h5netcdf", encoding=packed)
-            os.replace(draft, target)
-        except OSError as error:
-            raise FitError(f"cannot write the fit to {target}: {error}") from error
-        finally:
-            draft.unlink(missing_ok=True)
-        return target
+        groups = {"posterior": self.posterior, "sample_stats": self.sample_stats}
+        return write_fit_file(Path(path), text, groups)
 
 
 def load_fit(path: str | Path) -> Fit:
@@ -283,6 +266,8 @@ def load_fit(path: str | Path) -> Fit:
     Returns
     -------
     Fit
+        With the card and the reference points that it was sampled with, whatever the defaults of
+        this version are.
 
     Raises
     ------
@@ -290,31 +275,16 @@ def load_fit(path: str | Path) -> Fit:
         If there is no such file, it is no fit, or its study or its checks were changed.
     """
     source = Path(path)
-    if not source.is_file():
-        raise FitError(f"no fit at {source}; `bayescpt fit STUDY --out {source}` makes one")
-    from h5py import File
-
+    text, posterior, stats = read_fit_file(source)
     try:
-        with File(source) as file:
-            text: dict[str, Any] = json.loads(file.attrs["bayescpt"])
-            posterior, stats = (read_group(file[name]) for name in ("posterior", "sample_stats"))
-    except (AttributeError, IndexError, KeyError, OSError, TypeError, ValueError) as error:
-        raise FitError(f"{source} is no fit of bayescpt: {error}") from error
-    if text["format"] != FORMAT:
-        raise FitError(
-            f"{source} has format {text['format']}, written by bayescpt {text['bayescpt']}; this "
-            f"version reads format {FORMAT}"
-        )
-    try:
-        # Computed again from the draws where the file is older than stored checks.
-        checks = read_checks(text["checks"]) if "checks" in text else None
+        checks = read_checks(text["checks"])
     except FitError as error:
         raise FitError(f"{source}: {error}; fit it again") from error
     study = Study.from_json(text["study"])
     if study.digest != text["study_digest"]:
         raise FitError(f"{source}: the study inside was changed after the fit; fit it again")
-    card = parse_card(text["card"], f"card {text['card_name']!r} in {source}")
-    fit = Fit(card, study, make_rows(study, card), posterior, stats, int(text["seed"]))
-    if checks is not None:
-        vars(fit)["_checks"] = checks
+    card = Card.from_dict(text["card"], f"the card in {source}")
+    refs = References(text["references"], card.warmup)
+    fit = Fit(card, study, make_rows(study, card, refs), posterior, stats, int(text["seed"]))
+    vars(fit)["_checks"] = checks
     return fit

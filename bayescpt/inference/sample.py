@@ -14,16 +14,15 @@ import xarray as xr
 
 from bayescpt.errors import FitError
 from bayescpt.forecast import Draws
+from bayescpt.forecast.discrepancy.judge import add_discrepancy
 from bayescpt.inference.checks import SMALLEST_ESS
 from bayescpt.inference.compile import compiled_sampler, is_compiled, pad
 from bayescpt.inference.fit import Fit
-from bayescpt.inference.misfit import add_misfit
 from bayescpt.inference.progress import Callback, live_progress
 from bayescpt.inference.start import started
-from bayescpt.laws import paper
-from bayescpt.laws.annealing import kernel_weights
-from bayescpt.laws.curve import expected_loss
-from bayescpt.model.card import Card, load_card
+from bayescpt.inference.symbols import add_symbols
+from bayescpt.model.card import Card
+from bayescpt.model.card_file import load_card
 from bayescpt.model.rows import Rows, make_rows
 
 if TYPE_CHECKING:
@@ -162,7 +161,7 @@ def fit(
         made = _once(2 * tune, extend)
     if not read.run_effects:
         return made
-    effects = add_misfit(Draws(made.posterior, read, study, rows), seed)
+    effects = add_discrepancy(Draws(made.posterior, read, study, rows), seed)
     return made.with_effects(effects)
 
 
@@ -205,13 +204,7 @@ def _sample(
 def _tidy(trace: Any, rows: Rows) -> tuple[xr.Dataset, xr.Dataset]:
     """Posterior under the study's own labels, and the sampler's record under ArviZ's names."""
     posterior = trace["posterior"].to_dataset()
-    labels = {
-        "domain": rows.labels.domain,
-        "other": rows.labels.domain[1:],
-        "pair": rows.labels.pair_names,
-        "level": rows.labels.level_names,
-    }
-    for dim, names in labels.items():
+    for dim, names in rows.labels.coords().items():
         if dim in posterior.dims:
             posterior = posterior.isel({dim: slice(len(names))}).assign_coords({dim: list(names)})
     stats = trace["sample_stats"].to_dataset()
@@ -219,95 +212,6 @@ def _tidy(trace: Any, rows: Rows) -> tuple[xr.Dataset, xr.Dataset]:
     stats = stats.rename({"maxdepth_reached": "reached_max_treedepth"})
     kept = ("diverging", "energy", "reached_max_treedepth", "n_steps", "depth", "step_size", "logp")
     return posterior, stats[[name for name in kept if name in stats]]
-
-
-def add_symbols(posterior: xr.Dataset, rows: Rows, card: Card) -> xr.Dataset:
-    """Posterior with the paper's symbols and the reference quantities, whichever were sampled.
-
-    Parameters
-    ----------
-    posterior : xr.Dataset
-        Sampled parameters.
-    rows : Rows
-        Labels and reference points.
-    card : Card
-        Tells which scale was sampled.
-
-    Returns
-    -------
-    xr.Dataset
-        With ``sampled`` in the attributes of each variable, 1 or 0, and its unit.
-    """
-    values = {str(name): posterior[name] for name in posterior.data_vars}
-    raw = card.parameterisation == "paper"
-    other = (paper.to_reference if raw else paper.from_reference)(values, rows.refs)
-    if raw:
-        other["lambda"] = 1.0 - np.exp(-values["log_memory"])
-    if raw and card.has_shift:
-        other["start_level"] = _tied_level(values | other, rows)
-    elif card.has_shift:
-        offset = values["start_offset"]
-        other["start_level"] = offset.copy(
-            data=rows.start["loss"] + rows.start["sd"] * offset.to_numpy()
-        )
-        if "level_pt" in values:
-            other |= _known_only(other, rows)
-        else:
-            other["L0"] = _asymptote(values | other, rows)
-    units = {p.name: p.unit for p in card.parameters()} | paper.UNITS
-    out = posterior.copy()
-    for name in out.data_vars:
-        out[name].attrs = {"units": units.get(str(name), "1"), "sampled": 1}
-    for name, value in other.items():
-        ordered = value.transpose("chain", "draw", ...)
-        out[name] = ordered.assign_attrs(units=units.get(name, "nat"), sampled=0)
-    return out
-
-
-def _known_only(symbols: dict[str, Any], rows: Rows) -> dict[str, Any]:
-    """L0 and C1 of the domains with pre-training rows; NaN where only a prior speaks."""
-    pt = rows.segment["is_cpt"] == 0
-    seen = np.isin(np.arange(len(rows.labels.domain)), rows.segment["domain"][pt])
-    mask = xr.DataArray(seen, dims="domain", coords={"domain": list(rows.labels.domain)})
-    return {name: symbols[name].where(mask) for name in ("L0", "C1") if name in symbols}
-
-
-def _asymptote(values: dict[str, Any], rows: Rows) -> xr.DataArray:
-    """L0 without pre-training rows: the first start checkpoint's level less its base term.
-
-    The annealing of pre-training is inside it, as S2pt = 0 (a fully annealed open base model).
-    """
-    width = len(rows.labels.domain)
-    level = values["start_level"].isel(level=slice(width)).rename(level="domain")
-    level = level.assign_coords(domain=list(rows.labels.domain))
-    return level - values["base_ref"] * np.exp(-values["alpha_s1"] * rows.start["log_area"][0])
-
-
-def _tied_level(values: dict[str, Any], rows: Rows) -> xr.DataArray:
-    """Start levels of the paper's form, which are functions of its symbols."""
-    memory = {"log_memory": values["log_memory"].to_numpy()}
-    weights = kernel_weights("momentum", memory, rows.refs.anneal_steps)
-    parts = []
-    for c in range(len(rows.labels.checkpoint)):
-        anneal = xr.DataArray(weights @ rows.start["anneal"][c], dims=("chain", "draw"))
-        parts.append(
-            expected_loss(
-                values["level_pt"],
-                values["base_ref"],
-                values["alpha_s1"],
-                values["anneal_pt_ref"],
-                rows.start["log_area"][c],
-                0.0,
-                anneal,
-            ).transpose("chain", "draw", "domain")
-        )
-    stacked = np.concatenate([part.to_numpy() for part in parts], axis=-1)
-    coords = {"chain": values["base_ref"]["chain"], "draw": values["base_ref"]["draw"]}
-    return xr.DataArray(
-        stacked,
-        dims=("chain", "draw", "level"),
-        coords={**coords, "level": list(rows.labels.level_names)},
-    )
 
 
 def _say(progress: bool, text: str) -> None:

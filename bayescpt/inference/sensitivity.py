@@ -10,9 +10,10 @@ import xarray as xr
 
 from bayescpt.errors import FitError
 from bayescpt.forecast import Plan
+from bayescpt.forecast.discrepancy.judge import fitted_curves
 from bayescpt.inference.checks import pilot_advice
 from bayescpt.inference.fit import Fit
-from bayescpt.inference.misfit import fitted_curves
+
 
 # Of Kallioinen et al., as ArviZ has it.
 THRESHOLD = 0.05
@@ -87,7 +88,7 @@ def prior_sensitivity(
         for prior, likelihood in zip(table["prior"], table["likelihood"], strict=True)
     ]
     loose = table.loc[table["finding"] == PRIOR_CARRIES, "scaled"]
-    table.attrs["advice"] = pilot_advice(loose)
+    table.attrs["advice"] = pilot_advice(loose, card)
     return table
 
 
@@ -129,6 +130,6 @@ def _log_likelihood(fit: Fit, allow_failed: bool) -> xr.Dataset:
     sizes = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"])
     total = np.zeros(sizes[0] * sizes[1])
     for curve in fitted_curves(fit.draws(allow_failed)):
-        z = curve.residual / curve.noise
-        total -= np.sum(0.5 * z**2 + np.log(curve.noise), axis=1)
+        density = fit.card.noise.log_density(curve.residual, curve.noise, {}, None)
+        total += density.sum(axis=1)
     return xr.Dataset({"loss": (("chain", "draw"), total.reshape(sizes))})

@@ -80,7 +80,7 @@ def sources_digest(root: Path) -> bytes:
     digest = hashlib.sha256()
     for name in _SOURCES:
         place = root / name
-        for file in sorted(place.glob("*.py")) if place.is_dir() else [place]:
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             digest.update(file.read_bytes())
     return digest.digest()
 

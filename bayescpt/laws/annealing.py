@@ -2,193 +2,201 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bayescpt.data.areas import memory_nodes, memory_weights
-from bayescpt.laws.table import Parameter
+from bayescpt.data.areas import warmup_steps
+from bayescpt.laws.effect import Effect
+from bayescpt.laws.functions import select
+from bayescpt.laws.kernels import DECAY, KERNELS, SOURCE, typical
+from bayescpt.laws.parameter import Parameter
+from bayescpt.laws.term import Term, register
+from bayescpt.laws.trajectory import counted_lr
 
-SOURCE = (
-    "Tissue et al., arXiv 2408.11029: C S2; Wang et al., arXiv 2505.07796, Eq. 4: C1 S2pt, C2 S2cpt"
-)
-SOURCE_AREA = (
-    "Luo et al., arXiv 2503.12811: G(x) = 1 - (1 + C x)^-beta, x the LR sum since the drop"
-)
-SOURCE_POWER = f"{SOURCE_AREA}; here the steps since the drop"
+if TYPE_CHECKING:
+    from bayescpt.laws.references import References
+    from bayescpt.laws.trajectory import Trajectory
+    from bayescpt.laws.view import View
 
-# The prior of the memory keeps inside this range (LOG_MEMORY).
-MEMORY_RANGE = (2.0, 5000.0)
-N_NODES = 40
-# Relaxation rates, 1 / (steps at the reference peak LR). The mixture over them is a trapezoidal
-# rule in log rate, which converges exponentially in 1 / spacing.
-RATES = np.exp(np.arange(-16.0, 6.0, 0.4))
+Array = NDArray[np.float64]
+
 # Drops are scaled to what is reached after this share of a run, or so many steps: about a decay
 # phase, so that the size of the drop and the shape of the kernel are told apart by different rows.
 NORM_SHARE = 0.1
 NORM_STEPS = 100.0
+# 1 / (1 - lambda) in both papers.
+PAPER_MEMORY = 1000.0
+# A large annealing drop can be wrong by more: on the small real study, where the units of the
+# effects meet, the noise is a twentieth of it.
+EFFECT_SHARE = 0.05
+
+ANNEAL = Parameter(
+    "anneal_ref", "C2 peak / (1 - lambda)", "nat", ("domain",), 0.0, 5.0,
+    {"dist": "LogNormal", "mu": -2.3, "sigma": 0.8},
+    "published C2 = .26-.44 at peak 2e-4 and lambda .999: .05-.09 nats; small models .1-.3",
+    SOURCE, DECAY,
+)  # fmt: skip
+ANNEAL_PT = Parameter(
+    "anneal_pt_ref", "C1 peak / (1 - lambda)", "nat", ("domain",), 0.0, 5.0,
+    {"dist": "LogNormal", "mu": -2.3, "sigma": 0.8},
+    "published C1 = .27-.49: as C2",
+    SOURCE, DECAY,
+)  # fmt: skip
+FITS = "Wang et al., arXiv 2505.07796, Eq. 4 and the 18 published fits"
+C1 = Parameter(
+    "C1", "C1", "nat / (LR step)", ("domain",), 0.0, 100.0,
+    {"dist": "LogNormal", "mu": -1.1, "sigma": 0.6},
+    "published C1 = .27-.49 at lambda = .999",
+    FITS, DECAY,
+)  # fmt: skip
+C2 = Parameter(
+    "C2", "C2", "nat / (LR step)", ("domain",), 0.0, 100.0,
+    {"dist": "LogNormal", "mu": -1.2, "sigma": 0.6},
+    "published C2 = .26-.44 at lambda = .999",
+    FITS, DECAY,
+)  # fmt: skip
 
 
-def memory_grid() -> Any:
-    """Memory lengths at which the momentum kernel's areas are computed.
-
-    Returns
-    -------
-    ndarray, shape (40,)
-        Chebyshev nodes in log memory, steps.
-    """
-    return memory_nodes(N_NODES, MEMORY_RANGE)
-
-
-def kernel_weights(kernel: str, values: Mapping[str, Any], norm: Any, xp: Any = np) -> Any:
-    """Weights of the annealing basis: ``basis @ weights`` is the scaled annealing area.
-
-    ``momentum``: memory in steps, arXiv 2408.11029. ``area``: memory in LR sum with a heavy tail,
-    arXiv 2503.12811; ``power``: the same tail in steps. ``(1 + x/s)^-b`` is a Gamma mixture of
-    exponentials, whose weights are smooth in s and b, and whose half-way point, not s, is the
-    parameter.
-
-    Parameters
-    ----------
-    kernel : str
-        ``momentum``, ``area`` or ``power``.
-    values : Mapping
-        log_memory, or log_half and kernel_shape; arrays of shape (...).
-    norm : float
-        `References.anneal_steps`, after which a drop counts as 1; not used by ``momentum``.
-    xp : module
-        ``numpy`` or ``pytensor.tensor``.
-
-    Returns
-    -------
-    array, shape (..., J)
-        Weights.
-    """
-    if kernel == "momentum":
-        return memory_weights(xp.exp(values["log_memory"]), memory_grid(), xp)
-    shape = values["kernel_shape"]
-    # Half of the drop is reached at x = s (2^(1/b) - 1).
-    scale = xp.exp(values["log_half"]) / xp.expm1(np.log(2.0) / shape)
-    raw = xp.exp(shape[..., None] * np.log(RATES) - scale[..., None] * RATES)
-    reached = raw * -xp.expm1(-RATES * norm)
-    return raw / reached.sum(axis=-1)[..., None]
+EFFECT = Effect(
+    "anneal",
+    lambda term, view: term.typical_drop(view),
+    # Few pilots may anneal, and those that do not say nothing of it.
+    group="anneal",
+    share=EFFECT_SHARE,
+    size={"cpt": "anneal_ref", "pt": "anneal_pt_ref"},
+)
 
 
-def annealing_drop(anneal: Any, anneal_ref: Any) -> Any:
-    """Drop of the loss by LR annealing, nats; negative while the LR is warming up again.
+class Annealing(Term):
+    """Drop of the loss by LR annealing; negative while the LR is warming up again.
 
     ``C S2`` of arXiv 2408.11029 with ``anneal = S2 (1 - lambda) / peak`` (1 after a full anneal
     from the reference peak LR) and ``anneal_ref = C peak / (1 - lambda)`` in nats: C and lambda
     form a ridge, the product ``C / (1 - lambda)`` does not. Under a heavy tail `anneal_ref` is what
-    takes effect within `References.anneal_steps`: the rest is far off, and little is known of it.
-
-    Parameters
-    ----------
-    anneal : array
-        Scaled annealing area, shape (n_rows,).
-    anneal_ref : array
-        Drop by a full anneal from the reference peak LR, nats.
-
-    Returns
-    -------
-    array
-        Nats.
+    takes effect within ``anneal_steps``. With ``replay = "exponential"`` the drop changes with
+    the replay ratio as exp(a2 r), arXiv 2505.07796, Eq. 8.
     """
-    return anneal_ref * anneal
+
+    slot = "annealing"
+    effects = (EFFECT,)
+    derived: ClassVar[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+        "lambda": ("1", ()), "C1": (C1.unit, ("domain",)), "C2": (C2.unit, ("domain",)),
+        "anneal_ref": ("nat", ("domain",)), "anneal_pt_ref": ("nat", ("domain",)),
+    }  # fmt: skip
+    pretraining_symbols = ("C1",)
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The kernel's, and the size of the drop in each phase."""
+        setting = self.setting
+        continual = (C2,) if setting.paper else (ANNEAL,)
+        pretraining = (C1,) if setting.paper else (ANNEAL_PT,)
+        before = setting.paper or not setting.continual or setting.pretraining
+        return (
+            *KERNELS[self.name].parameters,
+            *(continual if setting.continual else ()),
+            *(pretraining if before else ()),
+        )
+
+    def features(self, view: View, is_target: bool) -> Mapping[str, Any]:
+        """Return the basis of the annealing area, shape (n, J)."""
+        return {"anneal": view.shared("annealing.basis", lambda: self._basis(view))}
+
+    def typical_drop(self, view: View) -> Array:
+        """Annealing area at the medians of the kernel's priors, shape (n,)."""
+        weights = KERNELS[self.name].weights(typical(self.name), view.refs)
+        return np.asarray(self.features(view, False)["anneal"] @ weights)
+
+    def _basis(self, view: View) -> Array:
+        kernel, lr, start = KERNELS[self.name], view.lr, view.trajectory.start_lr
+        if self.setting.choices.get("rewarm") == "own" and view.is_cpt:
+            # Up to the end of the re-warm-up the rise has a size of its own.
+            top = warmup_steps(lr)
+            lr = np.concatenate([np.full(top, lr[top]), lr[top:]])
+            start = float(lr[0])
+        basis = kernel.basis(lr, start, view.steps, view.refs)
+        return basis if view.is_cpt or not kernel.holds_climb else basis + view.refs["climb"]
+
+    def weights(self, p: Mapping[str, Any], refs: References, xp: Any = np) -> Mapping[str, Any]:
+        """Return the weights of the basis."""
+        return {"anneal": KERNELS[self.name].weights(p, refs, xp)}
+
+    def coefficients(
+        self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np
+    ) -> dict[str, Any]:
+        """Return the size of the drop in the phase."""
+        if "anneal_ref" not in p:
+            return {"anneal_ref": p["anneal_pt_ref"]}
+        size = p["anneal_ref"]
+        if "anneal_replay" in p:
+            size = size * xp.exp(p["anneal_replay"] * f["replay"])
+        if "anneal_pt_ref" in p:
+            size = select(f["is_cpt"], size, p["anneal_pt_ref"], xp)
+        return {"anneal_ref": size}
+
+    def rows(self, c: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np) -> Any:
+        """Return less the drop, nats."""
+        return -c["anneal_ref"] * f["anneal"]
+
+    def reference_points(
+        self, fitted: Sequence[Trajectory], refs: References
+    ) -> Mapping[str, float]:
+        """Return ``anneal_steps``, after which a drop counts as 1, and ``climb``.
+
+        ``climb`` is the mean rise of the LR by the warm-ups of pre-training, over the peak, that
+        the level holds: runs that all rise alike tell their sum only. It is 0 with CPT runs.
+        """
+        length = float(np.median([path.n_steps for path in fitted]))
+        points = {"anneal_steps": max(NORM_STEPS, NORM_SHARE * length), "climb": 0.0}
+        if not any(path.is_cpt for path in fitted):
+            rises = []
+            for path in fitted:
+                lr = counted_lr(path.lr, refs.warmup)
+                rises.append(float(lr[warmup_steps(lr)] - lr[0]) / refs["peak_lr"])
+            points["climb"] = float(np.mean(rises))
+        return points
+
+    def to_reference(self, raw: Mapping[str, Any], refs: References, xp: Any = np) -> dict:
+        """Return the drops in nats from C1 and C2."""
+        annealed = refs["peak_lr"] * xp.exp(raw["log_memory"])
+        out = {"anneal_pt_ref": raw["C1"] * annealed}
+        return out | ({"anneal_ref": raw["C2"] * annealed} if "C2" in raw else {})
+
+    def symbols(self, ref: Mapping[str, Any], refs: References, xp: Any = np) -> dict[str, Any]:
+        """Return lambda, C1 and C2, as far as they are defined.
+
+        What curves tell is the drop per unit of LR, C / (1 - lambda). A kernel without a lambda
+        gives the C of the papers' lambda, for the drop within ``anneal_steps``.
+        """
+        out, memory = {}, PAPER_MEMORY
+        if "log_memory" in ref:
+            memory = xp.exp(ref["log_memory"])
+            out["lambda"] = 1.0 - 1.0 / memory
+        for name, drop in (("C1", "anneal_pt_ref"), ("C2", "anneal_ref")):
+            if drop in ref:
+                out[name] = ref[drop] / (refs["peak_lr"] * memory)
+        return out
 
 
-ANNEAL = Parameter(
-    "anneal_ref",
-    "C2 peak / (1 - lambda)",
-    "nat",
-    ("domain",),
-    0.0,
-    5.0,
-    {"dist": "LogNormal", "mu": -2.3, "sigma": 0.8},
-    "published C2 = .26-.44 at peak 2e-4 and lambda .999: .05-.09 nats; small models .1-.3",
-    SOURCE,
-)
-ANNEAL_PT = Parameter(
-    "anneal_pt_ref",
-    "C1 peak / (1 - lambda)",
-    "nat",
-    ("domain",),
-    0.0,
-    5.0,
-    {"dist": "LogNormal", "mu": -2.3, "sigma": 0.8},
-    "published C1 = .27-.49: as C2",
-    SOURCE,
-)
-REWARM = Parameter(
-    "rewarm_ref",
-    "zeta",
-    "nat",
-    ("domain",),
-    0.0,
-    5.0,
-    {"dist": "LogNormal", "mu": -2.3, "sigma": 0.8},
-    "Ibrahim et al. (arXiv 2403.08763): a re-warm-up on the same data raises the loss by .1-.2",
-    "bayescpt: the re-warm-up's share of C2 S2cpt in arXiv 2505.07796, with a size of its own",
-)
-LOG_MEMORY = Parameter(
-    "log_memory",
-    "log 1/(1 - lambda)",
-    "log step",
-    (),
-    0.6931471805599453,
-    8.517193191416238,
-    {"dist": "Normal", "mu": 4.6, "sigma": 1.5, "lower": 0.7, "upper": 8.5},
-    "lambda = .999 in both papers (1000 steps); small models fit best with 10-300 steps",
-    SOURCE,
-)
-LOG_HALF = Parameter(
-    "log_half",
-    "log x_half",
-    "log step",
-    (),
-    -5.0,
-    9.0,
-    {"dist": "Normal", "mu": 3.4, "sigma": 1.0, "lower": -5.0, "upper": 8.0},
-    "half of a drop within some tens to hundreds of steps at peak LR, as the momentum's memory",
-    SOURCE_AREA,
-)
-LOG_HALF_STEPS = replace(
-    LOG_HALF,
-    default={"dist": "Normal", "mu": 4.6, "sigma": 1.5, "lower": 0.7, "upper": 8.5},
-    reason="as the memory of momentum, which is in steps too",
-    source=SOURCE_POWER,
-)
-KERNEL_SHAPE = Parameter(
-    "kernel_shape",
-    "beta",
-    "1",
-    (),
-    0.2,
-    5.0,
-    {"dist": "LogNormal", "mu": -0.7, "sigma": 0.2},
-    "arXiv 2503.12811 fits .4-.6; with a wider prior it and log_half form a ridge. Above 5 the "
-    "kernel is as good as an exponential in the LR sum",
-    SOURCE_AREA,
-)
-SHAPE_STEPS = replace(
-    KERNEL_SHAPE,
-    reason="arXiv 2503.12811 fits .4-.6; with a wider prior it and log_half form a ridge. Above 5 "
-    "the kernel is as good as momentum",
-    source=SOURCE_POWER,
-)
-KERNELS = {
-    "momentum": (LOG_MEMORY,),
-    "area": (LOG_HALF, KERNEL_SHAPE),
-    "power": (LOG_HALF_STEPS, SHAPE_STEPS),
-}
+@register
+class MomentumAnnealing(Annealing):
+    """Annealing with an exponential memory in steps, arXiv 2408.11029."""
+
+    name = "momentum"
 
 
-def _median(parameter: Parameter) -> Any:
-    center: Any = parameter.default["mu"]
-    return np.array(np.exp(center) if parameter.default["dist"] == "LogNormal" else center)
+@register
+class AreaAnnealing(Annealing):
+    """Annealing with a heavy tail in the LR sum since a drop, arXiv 2503.12811."""
+
+    name = "area"
 
 
-# The priors' medians, by kernel and parameter.
-TYPICAL = {kernel: {p.name: _median(p) for p in ps} for kernel, ps in KERNELS.items()}
+@register
+class PowerAnnealing(Annealing):
+    """Annealing with a heavy tail in the steps since a drop, after arXiv 2503.12811."""
+
+    name = "power"

@@ -10,26 +10,17 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayescpt.laws import paper
-from bayescpt.laws.annealing import kernel_weights
-from bayescpt.laws.curve import expected_loss
-from bayescpt.laws.features import References
-from bayescpt.laws.table import Parameter
-from bayescpt.laws.terms import SHARED_PARAMETERS, TERM_PARAMETERS, cpt_terms, pt_terms
-from bayescpt.model.card import Card, load_card
+from bayescpt.laws.parameter import Parameter
+from bayescpt.laws.references import References
+from bayescpt.model.card import Card
+from bayescpt.model.card_file import load_card
+from bayescpt.model.compiled.ops import curve_density, curve_mean
 from bayescpt.model.containers import arrays
-from bayescpt.model.fused import CurveMean
-from bayescpt.model.fused_density import CurveDensity
-from bayescpt.model.likelihood import group, observe, segment_scale
 from bayescpt.model.priors import Prior
 from bayescpt.model.rows import Rows, make_rows
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
-
-
-# Of `expected_loss`, in the order in which `CurveMean` takes them.
-ARGUMENTS = ("level", "base_ref", "alpha", "anneal_ref", "shift", "onset", "beta", "gamma", "keep")
 
 
 def build_model(study: Study, card: str | Path | Card = "cpt_replay") -> pm.Model:
@@ -46,9 +37,9 @@ def build_model(study: Study, card: str | Path | Card = "cpt_replay") -> pm.Mode
     -------
     pm.Model
         Dimensions ``domain``, ``pair`` (evaluated domain | target), ``level`` (start checkpoint |
-        domain), ``segment``, ``obs``; every array of the study in a
-        ``pm.Data`` of the name that `bayescpt.model.containers.arrays` gives it; the observed
-        variable is ``loss`` in nats per token.
+        domain), ``segment``, ``obs``; every array of the study in a ``pm.Data`` of the name that
+        `bayescpt.model.containers.arrays` gives it; the observed variable is ``loss`` in nats per
+        token.
 
     Raises
     ------
@@ -56,10 +47,16 @@ def build_model(study: Study, card: str | Path | Card = "cpt_replay") -> pm.Mode
         If the card has a defect.
     FitError
         If the study has no row that the card can use.
+
+    Examples
+    --------
+    >>> import bayescpt as bc
+    >>> model = bc.build_model(bc.load_example("cpt_micro"))
+    >>> [variable.name for variable in model.observed_RVs]
+    ['loss']
     """
     read = load_card(card)
-    rows = make_rows(study, read)
-    return rows_model(rows, read, starts=False)
+    return rows_model(make_rows(study, read), read, starts=False)
 
 
 def rows_model(rows: Rows, card: Card, fused: str = "mean", starts: bool = True) -> pm.Model:
@@ -70,12 +67,12 @@ def rows_model(rows: Rows, card: Card, fused: str = "mean", starts: bool = True)
     rows : Rows
         Arrays of the study.
     card : Card
-        Which components, priors and noise.
+        Which terms, priors and noise.
     fused : str
-        What is evaluated with its gradient in one compiled pass: ``density``, the whole likelihood
-        (`bayescpt.model.fused_density`), which is then a potential, for a card whose noise is
-        independent and normal; ``mean`` (`bayescpt.model.fused`), also in place of the former for
-        other noise; ``nothing``: all is a plain PyTensor graph. They give the same numbers.
+        What is evaluated with its gradient in the compiled pass: ``density``, the whole likelihood,
+        which is then a potential, for a card whose noise is independent and normal; ``mean``, the
+        law, also in place of the former for other noise; ``nothing``: all is a plain PyTensor
+        graph. They give the same numbers.
     starts : bool
         Say where sampling starts (`Parameter.start`); pm.do and pm.observe refuse such a model.
 
@@ -83,24 +80,20 @@ def rows_model(rows: Rows, card: Card, fused: str = "mean", starts: bool = True)
     -------
     pm.Model
     """
-    labels = rows.labels
-    coords: dict[str, Any] = {"domain": labels.domain}
-    if card.has_shift:
-        coords |= {"level": labels.level_names, "pair": labels.pair_names}
+    coords: dict[str, Any] = {"domain": rows.labels.domain}
+    if card.continual:
+        coords |= {name: rows.labels.coords()[name] for name in ("level", "pair")}
     if card.domain_correlation:
-        coords["other"] = labels.domain[1:]
+        coords["other"] = rows.labels.domain[1:]
     with pm.Model(coords=coords) as model:
         data = {name: pm.Data(name, value, dims=dims) for name, value, dims in arrays(rows, card)}
         values = {p.name: _random(p, card.priors[p.name], starts) for p in card.parameters()}
-        refs = References(data["ref_area"], data["ref_shift_area"], data["ref_peak_lr"])
-        if card.parameterisation == "paper":
-            values |= paper.to_reference(values, refs, pt)
-        if card.has_shift:
-            values["start_level"] = _start_level(values, data, card)
-        if fused == "density" and card.plain_noise:
-            pm.Potential("loss_density", _density(values, data, card))
-        else:
-            observe(_mean(values, data, card, fused != "nothing"), values, data, card)
+        refs = References({name: data[f"ref_{name}"] for name in rows.refs.points}, card.warmup)
+        if card.law.paper:
+            values |= card.law.to_reference(values, refs, pt)
+        if card.continual:
+            values["start_level"] = _start_level(values, data, refs, card)
+        _observe(values, data, refs, card, fused)
     return model
 
 
@@ -116,127 +109,149 @@ def _random(parameter: Parameter, prior: Prior, starts: bool) -> Any:
     return getattr(pm, prior.dist)(parameter.name, **prior.args, dims=dims, initval=start)
 
 
-def _start_level(values: Mapping[str, Any], data: Mapping[str, Any], card: Card) -> Any:
+def _start_level(
+    values: Mapping[str, Any], data: Mapping[str, Any], refs: References, card: Card
+) -> Any:
     """Law's level at each start checkpoint and domain, shape (level,)."""
-    if card.parameterisation == "reference":
+    if not card.law.paper:
         # In units of its scale, so that sampling starts near the data whatever the data are.
         return data["start_loss"] + data["start_sd"] * pm.Normal("start_offset", dims="level")
     # The paper's form ties it to the pre-training curve: L0 + A S1pt^-alpha - C1 S2pt.
-    weights = kernel_weights(card.law["annealing"], values, data["ref_anneal_steps"], pt)
-    return expected_loss(
-        values["level_pt"][None, :],
-        values["base_ref"][None, :],
-        values["alpha_s1"][None, :],
-        values["anneal_pt_ref"][None, :],
-        data["start_log_area"][:, None],
-        0.0,
-        (data["start_anneal"] * weights[None, :]).sum(axis=1)[:, None],
-        xp=pt,
-    ).flatten()
+    weights = card.law.weights(values, refs, pt)
+    seen: dict[str, Any] = {"is_cpt": 0.0, "is_target": 0.0, "replay": 1.0}
+    for name, value in data.items():
+        if name.startswith("start_feature_"):
+            key = name.removeprefix("start_feature_")
+            at = (value * weights[key][None, :]).sum(axis=1) if key in weights else value
+            seen[key] = at[:, None]
+    # Domains along the rows of a matrix, checkpoints along its columns.
+    by_domain = {name: v[None, :] if v.ndim == 1 else v for name, v in values.items()}
+    return card.law.value(by_domain, seen, pt).flatten()
 
 
-def _density(values: Mapping[str, Any], data: Mapping[str, Any], card: Card) -> Any:
-    """Log density of all rows."""
-    segment, rows = group(data, "segment"), group(data, "row")
-    *with_gradient, keep = _arguments(segment_values(values, segment, card))
-    density, *_ = CurveDensity()(
-        *with_gradient,
-        *segment_scale(values, segment, card),
-        kernel_weights(card.law["annealing"], values, data["ref_anneal_steps"], pt),
-        keep,
-        data["anneal_mix"],
-        data["anneal"],
-        segment["log_area_start"],
-        rows["log_area"],
-        rows["shift_area"],
-        rows["fraction"],
-        data["observed"],
-        segment["first"],
-        rows["place"],
-    )
-    return density[0]
-
-
-def _arguments(per_segment: Mapping[str, Any]) -> list[Any]:
-    """Those of `expected_loss` that the compiled passes take, in their order."""
-    zero = pt.zeros_like(per_segment["level"])
-    default = {"gamma": zero - 1.0}
-    return [per_segment.get(key, default.get(key, zero)) for key in ARGUMENTS]
-
-
-def _mean(values: Mapping[str, Any], data: Mapping[str, Any], card: Card, fused: bool) -> Any:
-    """Expected loss of every row, shape (obs,)."""
-    segment = group(data, "segment")
-    rows = group(data, "row")
-    per_segment = segment_values(values, segment, card)
+def _observe(
+    values: Mapping[str, Any],
+    data: Mapping[str, Any],
+    refs: References,
+    card: Card,
+    fused: str,
+) -> None:
+    """Likelihood of the losses, as the observed variable ``loss`` or as a potential."""
+    law, noise = card.law, card.noise
+    segment = _group(data, "segment")
+    here = _in_segment(values, segment, card)
+    coefficients = law.coefficients(here, segment, pt)
+    at_node = law.weights(values, refs, pt)
+    if fused == "density" and card.plain_noise:
+        scale = noise.coefficients(here, segment, pt)
+        density = curve_density(law, noise, coefficients, scale, at_node, data)
+        pm.Potential("loss_density", density)
+        return
     # Sums of products instead of `@`: numba takes most of a minute to compile matrix products.
-    at_node = kernel_weights(card.law["annealing"], values, data["ref_anneal_steps"], pt)
-    weights = (data["anneal_mix"] * at_node[None, :]).sum(axis=1)
-    if fused:
-        mean, _ = CurveMean()(
-            *_arguments(per_segment),
-            weights,
-            data["anneal"],
-            segment["log_area_start"],
-            rows["log_area"],
-            rows["shift_area"],
-            segment["first"],
-            rows["place"],
-        )
-        return mean
+    weights = {
+        name: (data[f"mix_{name}"] * value[None, :]).sum(axis=1) for name, value in at_node.items()
+    }
+    rows = _group(data, "row")
+    if fused == "nothing":
+        mean = _plain_mean(coefficients, weights, data, law)
+    else:
+        mean = curve_mean(law, coefficients, weights, data)
+    by_row = {name: value[rows["segment"]] if value.ndim else value for name, value in here.items()}
+    seen = {"is_cpt": segment["is_cpt"][rows["segment"]], "fraction": rows["fraction"]}
+    scale = noise.scale(by_row, seen, pt)
+    if card.plain_noise:
+        pm.Normal("loss", mean, scale, observed=data["observed"], dims="obs")
+    else:
+        _observe_chain(mean, scale, values, rows, data, card)
+
+
+def _plain_mean(
+    coefficients: Mapping[str, Mapping[str, Any]],
+    weights: Mapping[str, Any],
+    data: Mapping[str, Any],
+    law: Any,
+) -> Any:
+    """Expected loss of every row as a plain graph, shape (obs,)."""
+    segment, rows = _group(data, "segment"), _group(data, "row")
     here = rows["segment"]
-    by_row = {key: value[here] for key, value in per_segment.items()}
-    if card.has_shift:
-        by_row["shift_area"] = rows["shift_area"]
-    return expected_loss(
-        **by_row,
-        log_area=rows["log_area"],
-        log_area_start=segment["log_area_start"][here],
-        anneal=(data["anneal"] * weights[:, None]).sum(axis=0)[rows["place"]],
-        xp=pt,
-    )
+    by_row = {
+        slot: {
+            name: value[here] if getattr(value, "ndim", 0) else value
+            for name, value in own.items()
+        }
+        for slot, own in coefficients.items()
+    }
+    seen = {name: value[here] for name, value in segment.items()} | dict(rows)
+    for name, weight in weights.items():
+        seen[name] = (data[f"basis_{name}"] * weight[:, None]).sum(axis=0)[rows["place"]]
+    return law.rows(by_row, seen, pt)
 
 
-def segment_values(
+def _in_segment(
     values: Mapping[str, Any], segment: Mapping[str, Any], card: Card
 ) -> dict[str, Any]:
-    """Arguments of `expected_loss` by segment.
+    """Values of the parameters by segment; those without dimensions as they are."""
+    dims = card.law.dims | {parameter.name: parameter.dims for parameter in card.parameters()}
+    out = {}
+    for name, value in values.items():
+        if name not in dims or "other" in dims[name]:
+            continue
+        places = tuple(segment[dim] for dim in dims[name])
+        out[name] = value[places] if places else value
+    return out
 
-    Parameters
-    ----------
-    values : Mapping
-        Parameters on the reference scale.
-    segment : Mapping
-        The ``segment`` arrays of `Rows`.
-    card : Card
-        Which components.
 
-    Returns
-    -------
-    dict
-        level, base_ref, alpha, anneal_ref and, for CPT, shift, onset, beta; shape (segment,).
-    """
-    in_segment = {
-        p.name: values[p.name][segment[p.dims[0]]] for p in TERM_PARAMETERS if p.name in values
-    } | {p.name: values[p.name] for p in SHARED_PARAMETERS if p.name in values}
-    levels = [values[name] for name in ("start_level", "level_pt") if name in values]
-    level = pt.concatenate(levels)[segment["level"]]
-    if not card.has_shift:
-        return pt_terms({**in_segment, "level_pt": level})
-    terms = cpt_terms(
-        {**in_segment, "start_level": level},
-        segment["replay"],
-        segment["is_target"],
-        card.law,
-        pt,
-        segment["rise"],
-        segment["log_peak"],
-    )
-    # Pre-training rows of the same fit: no shift or jump, an annealing term of their own.
-    is_cpt = segment["is_cpt"]
-    terms["shift"] = terms["shift"] * is_cpt
-    if "anneal_pt_ref" in in_segment:
-        before = pt_terms({**in_segment, "level_pt": level})
-        for key in ("level", "anneal_ref"):
-            terms[key] = pt.where(is_cpt > 0, terms[key], before[key])
-    return terms
+def _observe_chain(
+    mean: Any, scale: Any, values: Mapping[str, Any], rows: Mapping[str, Any], data: Any, card: Card
+) -> None:
+    """Observed variable under heavy tails, or where rows depend on each other."""
+    noise = card.noise
+    domain = rows["domain"]
+    own = {}
+    if noise.ar1:
+        own["corr_fraction"] = values["corr_fraction"][domain]
+    if noise.domain_correlation:
+        # The first domain has no correlation with itself; a leading 0 stands for it.
+        own["domain_corr"] = pt.concatenate([pt.zeros(1), values["domain_corr"]])[domain]
+    chain = noise.chain(own, rows["gap"], rows["paired"], rows["previous"], rows["partner"], pt)
+    links = [] if chain is None else [chain.along, chain.across, chain.previous, chain.partner]
+    tails = [values[parameter.name] for parameter in noise.tail_parameters]
+    logp, random = _distribution(noise, len(links))
+    vectors, scalars = ["(n)"] * (2 + len(links)), ["()"] * len(tails)
+    pm.CustomDist(
+        "loss", mean, scale, *links, *tails,
+        logp=logp, random=random, signature=",".join([*vectors, *scalars]) + "->(n)",
+        observed=data["observed"], dims="obs",
+    )  # fmt: skip
+
+
+def _distribution(noise: Any, n_links: int) -> tuple[Any, Any]:
+    """Log density and random draws of a noise model, as PyMC takes them."""
+    from bayescpt.laws.noise import Chain
+
+    names = [parameter.name for parameter in noise.tail_parameters]
+
+    def _logp(value: Any, mean: Any, scale: Any, *rest: Any) -> Any:
+        links, tails = rest[:n_links], rest[n_links:]
+        chain = Chain(*links) if links else None
+        p = dict(zip(names, tails, strict=True))
+        return noise.log_density(value - mean, scale, p, chain, pt)
+
+    def _random(mean: Any, scale: Any, *rest: Any, rng: Any = None, size: Any = None) -> Any:
+        links, tails = rest[:n_links], rest[n_links:]
+        shape = np.broadcast_shapes(mean.shape, tuple(size or ()) + mean.shape[-1:])
+        chain = None
+        if links:
+            # Positions are the same for all draws.
+            at = [np.asarray(one, dtype=np.int64).reshape(-1, shape[-1])[0] for one in links[2:]]
+            chain = Chain(*links[:2], *at)
+        p = {name: np.asarray(value)[..., None] for name, value in zip(names, tails, strict=True)}
+        return mean + scale * noise.sample(np.random.default_rng(rng), shape, p, chain)
+
+    return _logp, _random
+
+
+def _group(data: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Data containers whose names start with a prefix, without it."""
+    start = f"{prefix}_"
+    return {key.removeprefix(start): v for key, v in data.items() if key.startswith(start)}

@@ -28,14 +28,15 @@ def arrays(rows: Rows, card: Card) -> list[tuple[str, Any, tuple[str, ...]]]:
         (f"segment_{key}", value, ("segment",)) for key, value in rows.segment.items()
     ]
     out += [(f"row_{key}", value, ("obs",)) for key, value in rows.row.items()]
-    out.append(("anneal", rows.anneal, ("column", "place")))
-    out.append(("anneal_mix", rows.anneal_mix, ("column", "node")))
+    for key, columns in rows.basis.items():
+        out.append((f"basis_{key}", columns, (f"{key}_column", "place")))
+        out.append((f"mix_{key}", rows.mix[key], (f"{key}_column", f"{key}_node")))
     out.append(("observed", rows.loss, ("obs",)))
-    for name in ("area", "shift_area", "peak_lr", "anneal_steps"):
-        out.append((f"ref_{name}", np.float64(getattr(rows.refs, name)), ()))
-    if card.has_shift:
-        dims: dict[str, tuple[str, ...]] = {"loss": ("level",), "sd": ("level",)}
-        if card.parameterisation == "paper":
-            dims |= {"log_area": ("checkpoint",), "anneal": ("checkpoint", "node")}
-        out += [(f"start_{key}", rows.start[key], names) for key, names in dims.items()]
+    out += [(f"ref_{key}", np.float64(value), ()) for key, value in rows.refs.points.items()]
+    if card.continual:
+        out += [(f"start_{key}", rows.start[key], ("level",)) for key in ("loss", "sd")]
+        for key, value in rows.start.items():
+            if key.startswith("feature_"):
+                node = f"{key.removeprefix('feature_')}_node"
+                out.append((f"start_{key}", value, ("checkpoint", node)[: value.ndim]))
     return out

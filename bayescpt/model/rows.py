@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayescpt.data.areas import warmup_end
 from bayescpt.errors import FitError
-from bayescpt.laws.annealing import N_NODES, RATES
-from bayescpt.laws.features import (
-    Features,
-    References,
-    area_before,
-    features,
-    references,
-    run_path,
-    warming,
-)
+from bayescpt.laws.references import References, references
+from bayescpt.laws.trajectory import Trajectory, run_trajectory
+from bayescpt.laws.view import View
+from bayescpt.model.labels import Labels
+from bayescpt.model.starts import known_starts
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -27,50 +22,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-# Nats; the loss moves by about this much in the first steps of a run.
-UNMEASURED_SD = 1.0
 # Runs. Where a curve begins there is no row before; inf would make NaN of the gradient.
 NO_ROW_BEFORE = 1e6
-
-
-@dataclass(frozen=True)
-class Labels:
-    """Names along the model's dimensions.
-
-    Attributes
-    ----------
-    domain : tuple of str
-        Evaluated domains, general first.
-    pair : tuple of (str, str)
-        (evaluated domain, target of the run).
-    checkpoint : tuple of str
-        Runs whose end checkpoints CPT runs start from.
-    run : tuple of str
-        Fitted runs.
-    curve : tuple of (str, str)
-        Fitted curves: (run, evaluated domain).
-    """
-
-    domain: tuple[str, ...]
-    pair: tuple[tuple[str, str], ...]
-    checkpoint: tuple[str, ...]
-    run: tuple[str, ...]
-    curve: tuple[tuple[str, str], ...]
-
-    @property
-    def level_names(self) -> tuple[str, ...]:
-        """Start levels as text: ``checkpoint|general``."""
-        return tuple(f"{start}|{domain}" for start in self.checkpoint for domain in self.domain)
-
-    @property
-    def curve_names(self) -> tuple[str, ...]:
-        """Curves as text: ``run|general``."""
-        return tuple(f"{run}|{domain}" for run, domain in self.curve)
-
-    @property
-    def pair_names(self) -> tuple[str, ...]:
-        """Pairs as text: ``general|german``."""
-        return tuple(f"{domain}|{target}" for domain, target in self.pair)
+INDEX = ("first", "level", "domain", "pair", "curve")
 
 
 @dataclass(frozen=True)
@@ -79,8 +33,7 @@ class Rows:
 
     A segment is a (run, domain, replay ratio) whose rows share all parameters; rows are sorted by
     segment and step. Capitals give shapes: N rows, S segments, M places (a step of a run, whatever
-    the domains that were evaluated there), J nodes of the annealing kernel, K columns that are left
-    of the J after compression.
+    the domains that were evaluated there), J columns of a basis, K of them after compression.
 
     Attributes
     ----------
@@ -89,33 +42,29 @@ class Rows:
     refs : References
         Reference points.
     segment : dict of ndarray, shape (S,)
-        ``first`` (row), ``level`` (into checkpoint x domain, then domain), ``domain``, ``pair``,
-        ``curve`` (into `Labels.curve`), ``is_cpt``, ``is_target``, ``replay``, ``log_area_start``,
-        ``rise`` and ``log_peak`` (`bayescpt.laws.features.warming`).
+        ``first`` (row), ``level`` (into checkpoint x domain), ``domain``, ``pair``, ``curve`` (into
+        `Labels.curve`), ``is_cpt``, ``is_target``, ``replay`` and the law's segment features.
     row : dict of ndarray, shape (N,)
-        ``segment``, ``log_area``, ``shift_area``, ``fraction``, ``step``, ``place`` (into `anneal`,
-        consecutive along a segment),
-        ``previous`` (row before in the same run and domain, or itself), ``gap`` (its distance as a
-        fraction of the run; 1e6 for none), ``partner`` (general row of the same run and step, or
-        itself), ``paired``.
-    anneal : ndarray, shape (K, M)
-        ``anneal.T @ anneal_mix`` is the annealing area at the nodes.
-    anneal_mix : ndarray, shape (K, J)
-        See `anneal`.
+        ``segment``, ``place`` (into the bases, consecutive along a segment), ``fraction``,
+        ``step``, ``run``, ``domain``, ``previous`` (row before in the same run and domain, or
+        itself), ``gap`` (its distance as a fraction of the run; 1e6 for none), ``partner`` (general
+        row of the same run and step, or itself), ``paired``, and the law's row features.
+    basis : dict of ndarray, shape (K, M)
+        By the name of a basis: ``basis.T @ mix`` are its columns.
+    mix : dict of ndarray, shape (K, J)
+        See `basis`.
     loss : ndarray, shape (N,)
         Observed losses, nats per token.
     start : dict of ndarray
-        Of each start checkpoint: ``loss`` and ``sd``, shape (checkpoint x domain,), what is known
-        of its level; ``log_area``, shape (checkpoint,), and ``anneal``, shape (checkpoint, J),
-        where it stands on its own curve.
+        What is known of the start checkpoints, see `bayescpt.model.starts`.
     """
 
     labels: Labels
     refs: References
     segment: dict[str, NDArray[np.generic]]
     row: dict[str, NDArray[np.generic]]
-    anneal: Floats
-    anneal_mix: Floats
+    basis: dict[str, Floats]
+    mix: dict[str, Floats]
     loss: Floats
     start: dict[str, Floats]
 
@@ -128,22 +77,21 @@ def card_references(study: Study, card: Card) -> References:
     study : Study
         The study to fit.
     card : Card
-        Which components.
+        Which terms.
 
     Returns
     -------
-    refs : References
+    References
         Of the runs that the card fits.
     """
-    own_rewarm = card.law["rewarm"] == "own"
-    return references(study, card.warmup, card.law["annealing"], own_rewarm, card.has_shift)
+    return references(study, card.law)
 
 
 def make_rows(study: Study, card: Card, refs: References | None = None) -> Rows:
     """Arrays of a study under a card.
 
     Rows at step 0 of a CPT run are the start checkpoint's measurement, one number however many runs
-    repeat it: they enter as `Rows.start_loss`, not as rows.
+    repeat it: they enter as `Rows.start`, not as rows.
 
     Parameters
     ----------
@@ -164,128 +112,165 @@ def make_rows(study: Study, card: Card, refs: References | None = None) -> Rows:
         If the study has no row that the card can use.
     """
     refs = refs or card_references(study, card)
+    fitted = _fitted_domains(study, card)
+    packer = _Packer(study, card, refs, fitted)
+    for name in fitted:
+        packer.add_run(name)
+    return packer.rows()
+
+
+def _fitted_domains(study: Study, card: Card) -> dict[str, list[str]]:
+    """Domains by fitted run, CPT runs first."""
     domains = _domains(study, card)
-    cpt = [name for name in study.cpt_runs if study.is_observed(name)] if card.has_shift else []
-    if card.has_shift and not cpt:
+    cpt = [name for name in study.cpt_runs if study.is_observed(name)] if card.continual else []
+    if card.continual and not cpt:
         raise FitError(
             f"study {study.name!r} has no continual pre-training run with a curve, which card "
             f"{card.name!r} describes; for pre-training curves use card 'annealing'"
         )
     pt = {name: _pt_domains(study, card, name, domains) for name in study.pt_runs}
-    fitted = [*cpt, *(name for name, kept in pt.items() if kept)]
-    paths = {name: run_path(study, name, card.warmup) for name in fitted}
-    checkpoints = list(dict.fromkeys(str(paths[name].start) for name in cpt))
-    pairs = list(
-        dict.fromkeys((domain, str(paths[name].target)) for name in cpt for domain in domains)
-    )
+    return {name: domains for name in cpt} | {name: kept for name, kept in pt.items() if kept}
 
-    segment: dict[str, list[float]] = {key: [] for key in _SEGMENT}
-    row: dict[str, list[NDArray[np.generic]]] = {key: [] for key in _ROW}
-    losses: list[Floats] = []
-    areas: list[Floats] = []
-    curves: list[tuple[str, str]] = []
-    used: list[str] = []
-    for name in fitted:
-        path = paths[name]
-        is_cpt = path.phase == "cpt"
-        rise, log_peak = warming(path, refs)
-        seen: Features | None = None
-        place = np.arange(0)
-        for domain in domains if is_cpt else pt[name]:
-            curve = study.curve(name, domain)
-            steps, loss = curve["step"].to_numpy(np.int64), curve["loss"].to_numpy(float)
-            # Rows of a shared trunk are the trunk run's own rows: once is enough.
-            trunk = str(path.branch_of)
-            shared = domain in (domains if trunk in cpt else pt.get(trunk, []))
-            first = path.branch_step if shared else 0
-            if not is_cpt:
-                first = max(first, int(card.skip_pretraining * path.n_steps), warmup_end(path.lr))
-            keep = steps > first
-            steps, loss = steps[keep], loss[keep]
+
+@dataclass
+class _Packer:
+    """Collects the rows of runs, one after the other."""
+
+    study: Study
+    card: Card
+    refs: References
+    fitted: dict[str, list[str]]
+    segment: dict[str, list[float]] = field(default_factory=dict)
+    row: dict[str, list[NDArray[np.generic]]] = field(default_factory=dict)
+    basis: dict[str, list[Floats]] = field(default_factory=dict)
+    losses: list[Floats] = field(default_factory=list)
+    used: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Know the labels that do not depend on which rows there are."""
+        self.paths = {
+            name: run_trajectory(self.study, name, self.card.warmup) for name in self.fitted
+        }
+        cpt = [path for path in self.paths.values() if path.is_cpt]
+        order = {domain: k for k, domain in enumerate(_domains(self.study, self.card))}
+        self.labels = Labels(
+            domain=tuple(order),
+            pair=tuple(dict.fromkeys((d, str(p.target)) for p in cpt for d in order)),
+            checkpoint=tuple(dict.fromkeys(str(path.start) for path in cpt)),
+            run=(),
+            curve=(),
+        )
+        self.curves: list[tuple[str, str]] = []
+        self.n_rows, self.n_places = 0, 0
+
+    def add_run(self, name: str) -> None:
+        """Add the rows of a run on all its domains."""
+        path, view = self.paths[name], None
+        for domain in self.fitted[name]:
+            steps, loss = self._rows_of(path, domain)
             if not steps.size:
                 continue
-            if seen is None or not np.array_equal(seen.steps, steps):
+            if view is None or not np.array_equal(view.steps, steps):
                 # Domains are mostly evaluated at the same steps.
-                seen = features(path, steps, refs)
-                place = sum(map(len, areas)) + np.arange(steps.size)
-                areas.append(seen.anneal)
-            ratio = np.round(seen.replay, 12)
-            bounds = np.flatnonzero(np.diff(ratio, prepend=np.nan) != 0)
-            start = len(segment["level"])
-            index = start - 1 + np.cumsum(np.isin(np.arange(steps.size), bounds))
-            d = domains.index(domain)
-            curves.append((name, domain))
-            if name not in used:
-                used.append(name)
-            level = (
-                checkpoints.index(str(path.start)) * len(domains) + d
-                if is_cpt
-                else len(checkpoints) * len(domains) + d
+                view = View(path, steps, self.refs)
+                place = self.n_places + np.arange(steps.size)
+                self.n_places += steps.size
+                for key, columns in self._split(view, domain)["basis"].items():
+                    self.basis.setdefault(key, []).append(columns)
+            self._add_curve(view, domain, loss, place)
+
+    def _rows_of(self, path: Trajectory, domain: str) -> tuple[NDArray[np.int64], Floats]:
+        """Steps and losses that are fitted."""
+        curve = self.study.curve(path.name, domain)
+        steps, loss = curve["step"].to_numpy(np.int64), curve["loss"].to_numpy(float)
+        # Rows of a shared trunk are the trunk run's own rows: once is enough.
+        shared = domain in self.fitted.get(str(path.branch_of), [])
+        first = path.branch_step if shared else 0
+        if not path.is_cpt:
+            skipped = int(self.card.skip_pretraining * path.n_steps)
+            first = max(first, skipped, warmup_end(path.lr))
+        return steps[steps > first], loss[steps > first]
+
+    def _split(self, view: View, domain: str) -> dict[str, dict[str, Any]]:
+        """Features of the law by their shape."""
+        is_target = view.is_cpt and domain == view.trajectory.target
+        out: dict[str, dict[str, Any]] = {"segment": {}, "row": {}, "basis": {}}
+        for key, value in self.card.law.features(view, is_target).items():
+            out[("segment", "row", "basis")[np.ndim(value)]][key] = value
+        return out
+
+    def _add_curve(self, view: View, domain: str, loss: Floats, place: NDArray[np.int64]) -> None:
+        path, steps = view.trajectory, view.steps
+        seen = self._split(view, domain)
+        if path.name not in self.used:
+            self.used.append(path.name)
+        self.curves.append((path.name, domain))
+        ratio = np.round(view.replay, 12)
+        bounds = np.flatnonzero(np.diff(ratio, prepend=np.nan) != 0)
+        target, start = (str(path.target), path.start) if path.is_cpt else (None, None)
+        same = {
+            **{dim: self.labels.place(dim, domain, target, start) for dim in ("domain", "pair")},
+            "level": self.labels.place("level", domain, target, start) if path.is_cpt else 0,
+            "curve": len(self.curves) - 1,
+            "is_cpt": float(path.is_cpt),
+            "is_target": float(path.is_cpt and domain == path.target),
+            **seen["segment"],
+        }
+        before = len(self.segment.get("first", ()))
+        for bound in bounds:
+            entry = {**same, "first": self.n_rows + bound, "replay": ratio[bound]}
+            for key, value in entry.items():
+                self.segment.setdefault(key, []).append(float(value))
+        here = np.arange(self.n_rows, self.n_rows + steps.size)
+        own = {
+            "segment": before - 1 + np.cumsum(np.isin(np.arange(steps.size), bounds)),
+            "place": place,
+            "fraction": view.fraction,
+            "step": steps,
+            "run": np.full(steps.size, self.used.index(path.name)),
+            "domain": np.full(steps.size, int(same["domain"])),
+            "previous": np.maximum(here - 1, self.n_rows),
+            "gap": np.diff(view.fraction, prepend=-NO_ROW_BEFORE),
+            **seen["row"],
+        }
+        for key, values in own.items():
+            self.row.setdefault(key, []).append(values)
+        self.losses.append(loss)
+        self.n_rows += steps.size
+
+    def rows(self) -> Rows:
+        """All rows that were added."""
+        if not self.losses:
+            raise FitError(
+                f"study {self.study.name!r} has no row for card {self.card.name!r}: every curve is "
+                f"empty, or ends before {self.card.skip_pretraining:.0%} of its run"
             )
-            target = str(path.target)
-            offset = sum(map(len, losses))
-            for bound in bounds:
-                for key, value in {
-                    "first": offset + bound,
-                    "level": level,
-                    "domain": d,
-                    "pair": pairs.index((domain, target)) if is_cpt else 0,
-                    "curve": curves.index((name, domain)),
-                    "is_cpt": float(is_cpt),
-                    "is_target": float(domain == target),
-                    "replay": ratio[bound],
-                    "log_area_start": seen.log_area_start,
-                    "rise": rise,
-                    "log_peak": log_peak,
-                }.items():
-                    segment[key].append(value)
-            here = np.arange(offset, offset + steps.size)
-            gap = np.diff(seen.fraction, prepend=-NO_ROW_BEFORE)
-            for key, values in {
-                "segment": index,
-                "log_area": seen.log_area,
-                "shift_area": getattr(seen, card.area_name(domain == target)),
-                "place": place,
-                "fraction": seen.fraction,
-                "step": steps,
-                "run": np.full(steps.size, used.index(name)),
-                "domain": np.full(steps.size, d),
-                "previous": np.maximum(here - 1, offset),
-                "gap": gap,
-            }.items():
-                row[key].append(values)
-            losses.append(loss)
-    if not losses:
-        raise FitError(
-            f"study {study.name!r} has no row for card {card.name!r}: every curve is empty, or "
-            f"ends before {card.skip_pretraining:.0%} of its run"
+        rows = {key: np.concatenate(values) for key, values in self.row.items()}
+        rows |= _partners(rows)
+        labels = Labels(
+            self.labels.domain,
+            self.labels.pair,
+            self.labels.checkpoint,
+            tuple(self.used),
+            tuple(self.curves),
         )
-    rows = {key: np.concatenate(values) for key, values in row.items() if key in _ROW}
-    rows |= _partners(rows)
-    columns, mix = compress(np.concatenate(areas))
-    observed = np.concatenate(losses)
-    labels = Labels(tuple(domains), tuple(pairs), tuple(checkpoints), tuple(used), tuple(curves))
-    return Rows(
-        labels=labels,
-        refs=refs,
-        segment={
-            key: np.array(values, dtype=np.int64 if key in _INTEGER else float)
-            for key, values in segment.items()
-        },
-        row=rows,
-        anneal=columns,
-        anneal_mix=mix,
-        loss=observed,
-        start=_starts(study, card, labels, refs, rows, observed, segment),
-    )
-
-
-_INTEGER = ("first", "level", "domain", "pair", "curve")
-_SEGMENT = (*_INTEGER, "is_cpt", "is_target", "replay", "log_area_start", "rise", "log_peak")
-_ROW = (
-    "segment", "log_area", "shift_area", "place", "fraction", "step", "run", "domain",
-    "previous", "gap",
-)  # fmt: skip
+        compressed = {key: compress(np.concatenate(parts)) for key, parts in self.basis.items()}
+        segment = {
+            key: np.array(values, dtype=np.int64 if key in INDEX else float)
+            for key, values in self.segment.items()
+        }
+        loss = np.concatenate(self.losses)
+        level = np.where(segment["is_cpt"] > 0, segment["level"], -1)[rows["segment"]]
+        return Rows(
+            labels=labels,
+            refs=self.refs,
+            segment=segment,
+            row=rows,
+            basis={key: columns for key, (columns, _) in compressed.items()},
+            mix={key: mix for key, (_, mix) in compressed.items()},
+            loss=loss,
+            start=known_starts(self.study, self.card, labels, self.refs, level, loss),
+        )
 
 
 def compress(basis: Floats) -> tuple[Floats, Floats]:
@@ -294,7 +279,7 @@ def compress(basis: Floats) -> tuple[Floats, Floats]:
     Parameters
     ----------
     basis : ndarray, shape (M, J)
-        Annealing area at the nodes.
+        Basis at the places.
 
     Returns
     -------
@@ -309,8 +294,9 @@ def compress(basis: Floats) -> tuple[Floats, Floats]:
 
 
 def _domains(study: Study, card: Card) -> list[str]:
+    """Domains whose losses are fitted, general first."""
     seen = list(study.domains)
-    if card.has_shift and card.domains == "goals":
+    if card.continual and card.domains == "goals":
         wanted = [study.general, *study.targets]
         seen = [domain for domain in dict.fromkeys(wanted) if domain in seen]
     return sorted(seen, key=lambda domain: domain != study.general)
@@ -325,7 +311,7 @@ def _pt_domains(study: Study, card: Card, name: str, domains: list[str]) -> list
         curve = study.curve(name, domain)
         if curve.empty:
             continue
-        if card.has_shift:
+        if card.continual:
             if card.pretraining == "none":
                 continue
             late = curve[curve["step"] > 0.5 * curve["step"].max()]["loss"]
@@ -352,36 +338,3 @@ def _partners(rows: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.gene
         [first.get((int(run), int(step)), n) for n, (run, step) in enumerate(keys)], dtype=np.int64
     )
     return {"partner": partner, "paired": (partner != own).astype(float)}
-
-
-def _starts(
-    study: Study,
-    card: Card,
-    labels: Labels,
-    refs: References,
-    rows: dict[str, NDArray[np.generic]],
-    loss: Floats,
-    segment: dict[str, list[float]],
-) -> dict[str, Floats]:
-    """What is known of the start checkpoints."""
-    n_domains = len(labels.domain)
-    level = np.array(segment["level"])[rows["segment"]]
-    known = np.zeros(len(labels.level_names))
-    spread = np.full(known.shape, card.level_sd)
-    log_area = np.zeros(len(labels.checkpoint))
-    anneal_columns = N_NODES if refs.kernel == "momentum" else RATES.size
-    anneal = np.zeros((len(labels.checkpoint), anneal_columns))
-    for c, name in enumerate(labels.checkpoint):
-        path = run_path(study, name)
-        end = features(path, np.array([path.n_steps]), refs)
-        log_area[c] = np.log(area_before(study, name, refs.warmup) / refs.area)
-        anneal[c] = end.anneal[0]
-        for d, domain in enumerate(labels.domain):
-            measured = study.checkpoint_loss(name, domain)
-            if measured is None:
-                # Nothing was measured there: the first row of a run from it tells the region.
-                here = np.flatnonzero(level == c * n_domains + d)
-                measured = float(loss[here[0]]) if here.size else 3.0
-                spread[c * n_domains + d] = UNMEASURED_SD
-            known[c * n_domains + d] = measured
-    return {"loss": known, "sd": spread, "log_area": log_area, "anneal": anneal}

@@ -21,7 +21,7 @@ import xarray as xr
 
 import bayescpt as bc
 from bayescpt.model.build import rows_model
-from bayescpt.model.card import load_card
+from bayescpt.model.card_file import load_card
 from bayescpt.model.rows import make_rows
 from tests.benchmarks.density import plain_sampler
 from tests.benchmarks.problem import CARDS, DEFAULT, study

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from bayescpt.forecast import forecast
 from bayescpt.inference.compile import compiled_sampler, is_compiled, pad
-from bayescpt.model.card import load_card
+from bayescpt.model.card_file import load_card
 from bayescpt.model.rows import make_rows
 from tests.benchmarks.density import Density
 from tests.benchmarks.fitted import STEPS, draws_of, plans, reference_fit

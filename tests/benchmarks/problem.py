@@ -10,7 +10,8 @@ import pandas as pd
 from bayescpt.data import Study
 from bayescpt.evaluate import simulate_study
 from bayescpt.inference.compile import pad
-from bayescpt.model.card import Card, load_card
+from bayescpt.model.card import Card
+from bayescpt.model.card_file import load_card
 from bayescpt.model.rows import Rows, make_rows
 
 CARDS = ("annealing", "cpt", "cpt_momentum", "cpt_replay")

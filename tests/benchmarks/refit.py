@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import bayescpt as bc
 from bayescpt.data import Study
 from bayescpt.inference.compile import _COMPILED, is_compiled, pad
-from bayescpt.model.card import load_card
+from bayescpt.model.card_file import load_card
 from bayescpt.model.rows import make_rows
 from tests.benchmarks.problem import DEFAULT, SEED, sized, study
 from tests.benchmarks.timing import Options, Result, ratio, seconds

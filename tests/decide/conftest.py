@@ -9,7 +9,7 @@ import xarray as xr
 
 from bayescpt.evaluate.generate import draw_parameters
 from bayescpt.inference import Check, Fit
-from bayescpt.model.card import load_card
+from bayescpt.model.card_file import load_card
 from bayescpt.model.rows import make_rows
 
 MakeForecast = Callable[..., SimpleNamespace]

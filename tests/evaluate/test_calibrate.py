@@ -13,7 +13,7 @@ from bayescpt.evaluate.simulate import simulate_study
 from bayescpt.evaluate.uniformity import band_p, chi_square_p
 from bayescpt.forecast import Draws, Plan, forecast
 from bayescpt.inference import Check
-from bayescpt.model.card import parse_card
+from bayescpt.model.card_file import parse_card
 from bayescpt.model.rows import make_rows
 
 SIGMA = 0.3

@@ -3,7 +3,7 @@ import pytest
 
 from bayescpt.evaluate.generate import draw_curves, draw_parameters
 from bayescpt.evaluate.simulate import simulate_study
-from bayescpt.model.card import load_card
+from bayescpt.model.card_file import load_card
 from bayescpt.model.rows import make_rows
 
 

@@ -10,7 +10,7 @@ from bayescpt.evaluate import baselines
 from bayescpt.evaluate.backtest import backtest
 from bayescpt.evaluate.baselines.iid import plain_card
 from bayescpt.evaluate.predict import Prediction
-from bayescpt.model.card import load_card, shipped_cards
+from bayescpt.model.card_file import load_card, shipped_cards
 
 NOISE = {"nu", "early", "early_width", "corr_fraction", "domain_corr"}
 

@@ -12,7 +12,7 @@ from bayescpt.data import Study
 from bayescpt.forecast import Draws
 from bayescpt.forecast.effects import effect_groups
 from bayescpt.inference.sample import add_symbols
-from bayescpt.model.card import parse_card
+from bayescpt.model.card_file import parse_card
 from bayescpt.model.rows import make_rows
 
 MakeDraws = Callable[..., Draws]

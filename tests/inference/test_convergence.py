@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from bayescpt.inference.checks import convergence_checks
-from bayescpt.model.card import parse_card
+from bayescpt.model.card_file import parse_card
 
 CARD = parse_card('name = "test"\ndescription = "Pre-training."\n[law]')
 CHAINS, DRAWS = 4, 500

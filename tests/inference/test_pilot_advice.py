@@ -3,7 +3,7 @@
 import pytest
 
 from bayescpt.inference.checks import pilot_advice
-from bayescpt.model.card import load_card, shipped_cards
+from bayescpt.model.card_file import load_card, shipped_cards
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import bayescpt as bc
 from bayescpt.errors import FitError
 from bayescpt.inference.sensitivity import PRIOR_CARRIES, _log_likelihood
 from bayescpt.model.build import build_model
-from bayescpt.model.card import parse_card
+from bayescpt.model.card_file import parse_card
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ import pytest
 from pytensor.compile.mode import Mode
 
 from bayescpt.data import Study, schedules
-from bayescpt.model.card import Card, parse_card
+from bayescpt.model.card import Card
+from bayescpt.model.card_file import parse_card
 
 # No rewrites: the graph as it is written, ready in a tenth of the time.
 PLAIN = Mode(linker="py", optimizer=None)

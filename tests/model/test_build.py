@@ -12,7 +12,7 @@ from bayescpt.laws.curve import expected_loss
 from bayescpt.laws.features import features, run_path, warming
 from bayescpt.laws.terms import cpt_terms, pt_terms
 from bayescpt.model.build import ARGUMENTS, build_model, rows_model
-from bayescpt.model.card import load_card
+from bayescpt.model.card_file import load_card
 from bayescpt.model.containers import arrays
 from bayescpt.model.rows import make_rows
 

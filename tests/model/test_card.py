@@ -3,7 +3,7 @@ import pytest
 from bayescpt.errors import CardError
 from bayescpt.laws import annealing, base, paper, replay, shift
 from bayescpt.model import folder, noise_table
-from bayescpt.model.card import load_card, parse_card, shipped_cards
+from bayescpt.model.card_file import load_card, parse_card, shipped_cards
 from bayescpt.model.priors import DISTRIBUTIONS
 
 HEAD = 'name = "mine"\ndescription = "A card."\n'

@@ -10,7 +10,7 @@ from pytensor.gradient import verify_grad
 
 from bayescpt.laws.curve import expected_loss
 from bayescpt.model.build import ARGUMENTS, rows_model
-from bayescpt.model.card import load_card, parse_card
+from bayescpt.model.card_file import load_card, parse_card
 from bayescpt.model.fused import SERIES_BELOW
 from bayescpt.model.fused_density import FACTORS, CurveDensity
 from bayescpt.model.lanes import WIDTH

@@ -7,7 +7,7 @@ import pytest
 from bayescpt.data import Study, load_example
 from bayescpt.errors import FitError
 from bayescpt.laws.features import features, references, run_path
-from bayescpt.model.card import load_card
+from bayescpt.model.card_file import load_card
 from bayescpt.model.rows import UNMEASURED_SD, compress, make_rows
 
 

@@ -26,10 +26,12 @@ def plain_card(card: Card) -> Card:
     Returns
     -------
     Card
-        Without Student-t tails, early inflation, autocorrelation, correlated domains and effects of
-        runs. It is derived in code and has no TOML text, so a fit of it cannot be saved.
+        Without heavy tails, early inflation, autocorrelation, correlated domains and effects of
+        runs.
     """
-    bare = replace(
+    plain = NormalNoise(continual=card.continual, pretraining=card.pretraining != "none")
+    wanted = (*card.law.parameters, *plain.parameters)
+    return replace(
         card,
         name=f"{card.name}-iid",
         description=f"{card.name} under independent normal noise.",
@@ -38,9 +40,8 @@ def plain_card(card: Card) -> Card:
         ar1=False,
         domain_correlation=False,
         run_effects=(),
-        text="",
+        priors={parameter.name: card.priors[parameter.name] for parameter in wanted},
     )
-    return replace(bare, priors={p.name: card.priors[p.name] for p in bare.parameters()})
 
 
 def iid(train: Study, run: str, rows: pd.DataFrame, *, seed: int, **options: Any) -> Prediction:
@@ -96,7 +97,7 @@ def iid_runs(
         Draws of ``loss`` by run.
     """
     from bayescpt.inference.sample import default_card
-    from bayescpt.model.card import load_card
+    from bayescpt.model.card_file import load_card
 
     plain = plain_card(load_card(default_card(train) if card is None else card))
     return bayes_forecasts(train, asked, seed=seed, card=plain, **options)

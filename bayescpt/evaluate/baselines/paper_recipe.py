@@ -20,7 +20,7 @@ from scipy.optimize import lsq_linear, minimize
 from bayescpt.data.areas import annealing_area, forward_area, warmup_end
 from bayescpt.errors import PlanError
 from bayescpt.evaluate.predict import Prediction
-from bayescpt.laws.features import run_path
+from bayescpt.laws.trajectory import run_trajectory
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -80,7 +80,7 @@ def run_areas(study: Study, name: str, steps: NDArray[np.int64]) -> Areas:
     Areas
         Warm-up counts with its true LR, a re-warm-up with its sign.
     """
-    path = run_path(study, name)
+    path = run_trajectory(study, name)
     area = forward_area(path.lr)
     anneal = annealing_area(path.lr, DECAY, path.start_lr)[steps]
     total = path.start_area + area[steps]

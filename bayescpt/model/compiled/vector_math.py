@@ -11,10 +11,12 @@ from typing import Any
 import numba
 import numpy as np
 
-from bayescpt.model.lanes import ROUND, below, exponent, mantissa, power_of_two, spread
+from bayescpt.laws.functions import SERIES_BELOW
+from bayescpt.model.compiled.lanes import ROUND, below, exponent, mantissa, power_of_two, spread
 
 _INLINED: dict[str, Any] = {"error_model": "numpy", "forceinline": True}
 
+_TINY = 1e-300
 _LOG2_E = 1.4426950408889634
 # log 2 as a sum, the first part with zeros at its end (fdlibm).
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
@@ -121,3 +123,26 @@ def log1p_inverse(x: Any) -> Any:
     inverse = 1.0 / t
     # What the sum lost.
     return log(t) + (x - (t - 1.0)) * inverse, inverse
+
+
+@numba.njit(**_INLINED)
+def expm1_ratio(x: Any) -> Any:
+    """``expm1(x) / x`` and its derivative, both smooth through x = 0.
+
+    Parameters
+    ----------
+    x : lanes
+        As for `exp`.
+
+    Returns
+    -------
+    ratio, slope : lanes
+    """
+    # Not quite 0, where the ratio is 1 and not 0 / 0.
+    moved = x + _TINY
+    left, inverse = expm1(moved), 1.0 / moved
+    ratio = left * inverse
+    series = 0.5 + x * (1.0 / 3.0 + x * (0.125 + x * (1.0 / 30.0)))
+    away = (1.0 + left - ratio) * inverse
+    size = below(x, spread(0.0), -x, x)
+    return ratio, below(size, spread(SERIES_BELOW), series, away)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numba
 import pytensor.tensor as pt
@@ -14,40 +15,25 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
-from bayescpt.model import lanes, vector_math
+from bayescpt.model.compiled import lanes, linear, vector_math
 
 
-def source_version(*files: str) -> int:
+@cache
+def source_version(text: str) -> int:
     """Digest of what a kernel is compiled from: PyTensor keeps kernels on disk by this alone.
 
     Parameters
     ----------
-    *files : str
-        Where the kernel stands, and functions that it calls.
+    text : str
+        Source of the kernel.
 
     Returns
     -------
     int
     """
-    sources = (*files, __file__, str(lanes.__file__), str(vector_math.__file__))
-    return zlib.crc32(b"".join(Path(source).read_bytes() for source in sources))
-
-
-def numba_kernel(function: Callable[..., Any]) -> Any:
-    """Compile a kernel for use outside of compiled graphs.
-
-    It is not kept on disk: numba would not see that the functions of another file have changed.
-
-    Parameters
-    ----------
-    function : callable
-        The kernel.
-
-    Returns
-    -------
-    numba dispatcher
-    """
-    return numba.njit(function, error_model="numpy")
+    files = (__file__, *(str(module.__file__) for module in (lanes, linear, vector_math)))
+    parts = [text.encode(), *(Path(file).read_bytes() for file in files)]
+    return zlib.crc32(b"".join(parts))
 
 
 class Kernel(Op):
@@ -55,21 +41,18 @@ class Kernel(Op):
 
     Attributes
     ----------
-    source : callable
+    text : str
+        What tells kernels of one class apart: the source that was assembled for a law.
+    function : callable
         The function, which numba can compile.
-    compiled : numba dispatcher
-        The same, compiled by `numba_kernel`.
-    version : int
-        From `source_version`.
     outputs : tuple of callable
         Makes the variable of each output.
     """
 
-    __props__ = ()
-    source: ClassVar[Callable[..., Any]]
-    compiled: ClassVar[Callable[..., Any]]
-    version: ClassVar[int]
-    outputs: ClassVar[tuple[Callable[[], Any], ...]]
+    __props__: tuple[str, ...] = ("text",)
+    text: str
+    function: Callable[..., Any]
+    outputs: tuple[Callable[[], Any], ...]
 
     def make_node(self, *inputs: Any) -> Apply:
         """Apply node of the inputs.
@@ -85,6 +68,14 @@ class Kernel(Op):
         """
         return Apply(self, [pt.as_tensor(x) for x in inputs], [make() for make in self.outputs])
 
+    @property
+    def compiled(self) -> Any:
+        """The function, compiled for use outside of compiled graphs.
+
+        It is not kept on disk: numba would not see that the functions of another file have changed.
+        """
+        return _compiled(self.function)
+
     def perform(self, node: Apply, inputs: list[Any], outputs: list[list[Any]]) -> None:
         """Evaluate outside of compiled graphs.
 
@@ -97,7 +88,9 @@ class Kernel(Op):
         outputs : list of list
             Storage of the outputs.
         """
-        for storage, value in zip(outputs, self.compiled(*inputs), strict=True):
+        values = self.compiled(*inputs)
+        values = values if isinstance(values, tuple) else (values,)
+        for storage, value in zip(outputs, values, strict=True):
             storage[0] = value
 
     def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
@@ -129,7 +122,7 @@ class Differentiable(Kernel):
         Inputs that have a gradient; the others are data.
     """
 
-    differentiable: ClassVar[tuple[int, ...]]
+    differentiable: tuple[int, ...]
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
         """Vector-Jacobian product.
@@ -174,6 +167,11 @@ class Differentiable(Kernel):
         return [[k in self.differentiable, *rest] for k in range(len(node.inputs))]
 
 
+@cache
+def _compiled(function: Callable[..., Any]) -> Any:
+    return numba.njit(function, error_model="numpy")
+
+
 @register_funcify_default_op_cache_key(Kernel)
 def _funcify(op: Kernel, node: Apply, **kwargs: Any) -> Any:
-    return numba_njit(op.source, error_model="numpy"), op.version
+    return numba_njit(op.function, error_model="numpy"), source_version(op.text)

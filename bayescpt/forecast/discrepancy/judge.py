@@ -1,4 +1,4 @@
-"""Effects of runs, from how far each run lies off what the others say of it.
+"""Effects of fitted runs, judged by how far each lies off what the others say of it.
 
 The law is fitted with independent noise, which keeps its curve where the rows are; what lasts a
 whole run is judged afterwards, run by run, as if that run had been held out. In one joint
@@ -13,12 +13,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescpt.forecast import Draws
-from bayescpt.forecast.effects import effect_group, effect_groups, effect_unit
-from bayescpt.forecast.forecast import expected_curve
+from bayescpt.forecast.discrepancy.spread import (
+    distinct,
+    effect_columns,
+    effect_unit,
+    groups_of,
+)
 from bayescpt.forecast.noise import noise_scale
-from bayescpt.forecast.weights import draw_weights
-from bayescpt.laws.features import EFFECTS, Features, features, run_path
+from bayescpt.forecast.posterior import Draws, expected_curve
+from bayescpt.laws.trajectory import run_trajectory
+from bayescpt.laws.view import View
 
 Floats = NDArray[np.float64]
 
@@ -49,8 +53,8 @@ class Curve:
     ----------
     domain : int
         Index of the domain.
-    novelty : float
-        Distance of its run's recipe to the nearest other run.
+    distance : float
+        Extrapolation distance of its run's recipe to the nearest other run.
     residual : ndarray, shape (draws, n)
         Observed less expected loss, nats.
     noise : ndarray, shape (draws, n)
@@ -58,18 +62,18 @@ class Curve:
     columns : ndarray, shape (effects, n)
         What an effect of 1 nat does.
     unit : ndarray, shape (effects, draws)
-        Unit of each effect, nats; see `bayescpt.forecast.effects.effect_unit`.
+        Unit of each effect, nats; see `bayescpt.forecast.discrepancy.spread.effect_unit`.
     """
 
     domain: int
-    novelty: float
+    distance: float
     residual: Floats
     noise: Floats
     columns: Floats
     unit: Floats
 
 
-def add_misfit(draws: Draws, seed: int) -> xr.Dataset:
+def add_discrepancy(draws: Draws, seed: int) -> xr.Dataset:
     """Posterior with the effects of the fitted runs and the spread of those of new ones.
 
     Parameters
@@ -82,27 +86,28 @@ def add_misfit(draws: Draws, seed: int) -> xr.Dataset:
     Returns
     -------
     Dataset
-        With ``misfit_near`` and ``misfit_far``, dims (chain, draw, misfit), misfit being (group of
-        terms | domain): the standard deviation of each effect of a new run is
-        ``hypot(near, far novelty)`` times its unit, see `bayescpt.forecast.novelty` and
-        `bayescpt.forecast.effects.effect_unit`; and ``effect_*``, dims (chain, draw, curve), nats.
+        With ``discrepancy_near`` and ``discrepancy_far``, dims (chain, draw, discrepancy), the last
+        being (group of effects | domain): the standard deviation of each effect of a new run is
+        ``hypot(near, far distance)`` times its unit, see `bayescpt.forecast.extrapolation` and
+        `bayescpt.forecast.discrepancy.spread.effect_unit`; and ``effect_*``, dims (chain, draw,
+        curve), nats.
     """
     rng = np.random.default_rng(seed)
     curves = fitted_curves(draws)
     n_domains = len(draws.labels.domain)
-    terms = draws.card.run_effects
-    groups = effect_groups(terms)
+    effects, of = draws.card.run_effects, groups_of(draws)
+    groups = distinct(of)
     near, far = np.empty((2, draws.size, len(groups), n_domains))
     for d in range(n_domains):
         own = [curve for curve in curves if curve.domain == d]
         for g, group in enumerate(groups):
-            members = np.array([effect_group(term) == group for term in terms])
+            members = np.array([one == group for one in of])
             near[:, g, d], far[:, g, d] = _draw_ratios(own, members, draws.size, rng)
-    effects = np.empty((len(terms), draws.size, len(curves)))
+    sizes_by_run = np.empty((len(effects), draws.size, len(curves)))
     for c, curve in enumerate(curves):
-        ratio = np.hypot(near[:, :, curve.domain], far[:, :, curve.domain] * curve.novelty)
-        by_term = np.stack([ratio[:, groups.index(effect_group(term))] for term in terms])
-        effects[:, :, c] = _draw_effects(curve, by_term * curve.unit, rng)
+        ratio = np.hypot(near[:, :, curve.domain], far[:, :, curve.domain] * curve.distance)
+        by_effect = np.stack([ratio[:, groups.index(group)] for group in of])
+        sizes_by_run[:, :, c] = _draw_effects(curve, by_effect * curve.unit, rng)
     sizes = (draws.posterior.sizes["chain"], draws.posterior.sizes["draw"])
     at = {"chain": draws.posterior["chain"], "draw": draws.posterior["draw"]}
     names = [f"{group}|{domain}" for group in groups for domain in draws.labels.domain]
@@ -115,11 +120,12 @@ def add_misfit(draws: Draws, seed: int) -> xr.Dataset:
         )
 
     out = draws.posterior.assign(
-        misfit_near=_placed(near, "misfit", names, "1"),
-        misfit_far=_placed(far, "misfit", names, "1"),
+        discrepancy_near=_placed(near, "discrepancy", names, "1"),
+        discrepancy_far=_placed(far, "discrepancy", names, "1"),
     )
-    for k, name in enumerate(terms):
-        out[f"effect_{name}"] = _placed(effects[k], "curve", list(draws.labels.curve_names), "nat")
+    curve_names = list(draws.labels.curve_names)
+    for k, name in enumerate(effects):
+        out[f"effect_{name}"] = _placed(sizes_by_run[k], "curve", curve_names, "nat")
     return out
 
 
@@ -138,33 +144,29 @@ def fitted_curves(draws: Draws) -> list[Curve]:
     """
     rows = draws.rows
     curve_of = np.asarray(rows.segment["curve"])[rows.row["segment"]]
-    kernel = draw_weights(draws)
-    names = draws.card.run_effects
-    chosen = [EFFECTS.index(name) for name in names]
+    paths = {run: run_trajectory(draws.study, run, rows.refs.warmup) for run in rows.labels.run}
+    distance = {run: draws.extrapolation(path) for run, path in paths.items()}
+    views: dict[str, View] = {}
     out = []
-    # The plan's own name for the run: a fitted run is not compared with itself.
-    paths = {run: run_path(draws.study, run, rows.refs.warmup) for run in rows.labels.run}
-    novelty = {run: draws.novelty(path) for run, path in paths.items()}
-    known: dict[str, Features] = {}
     for c, (run, domain) in enumerate(rows.labels.curve):
         here = np.flatnonzero(curve_of == c)
         path, steps = paths[run], np.asarray(rows.row["step"])[here]
-        if run not in known or not np.array_equal(known[run].steps, steps):
+        if run not in views or not np.array_equal(views[run].steps, steps):
             # Domains are mostly evaluated at the same steps.
-            known[run] = features(path, steps, rows.refs)
-        seen = known[run]
+            views[run] = View(path, steps, rows.refs)
+        view, d = views[run], rows.labels.domain.index(domain)
         # Its start checkpoint was fitted, so nothing is drawn.
-        expected = expected_curve(draws, path, domain, seen, kernel, np.random.default_rng(0))
-        d = rows.labels.domain.index(domain)
-        noise = noise_scale(draws, path.phase == "cpt", seen.fraction)[d]
+        expected = expected_curve(draws, view, domain, np.random.default_rng(0))
+        noise = noise_scale(draws, path.is_cpt, view.fraction)[d]
+        units = [effect_unit(draws, name, path, domain) for name in draws.card.run_effects]
         out.append(
             Curve(
                 domain=d,
-                novelty=novelty[run],
+                distance=distance[run],
                 residual=rows.loss[here] - expected,
                 noise=np.broadcast_to(noise, expected.shape),
-                columns=seen.misfit[chosen],
-                unit=np.array([effect_unit(draws, name, path, d) for name in names]),
+                columns=effect_columns(draws, view),
+                unit=np.array(units),
             )
         )
     return out
@@ -201,7 +203,7 @@ def held_out_likelihood(curve: Curve, members: NDArray[np.bool_]) -> Floats:
     # Along what is unknown there is no error either.
     error = center + (shapes.T * np.where(alone, -1.0, spread)) @ (shapes @ center)
     columns = (curve.unit.mean(axis=1)[:, None] * curve.columns / scale).T
-    beside = columns[:, ~members] * np.hypot(NEAR_SCALE, FAR_SCALE * curve.novelty) * HALF_MEAN
+    beside = columns[:, ~members] * np.hypot(NEAR_SCALE, FAR_SCALE * curve.distance) * HALF_MEAN
     covariance = np.eye(error.size) + (shapes.T * spread) @ shapes + beside @ beside.T
     half = np.linalg.cholesky(covariance)
     columns = np.linalg.solve(half, columns[:, members])
@@ -225,7 +227,7 @@ def _draw_ratios(
     )
     score = np.zeros(near.size)
     for curve in curves:
-        ratio = np.hypot(near, far * curve.novelty)
+        ratio = np.hypot(near, far * curve.distance)
         by_spread = held_out_likelihood(curve, members)
         by_spread = np.logaddexp(by_spread, by_spread.max() + np.log(OUTLIER_SHARE))
         score += np.interp(ratio, SPREADS, by_spread)

@@ -1,0 +1,127 @@
+"""Effects of a run: its own if it was fitted, else drawn anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescpt.forecast.discrepancy.spread import effect_columns, effect_spread
+from bayescpt.forecast.posterior import Draws
+from bayescpt.laws.trajectory import Trajectory
+from bayescpt.laws.view import View
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RunEffects:
+    """Effects of a run on a domain.
+
+    Attributes
+    ----------
+    draws : Draws
+        Posterior.
+    whole : ndarray, shape (effects, draws)
+        Multiplies the effects' columns, nats.
+    later : ndarray, shape (effects, draws), or None
+        Multiplies how far the columns are from where they stood at the last step that was fitted,
+        nats.
+    since : int
+        That step.
+    stood : ndarray, shape (effects,)
+        The columns at that step.
+    """
+
+    draws: Draws
+    whole: Array
+    later: Array | None
+    since: int
+    stood: Array
+
+    def discrepancy(self, view: View) -> Array:
+        """What the effects do to the curve.
+
+        Parameters
+        ----------
+        view : View
+            The run at n steps.
+
+        Returns
+        -------
+        ndarray, shape (draws, n)
+            Nats.
+        """
+        columns = effect_columns(self.draws, view)
+        total: Array = self.whole.T @ columns
+        if self.later is not None:
+            since = np.where(view.steps > self.since, columns - self.stood[:, None], 0.0)
+            total += self.later.T @ since
+        return total
+
+
+def run_effects(
+    draws: Draws, trajectory: Trajectory, domain: str, distance: float, rng: np.random.Generator
+) -> RunEffects:
+    """Effects of a run: its own if it was fitted, its trunk's for a branch, else new ones.
+
+    The spread of a new one is that of errors of held-out runs, wider where the recipe is unlike
+    every fitted run's; see `bayescpt.forecast.discrepancy.judge`. Past its last fitted loss a run
+    deviates afresh, as far as a new run would from there: what the law gets wrong grows along a
+    run.
+
+    Parameters
+    ----------
+    draws : Draws
+        Posterior.
+    trajectory : Trajectory
+        The run.
+    domain : str
+        Evaluated domain.
+    distance : float
+        From `Draws.extrapolation`.
+    rng : numpy.random.Generator
+        For new effects.
+
+    Returns
+    -------
+    RunEffects
+    """
+    names = draws.card.run_effects
+    new = np.zeros((len(names), draws.size))
+    if names and "discrepancy_near" in draws.posterior:
+        rng.standard_normal(out=new)
+        new *= effect_spread(draws, trajectory, domain, distance)
+    whole, later, since = new, None, trajectory.n_steps
+    for k, name in enumerate(names):
+        curve, last = _fitted_curve(draws, trajectory, domain, name)
+        if curve is None or f"effect_{name}" not in draws.posterior:
+            continue
+        if whole is new:
+            whole = new.copy()
+        whole[k], since = draws.value(f"effect_{name}", curve), last
+        if last < trajectory.n_steps and draws.card.law.effects[name][1].grows:
+            later = np.zeros_like(new) if later is None else later
+            later[k] = new[k]
+    stood = np.zeros(len(names))
+    if later is not None:
+        stood = effect_columns(draws, View(trajectory, np.array([since]), draws.rows.refs))[:, 0]
+    return RunEffects(draws, whole, later, since, stood)
+
+
+def _fitted_curve(
+    draws: Draws, trajectory: Trajectory, domain: str, effect: str
+) -> tuple[int | None, int]:
+    """Fitted curve whose effect a run has, and the last step up to which it was fitted."""
+    curves = draws.labels.curve
+    own = (str(trajectory.run), domain)
+    if own in curves and draws.is_fitted(trajectory):
+        c = curves.index(own)
+        return c, draws.last_step(c)
+    trunk, step = (str(trajectory.branch_of), domain), trajectory.branch_step
+    inherited = draws.card.law.effects[effect][1].inherited
+    if step and inherited and trunk in curves and draws.is_branch(trajectory):
+        c = curves.index(trunk)
+        return c, min(draws.last_step(c), step)
+    return None, trajectory.n_steps

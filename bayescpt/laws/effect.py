@@ -1,0 +1,45 @@
+"""Effects of runs: shapes by which a whole run deviates from the law, and their units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from bayescpt.laws.view import View
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One kind of deviation of a whole run, as large on every row as its column says.
+
+    Attributes
+    ----------
+    name : str
+        Name in cards (``noise.run_effects``).
+    column : callable
+        Takes the term that has the effect and a `View` of n steps; gives what an effect of 1 nat
+        does to the loss, shape (n,).
+    group : str
+        Effects of one group share the ratio of their size to their unit.
+    share : float or None
+        Unit as a share of the parameter that `size` names; None: the unit of the course, see
+        `bayescpt.forecast.discrepancy.spread`.
+    size : Mapping of str to str
+        By phase, the parameter whose share is the unit.
+    inherited : bool
+        Whether a branch has it from its trunk, as it carries on with the trunk's weights.
+    grows : bool
+        Whether it grows along a run.
+    """
+
+    name: str
+    column: Callable[[Any, View], NDArray[Any]]
+    group: str = "course"
+    share: float | None = None
+    size: Mapping[str, str] | None = None
+    inherited: bool = False
+    grows: bool = True

@@ -1,0 +1,97 @@
+"""Functions that the law's equations share, for NumPy, xarray, PyTensor and screening alike.
+
+An equation is written once, for arrays of any kind: it takes ``exp``, ``log`` and so on from the
+module ``xp`` that it is handed. Where a kind of array has something better than the plain formula,
+such as a symbol with a derivative of its own, that stands in ``xp`` under the function's name.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+# Below this the Taylor series of expm1(x)/x is exact to the last bit and its derivative does not
+# suffer from cancellation.
+SERIES_BELOW = 1e-3
+
+
+def select(condition: Any, yes: Any, no: Any, xp: Any = np) -> Any:
+    """One of two values, where a condition holds and where it does not.
+
+    Parameters
+    ----------
+    condition : bool, float or array
+        True or 1 where it holds, False or 0 elsewhere.
+    yes, no : array
+        Finite where they are not selected, too.
+    xp : module
+        ``numpy`` (also for xarray objects), ``pytensor.tensor``, or what stands in for them.
+
+    Returns
+    -------
+    array
+        Broadcast shape of the arguments; `yes` or `no` itself if the condition is one number.
+
+    Examples
+    --------
+    >>> select(np.array([1.0, 0.0]), 2.0, 3.0).tolist()
+    [2.0, 3.0]
+    """
+    if isinstance(condition, bool | int | float | np.bool_):
+        return yes if condition else no
+    if hasattr(xp, "switch"):
+        return xp.switch(condition, yes, no)
+    holds = 1.0 * condition
+    return holds * yes + (1.0 - holds) * no
+
+
+def expm1_ratio(x: Any, xp: Any = np) -> Any:
+    """``expm1(x) / x``, smooth and exact through x = 0.
+
+    Parameters
+    ----------
+    x : array
+        Any shape.
+    xp : module
+        ``numpy`` (also for xarray objects), ``pytensor.tensor``, or what stands in for them.
+
+    Returns
+    -------
+    array
+        Same shape as `x`; 1 at 0.
+
+    Examples
+    --------
+    >>> expm1_ratio(np.array([0.0, np.log(2.0)])).round(4).tolist()
+    [1.0, 1.4427]
+    """
+    if hasattr(xp, "expm1_ratio"):
+        return xp.expm1_ratio(x)
+    small = 1.0 * (abs(x) < SERIES_BELOW)
+    near = small * x
+    series = 1.0 + near / 2.0 * (1.0 + near / 3.0 * (1.0 + near / 4.0 * (1.0 + near / 5.0)))
+    away = x * (1.0 - small) + small
+    return small * series + (1.0 - small) * xp.expm1(away) / away
+
+
+def log_gamma(x: Any, xp: Any = np) -> Any:
+    """Logarithm of the gamma function.
+
+    Parameters
+    ----------
+    x : array
+        Positive.
+    xp : module
+        ``numpy`` or ``pytensor.tensor``.
+
+    Returns
+    -------
+    array
+        Same shape as `x`.
+    """
+    if hasattr(xp, "gammaln"):
+        return xp.gammaln(x)
+    from scipy.special import gammaln  # a second to import; most noise models do without
+
+    return gammaln(x)

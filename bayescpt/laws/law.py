@@ -1,0 +1,323 @@
+"""The law: an ordered list of terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Importing a term's file registers it.
+from bayescpt.laws import (  # noqa: F401
+    annealing,
+    base,
+    level,
+    rewarm,
+    shift,
+    shift_exponential,
+    shift_memory,
+    shift_own_share,
+)
+from bayescpt.laws.effect import Effect
+from bayescpt.laws.parameter import Parameter
+from bayescpt.laws.references import References
+from bayescpt.laws.term import TERMS, Setting, Term
+from bayescpt.laws.trajectory import Trajectory
+from bayescpt.laws.view import View
+
+# What a card that does not name a slot has; a slot that is not here is left out.
+DEFAULTS = {
+    "base": "power",
+    "annealing": "momentum",
+    "level": "anchored",
+    "rewarm": "annealing",
+    "shift": "none",
+    "replay": "none",
+}
+# Choices that stand for no term.
+NO_TERM = {"rewarm": ("annealing",)}
+
+
+def choices_of(slot: str) -> tuple[str, ...]:
+    """Names that a card may choose in a slot.
+
+    Parameters
+    ----------
+    slot : str
+        Key of a card's ``[law]`` table.
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> choices_of("rewarm")
+    ('annealing', 'own')
+    """
+    required = slot in ("base", "annealing", "level")
+    absent = () if required else NO_TERM.get(slot, ("none",))
+    return (*absent, *TERMS.get(slot, {}))
+
+
+@dataclass(frozen=True)
+class Law:
+    """Expected loss as a sum of terms.
+
+    Attributes
+    ----------
+    choices : Mapping of str to str
+        Name of the term in every slot, as in a card's ``[law]`` table.
+    paper : bool
+        Whether the paper's raw symbols are sampled.
+    pretraining : bool
+        Whether rows of pre-training runs are fitted.
+    warmup : str
+        Convention of the areas, see `bayescpt.laws.references.References`.
+
+    Examples
+    --------
+    >>> law = Law({"base": "power", "annealing": "momentum", "level": "anchored"})
+    >>> [parameter.name for parameter in law.parameters]
+    ['base_ref', 'alpha_s1', 'log_memory', 'anneal_pt_ref', 'level_pt']
+    """
+
+    choices: Mapping[str, str]
+    paper: bool = False
+    pretraining: bool = True
+    warmup: str = "true"
+
+    @cached_property
+    def terms(self) -> tuple[Term, ...]:
+        """Terms, in the order of their slots."""
+        chosen = {slot: TERMS[slot].get(name) for slot, name in self.choices.items()}
+        replaced = {term.extends for term in chosen.values() if term is not None}
+        setting = Setting(self.choices, self.paper, self.pretraining, self.continual)
+        order = {slot: k for k, slot in enumerate(DEFAULTS)}
+        slots = sorted(chosen, key=lambda slot: order.get(slot, len(order)))
+        kinds = [chosen[slot] for slot in slots if slot not in replaced]
+        return tuple(kind(setting) for kind in kinds if kind is not None)
+
+    @property
+    def continual(self) -> bool:
+        """Whether the law describes continual pre-training."""
+        return self.choices.get("shift", "none") != "none"
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Parameters of all terms, in their order."""
+        return tuple(parameter for term in self.terms for parameter in term.parameters)
+
+    @cached_property
+    def effects(self) -> dict[str, tuple[Term, Effect]]:
+        """Effects of runs by name, each with the term that has it."""
+        return {effect.name: (term, effect) for term in self.terms for effect in term.effects}
+
+    @cached_property
+    def bases(self) -> tuple[str, ...]:
+        """Names of the bases whose columns parameters combine."""
+        return tuple(self.n_columns)
+
+    @cached_property
+    def n_columns(self) -> dict[str, int]:
+        """Number of columns of each basis."""
+        seen = self.features(sample_view(self), False)
+        return {name: np.shape(value)[1] for name, value in seen.items() if np.ndim(value) == 2}
+
+    @cached_property
+    def segment_features(self) -> tuple[str, ...]:
+        """Names of the features that are one number a segment."""
+        seen = self.features(sample_view(self), False)
+        return tuple(name for name, value in seen.items() if np.ndim(value) == 0)
+
+    @cached_property
+    def row_features(self) -> tuple[str, ...]:
+        """Names of the features that are one number a row."""
+        seen = self.features(sample_view(self), False)
+        return tuple(name for name, value in seen.items() if np.ndim(value) == 1)
+
+    def features(self, view: View, is_target: bool) -> dict[str, Any]:
+        """What the law reads of a trajectory.
+
+        Parameters
+        ----------
+        view : View
+            The trajectory at n steps.
+        is_target : bool
+            Whether the evaluated domain is what the run trains on.
+
+        Returns
+        -------
+        dict of str to float or ndarray, shape (n,) or (n, J)
+        """
+        out: dict[str, Any] = {}
+        for term in self.terms:
+            out |= term.features(view, is_target)
+        return out
+
+    def weights(self, p: Mapping[str, Any], refs: References, xp: Any = np) -> dict[str, Any]:
+        """Weights of the columns of every basis, shape (..., J) by basis."""
+        out: dict[str, Any] = {}
+        for term in self.terms:
+            out |= term.weights(p, refs, xp)
+        return out
+
+    def coefficients(
+        self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np
+    ) -> dict[str, dict[str, Any]]:
+        """What the rows of a segment share, by slot.
+
+        Parameters
+        ----------
+        p : Mapping
+            Values of the parameters for the segment's domain and target.
+        f : Mapping
+            Segment features of all terms, ``is_cpt``, ``is_target``, ``replay``.
+        xp : module
+            ``numpy``, ``pytensor.tensor`` or what stands in for them.
+
+        Returns
+        -------
+        dict of str to dict
+            The terms that are one number a segment make up the ``offset`` of slot ``level``.
+        """
+        out: dict[str, dict[str, Any]] = {}
+        offset: Any = 0.0
+        for term in self.terms:
+            if _absent(term, f):
+                continue
+            found = term.coefficients(p, f, xp)
+            if term.flat:
+                offset = found["offset"] + offset
+            else:
+                out[term.slot] = found
+        return {"level": {"offset": offset}, **out}
+
+    def rows(
+        self, c: Mapping[str, Mapping[str, Any]], f: Mapping[str, Any], xp: Any = np
+    ) -> Any:
+        """Expected loss of every row.
+
+        Parameters
+        ----------
+        c : Mapping
+            From `coefficients`.
+        f : Mapping
+            Segment and row features; a basis as its weighted sum.
+        xp : module
+            ``numpy``, ``pytensor.tensor`` or what stands in for them.
+
+        Returns
+        -------
+        array
+            Nats per token; broadcast shape of the arguments.
+        """
+        total = c["level"]["offset"]
+        for term in self.terms:
+            if term.flat or _absent(term, f):
+                continue
+            part = term.rows(c[term.slot], f, xp)
+            if len(term.phases) == 1 and not isinstance(f["is_cpt"], float):
+                part = part * (f["is_cpt"] if term.applies(True) else 1.0 - f["is_cpt"])
+            total = total + part
+        return total
+
+    def value(self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np) -> Any:
+        """Expected loss of every row, from parameters and features: nats per token."""
+        return self.rows(self.coefficients(p, f, xp), f, xp)
+
+    def uses(self, parameter: str, is_target: bool) -> bool:
+        """Tell whether the entry of a parameter, for a target or another domain, has a part."""
+        return all(
+            term.uses(parameter, is_target)
+            for term in self.terms
+            if parameter in {p.name for p in term.parameters}
+        )
+
+    def course(self, is_cpt: bool) -> str | None:
+        """Name of the parameter that measures the loss's course in a phase."""
+        return next((name for term in self.terms if (name := term.course(is_cpt))), None)
+
+    def to_reference(
+        self, raw: Mapping[str, Any], refs: References, xp: Any = np
+    ) -> dict[str, Any]:
+        """Reference quantities from the paper's symbols; the inverse of `symbols`.
+
+        Parameters
+        ----------
+        raw : Mapping
+            Values of the paper's symbols; arrays that broadcast by term.
+        refs : References
+            Reference points.
+        xp : module
+            ``numpy`` (also for xarray objects) or ``pytensor.tensor``.
+
+        Returns
+        -------
+        dict
+        """
+        out: dict[str, Any] = {}
+        for term in self.terms:
+            out |= term.to_reference({**raw, **out}, refs, xp)
+        return out
+
+    def symbols(self, ref: Mapping[str, Any], refs: References, xp: Any = np) -> dict[str, Any]:
+        """Symbols of the paper from the reference quantities; the inverse of `to_reference`.
+
+        Parameters
+        ----------
+        ref : Mapping
+            Values of the reference quantities.
+        refs : References
+            Reference points.
+        xp : module
+            ``numpy`` (also for xarray objects) or ``pytensor.tensor``.
+
+        Returns
+        -------
+        dict
+        """
+        out: dict[str, Any] = {}
+        for term in self.terms:
+            out |= term.symbols(ref, refs, xp)
+        return out
+
+    @cached_property
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """Dimensions of every parameter, symbol and reference quantity, and of ``start_level``."""
+        out: dict[str, tuple[str, ...]] = {"start_level": ("level",)}
+        for term in self.terms:
+            out |= {name: dims for name, (_, dims) in term.derived.items()}
+            out |= {parameter.name: parameter.dims for parameter in term.parameters}
+        return out
+
+    @cached_property
+    def units(self) -> dict[str, str]:
+        """Unit of every parameter, symbol and reference quantity."""
+        out: dict[str, str] = {}
+        for term in self.terms:
+            out |= {name: unit for name, (unit, _) in term.derived.items()}
+            out |= {parameter.name: parameter.unit for parameter in term.parameters}
+        return out
+
+
+def _absent(term: Term, f: Mapping[str, Any]) -> bool:
+    """Whether all rows are of a phase that the term has no part in."""
+    return isinstance(f["is_cpt"], float) and not term.applies(f["is_cpt"] > 0)
+
+
+def sample_view(law: Law) -> View:
+    """Two steps of a run, to learn which features the terms declare."""
+    before, lr = np.ones(2), np.ones(2)
+    path = Trajectory(
+        "sample", "cpt" if law.continual else "pt", lr, np.zeros(2),
+        "base" if law.continual else None, 2.0 if law.continual else 0.0,
+        (before,) if law.continual else (), 1.0 if law.continual else None, None,
+    )  # fmt: skip
+    points: dict[str, Any] = {"area": 2.0, "shift_area": 2.0, "peak_lr": 1.0}
+    for term in law.terms:
+        points |= term.reference_points([path], References(points, law.warmup))
+    return View(path, np.array([1, 2]), References(points, law.warmup))

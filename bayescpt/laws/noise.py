@@ -1,0 +1,413 @@
+"""Noise: what a measured curve does around the expected one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescpt.laws.functions import log_gamma, select
+from bayescpt.laws.parameter import Parameter
+
+Array = NDArray[np.float64]
+SOURCE = "bayescpt"
+
+SIGMA = Parameter(
+    "sigma", "sigma", "nat", ("domain",), 0.0, 1.0,
+    {"dist": "LogNormal", "mu": -4.6, "sigma": 1.0},
+    "jitter plus short-lived discrepancy: .0003-.001 nats on 100M-scale curves, .01 on small models",
+    SOURCE,
+    # Wide at first: a tiny scale around a wrong curve is a cliff.
+    start=0.2,
+)  # fmt: skip
+SIGMA_PT = Parameter(
+    "sigma_pt", "sigma_pt", "nat", ("domain",), 0.0, 5.0,
+    {"dist": "LogNormal", "mu": -3.9, "sigma": 1.2},
+    "pre-training rows have a scale of their own, so a curve that the law does not fit there "
+    "counts for little",
+    SOURCE,
+    start=0.2,
+)  # fmt: skip
+NU = Parameter(
+    "nu", "nu", "1", (), 0.0, 1000.0,
+    {"dist": "Gamma", "alpha": 2.0, "beta": 0.1},
+    "Juarez and Steel (2010): from heavy tails to near normal",
+    SOURCE,
+)  # fmt: skip
+EARLY = (
+    Parameter(
+        "early", "kappa", "1", ("domain",), 0.0, 1000.0,
+        {"dist": "LogNormal", "mu": 1.6, "sigma": 0.8},
+        "the first 10% after a re-warm-up deviates several times more than the rest",
+        SOURCE,
+    ),
+    Parameter(
+        "early_width", "w", "1", ("domain",), 0.001, 1.0,
+        {"dist": "LogNormal", "mu": -3.5, "sigma": 0.4},
+        "the bump is over after some percent of the run",
+        SOURCE,
+    ),
+)  # fmt: skip
+CORRELATION_LENGTH = Parameter(
+    "corr_fraction", "ell", "1", ("domain",), 0.0, 10.0,
+    {"dist": "LogNormal", "mu": -3.5, "sigma": 0.7},
+    "short-range correlation: a few percent of a run. Longer ones absorb the law's discrepancy",
+    SOURCE,
+)  # fmt: skip
+DOMAIN_CORRELATION = Parameter(
+    "domain_corr", "rho", "1", ("other",), -1.0, 1.0,
+    {"dist": "Uniform", "lower": -0.95, "upper": 0.95},
+    "general and domain residuals of one step share the weights they are measured on",
+    SOURCE,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Chain:
+    """How the standardised residuals of rows depend on each other.
+
+    Attributes
+    ----------
+    along : array, shape (..., n)
+        Correlation with the row before on the same curve.
+    across : array, shape (..., n)
+        Correlation with the first domain's row of the same run and step.
+    previous, partner : array of int, shape (n,)
+        Those rows; a row itself where there is none.
+    """
+
+    along: Any
+    across: Any
+    previous: Any
+    partner: Any
+
+
+class Noise:
+    """Noise of the rows: a scale, a family, and correlations.
+
+    Residuals over the scale ``sigma (1 + early exp(-fraction / early_width))`` follow, along a run,
+    an AR(1) in step time (correlation ``exp(-gap / corr_fraction)``), and at one step a correlation
+    ``domain_corr`` of every other domain with the first; each part only where the card has it.
+
+    How to add a noise model: write one file with a subclass, decorated with `register_noise`, and
+    give it ``name``, which a card's ``noise.family`` says; `tail_parameters`; and the distribution
+    of a standardised residual: `unit_density` and `unit_draws`. A subclass may also replace
+    `inflation`, the shape of the scale along a run, with `scale_parameters` and `coefficients`. The
+    truth test (tests/laws/test_noise.py) holds draws and density of every registered model to each
+    other. Only normal noise without correlations is evaluated in the compiled density; others take
+    the compiled mean.
+
+    Parameters
+    ----------
+    early, ar1, domain_correlation : bool
+        Parts of the model, as in a card's ``[noise]`` table.
+    continual : bool
+        Whether continual pre-training is described.
+    pretraining : bool
+        Whether pre-training rows are fitted beside it.
+    """
+
+    name: ClassVar[str]
+    # Whether the compiled density calls nothing but machine code, and can be kept on disk.
+    storable: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        early: bool = False,
+        ar1: bool = False,
+        domain_correlation: bool = False,
+        continual: bool = True,
+        pretraining: bool = True,
+    ) -> None:
+        self.early, self.ar1, self.domain_correlation = early, ar1, domain_correlation
+        self.continual, self.pretraining = continual, pretraining
+
+    @property
+    def chained(self) -> bool:
+        """Whether rows depend on each other."""
+        return self.ar1 or self.domain_correlation
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Parameters that are sampled."""
+        return (
+            *self.scale_parameters,
+            *self.tail_parameters,
+            *((CORRELATION_LENGTH,) if self.ar1 else ()),
+            *((DOMAIN_CORRELATION,) if self.domain_correlation else ()),
+        )
+
+    @property
+    def scale_parameters(self) -> tuple[Parameter, ...]:
+        """Parameters of the scale."""
+        beside = self.continual and self.pretraining
+        return (SIGMA, *((SIGMA_PT,) if beside else ()), *(EARLY if self.early else ()))
+
+    @property
+    def tail_parameters(self) -> tuple[Parameter, ...]:
+        """Parameters of the family."""
+        return ()
+
+    def coefficients(
+        self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np
+    ) -> dict[str, Any]:
+        """Parts of the scale that the rows of a segment share.
+
+        Parameters
+        ----------
+        p : Mapping
+            Values of the parameters for the segment's domain.
+        f : Mapping
+            ``is_cpt``.
+        xp : module
+            ``numpy`` or ``pytensor.tensor``.
+
+        Returns
+        -------
+        dict of str to array
+            sigma and, with early noise, early and early_width.
+        """
+        sigma = p["sigma"]
+        if "sigma_pt" in p:
+            sigma = select(f["is_cpt"], sigma, p["sigma_pt"], xp)
+        if not self.early:
+            return {"sigma": sigma}
+        # The bump follows a re-warm-up; without CPT, the start.
+        early = select(f["is_cpt"], p["early"], 0.0, xp) if self.continual else p["early"]
+        return {"sigma": sigma, "early": early, "early_width": p["early_width"]}
+
+    def inflation(self, c: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np) -> Any:
+        """Scale of a row over that of late rows.
+
+        Parameters
+        ----------
+        c : Mapping
+            From `coefficients`.
+        f : Mapping
+            ``fraction``, the step over the number of steps.
+        xp : module
+            ``numpy``, ``pytensor.tensor`` or what stands in for them.
+
+        Returns
+        -------
+        array
+            At least 1.
+        """
+        return 1.0 + c["early"] * xp.exp(-f["fraction"] / c["early_width"])
+
+    def scale(self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np) -> Any:
+        """Scale of every row, nats.
+
+        Parameters
+        ----------
+        p, f, xp
+            As for `coefficients` and `inflation`.
+
+        Returns
+        -------
+        array
+            Standard deviation of the noise, or of its normal core.
+        """
+        c = self.coefficients(p, f, xp)
+        return c["sigma"] * self.inflation(c, f, xp) if "early" in c else c["sigma"]
+
+    def unit_density(self, z: Any, p: Mapping[str, Any], xp: Any = np) -> Any:
+        """Log density of a standardised residual.
+
+        Parameters
+        ----------
+        z : array
+            Residual over its scale.
+        p : Mapping
+            Values of the `tail_parameters`.
+        xp : module
+            ``numpy`` or ``pytensor.tensor``.
+
+        Returns
+        -------
+        array
+            Shape of `z`.
+        """
+        raise NotImplementedError
+
+    def unit_draws(
+        self, rng: np.random.Generator, shape: tuple[int, ...], p: Mapping[str, Any]
+    ) -> Array:
+        """Standardised residuals that are independent of each other.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of randomness.
+        shape : tuple of int
+            Shape of the draws.
+        p : Mapping
+            Values of the `tail_parameters`, which broadcast.
+
+        Returns
+        -------
+        ndarray, shape `shape`
+        """
+        raise NotImplementedError
+
+    def log_density(
+        self, residual: Any, scale: Any, p: Mapping[str, Any], chain: Chain | None, xp: Any = np
+    ) -> Any:
+        """Log density of every row given those before it.
+
+        Parameters
+        ----------
+        residual, scale : array, shape (n,)
+            Observed less expected loss, and the scale, nats.
+        p : Mapping
+            Values of the `tail_parameters`.
+        chain : Chain or None
+            Correlations; None for independent rows.
+        xp : module
+            ``numpy`` or ``pytensor.tensor``.
+
+        Returns
+        -------
+        array, shape (n,)
+        """
+        z = residual / scale
+        if chain is None:
+            return self.unit_density(z, p, xp) - xp.log(scale)
+        along, across = xp.sqrt(1.0 - chain.along**2), xp.sqrt(1.0 - chain.across**2)
+        innovation = (z - chain.along * z[chain.previous]) / along
+        unit = (innovation - chain.across * innovation[chain.partner]) / across
+        return self.unit_density(unit, p, xp) - xp.log(scale * along * across)
+
+    def sample(
+        self,
+        rng: np.random.Generator,
+        shape: tuple[int, ...],
+        p: Mapping[str, Any],
+        chain: Chain | None,
+    ) -> Array:
+        """Draw standardised residuals of rows.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of randomness.
+        shape : tuple of int
+            Shape, (..., n).
+        p : Mapping
+            Values of the `tail_parameters`, which broadcast.
+        chain : Chain or None
+            Correlations; None for independent rows.
+
+        Returns
+        -------
+        ndarray, shape (..., n)
+        """
+        unit = self.unit_draws(rng, shape, p)
+        if chain is None:
+            return unit
+        across, along = np.asarray(chain.across), np.asarray(chain.along)
+        z = across * unit[..., chain.partner] + np.sqrt(1.0 - across**2) * unit
+        for n, before in enumerate(np.asarray(chain.previous)):
+            if before != n:
+                a = along[..., n]
+                z[..., n] = a * z[..., before] + np.sqrt(1.0 - a**2) * z[..., n]
+        return z
+
+    def chain(
+        self, p: Mapping[str, Any], gap: Any, paired: Any, previous: Any, partner: Any, xp: Any = np
+    ) -> Chain | None:
+        """Correlations of rows.
+
+        Parameters
+        ----------
+        p : Mapping
+            Values by row of corr_fraction and domain_corr, where the card has them.
+        gap : array, shape (n,)
+            Distance to the row before, as a fraction of the run.
+        paired : array, shape (n,)
+            1 where the row has a partner on the first domain, else 0.
+        previous, partner : array of int, shape (n,)
+            As in `Chain`.
+        xp : module
+            ``numpy`` or ``pytensor.tensor``.
+
+        Returns
+        -------
+        Chain or None
+            None where rows are independent.
+        """
+        if not self.chained:
+            return None
+        zero = 0.0 * gap
+        along = xp.exp(-gap / p["corr_fraction"]) if self.ar1 else zero
+        across = p["domain_corr"] * paired if self.domain_correlation else zero
+        return Chain(along, across, previous, partner)
+
+
+# Noise models by the name that a card's noise.family says.
+NOISES: dict[str, type[Noise]] = {}
+
+
+def register_noise(noise: type[Noise]) -> type[Noise]:
+    """Make a noise model known to cards.
+
+    Parameters
+    ----------
+    noise : type
+        Subclass of `Noise`.
+
+    Returns
+    -------
+    type
+        The same, so that it serves as a decorator.
+    """
+    NOISES[noise.name] = noise
+    return noise
+
+
+@register_noise
+class NormalNoise(Noise):
+    """Normal noise."""
+
+    name = "normal"
+
+    def unit_density(self, z: Any, p: Mapping[str, Any], xp: Any = np) -> Any:
+        """Return the log density of the standard normal distribution."""
+        return -0.5 * z**2 - 0.5 * np.log(2.0 * np.pi)
+
+    def unit_draws(
+        self, rng: np.random.Generator, shape: tuple[int, ...], p: Mapping[str, Any]
+    ) -> Array:
+        """Return standard normal draws."""
+        return rng.standard_normal(shape)
+
+
+@register_noise
+class StudentNoise(Noise):
+    """Student-t noise with nu degrees of freedom, for outliers."""
+
+    name = "student_t"
+    # The gradient by nu calls Python, which code from disk could not find.
+    storable = False
+
+    @property
+    def tail_parameters(self) -> tuple[Parameter, ...]:
+        """Degrees of freedom."""
+        return (NU,)
+
+    def unit_density(self, z: Any, p: Mapping[str, Any], xp: Any = np) -> Any:
+        """Return the log density of Student's t distribution."""
+        nu = p["nu"]
+        half = (nu + 1.0) / 2.0
+        constant = log_gamma(half, xp) - log_gamma(nu / 2.0, xp) - 0.5 * xp.log(nu * np.pi)
+        return constant - half * xp.log1p(z**2 / nu)
+
+    def unit_draws(
+        self, rng: np.random.Generator, shape: tuple[int, ...], p: Mapping[str, Any]
+    ) -> Array:
+        """Return normal draws over the root of a chi-squared one per degree of freedom."""
+        normal = rng.standard_normal(shape)
+        return np.asarray(normal / np.sqrt(rng.chisquare(p["nu"], shape) / p["nu"]))

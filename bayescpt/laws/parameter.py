@@ -1,0 +1,75 @@
+"""What a parameter of the law is: symbol, unit, dimensions, range, default prior, source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Advice(NamedTuple):
+    """What stays open where the data say little about a parameter, and the pilot that would tell.
+
+    Attributes
+    ----------
+    question : str
+        What the pilot runs do not determine, such as "the replay response".
+    pilot : str
+        The run that would, such as "add a run at another replay ratio".
+    """
+
+    question: str
+    pilot: str
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a term of the law, or of the noise.
+
+    Attributes
+    ----------
+    name : str
+        Name in cards and in the posterior.
+    symbol : str
+        Symbol in the paper.
+    unit : str
+        Unit of the value; ``nat`` for losses, ``step`` for memory, ``1`` for none.
+    dims : tuple of str
+        Named dimensions, any number: ``domain`` (evaluated domain), ``pair`` (evaluated domain and
+        target), ``level`` (start checkpoint and evaluated domain).
+    lower, upper : float
+        Range of values that mean something; the prior must stay inside.
+    default : Mapping
+        Default prior: ``dist`` and its arguments.
+    reason : str
+        Why the default prior is what it is.
+    source : str
+        Where the equation stands.
+    advice : Advice or None
+        Pilot run that would determine it; None for parameters of the noise.
+    start : float or None
+        Where sampling starts; None means at the prior's centre.
+    outside : float
+        Prior mass that may lie outside the range.
+
+    Examples
+    --------
+    >>> Parameter(
+    ...     "alpha_s1", "alpha", "1", ("domain",), 0.0, 10.0,
+    ...     {"dist": "LogNormal", "mu": -0.6, "sigma": 0.15}, "published fits", "arXiv 2505.07796",
+    ... ).unit
+    '1'
+    """  # fmt: skip
+
+    name: str
+    symbol: str
+    unit: str
+    dims: tuple[str, ...]
+    lower: float
+    upper: float
+    default: Mapping[str, object]
+    reason: str
+    source: str
+    advice: Advice | None = None
+    start: float | None = None
+    outside: float = 1e-3

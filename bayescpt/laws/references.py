@@ -1,0 +1,84 @@
+"""Reference points, which turn areas and learning rates into numbers of order 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayescpt.errors import StudyError
+from bayescpt.laws.trajectory import counted_lr, run_trajectory
+
+if TYPE_CHECKING:
+    from bayescpt.data import Study
+    from bayescpt.laws.law import Law
+
+
+@dataclass(frozen=True)
+class References:
+    """Reference points of a study under a law.
+
+    Attributes
+    ----------
+    points : Mapping of str to float
+        By name. Every law has ``area``, the forward area at which the base term is measured, LR x
+        steps; ``shift_area``, the CPT forward area at which the shift is measured, LR x steps (1
+        without CPT runs); ``peak_lr``, the LR whose full annealing is measured. Others belong to
+        terms (`bayescpt.laws.term.Term.reference_points`).
+    warmup : str
+        ``true``: the LR as it was; ``peak``: a leading warm-up counts as if at its peak.
+
+    Examples
+    --------
+    >>> References({"area": 6.0, "shift_area": 1.5, "peak_lr": 2e-3})["peak_lr"]
+    0.002
+    """
+
+    points: Mapping[str, Any] = field(default_factory=dict)
+    warmup: str = "true"
+
+    def __getitem__(self, name: str) -> Any:
+        return self.points[name]
+
+
+def references(study: Study, law: Law) -> References:
+    """Reference points of a study.
+
+    The base term is measured at the largest forward area of a start checkpoint (without CPT runs:
+    at the longest run's end), the shift at the median CPT run's end. Only runs with losses count:
+    the recipe of a run that is not trained yet must not move the reference points.
+
+    Parameters
+    ----------
+    study : Study
+        The study to fit.
+    law : Law
+        Terms, which may have reference points of their own, and the warm-up convention.
+
+    Returns
+    -------
+    References
+
+    Raises
+    ------
+    StudyError
+        If no run has losses.
+    """
+    pilots = study.cpt_runs if law.continual else ()
+    cpt = [run_trajectory(study, name, law.warmup) for name in pilots if study.is_observed(name)]
+    fitted = cpt or [
+        run_trajectory(study, name) for name in study.pt_runs if study.is_observed(name)
+    ]
+    if not fitted:
+        raise StudyError(f"study {study.name!r} has no curve to fit: every run is without losses")
+    areas = [float(counted_lr(path.lr, law.warmup).sum()) for path in fitted]
+    points = {
+        "area": max(path.start_area for path in cpt) if cpt else max(areas),
+        "shift_area": float(np.median(areas)) if cpt else 1.0,
+        "peak_lr": max(float(path.lr.max()) for path in fitted),
+    }
+    for term in law.terms:
+        points |= term.reference_points(fitted, References(points, law.warmup))
+    return References(points, law.warmup)

@@ -1,0 +1,299 @@
+"""Terms of the law: the base class, which says how to add one, and the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from bayescpt.laws.effect import Effect
+from bayescpt.laws.parameter import Parameter
+
+if TYPE_CHECKING:
+    from bayescpt.laws.references import References
+    from bayescpt.laws.trajectory import Trajectory
+    from bayescpt.laws.view import View
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a term may know of the card that names it.
+
+    Attributes
+    ----------
+    choices : Mapping of str to str
+        The card's ``[law]`` table: the name chosen in every slot.
+    paper : bool
+        Whether the paper's raw symbols are sampled, in place of the reference quantities.
+    pretraining : bool
+        Whether rows of pre-training runs are fitted.
+    continual : bool
+        Whether continual pre-training is described.
+    """
+
+    choices: Mapping[str, str]
+    paper: bool = False
+    pretraining: bool = True
+    continual: bool = True
+
+
+class Term:
+    """One term of the law: it adds nats to the expected loss.
+
+    How to add a term: write one file (in this package, or anywhere that is imported before the card
+    is read) with a subclass, decorated with `register`, and give it
+
+    1. ``slot`` and ``name``: the card says ``[law]`` ``slot = "name"``. A new slot is optional in
+       cards; choosing ``"none"`` leaves it out.
+    2. `parameters`: a tuple of `Parameter`, each with its dimensions, prior, unit, range, source
+       and the pilot run that would determine it.
+    3. `features`: what the term reads of a trajectory. A number becomes an array over segments (a
+       run on a domain), an array of shape (n,) one over rows, an array of shape (n, J) a basis:
+       columns that `weights` combines into one array of shape (n,) by functions of the parameters
+       (an inferred memory, an exponent of the LR). A state along the run, such as that of a
+       curriculum, is computed here.
+    4. `coefficients`: what the rows of a segment share, from the parameters and the segment's
+       features.
+    5. `rows`: the term in nats from coefficients and row features, by operators and the functions
+       of `xp` and `bayescpt.laws.functions`. A term that is one number a segment leaves it out and
+       returns the coefficient ``offset``.
+
+    This is all that a fit through the compiled pass, a saved file, a forecast, screening, advice
+    and ``bayescpt cards`` need: partial derivatives are derived from `rows` symbolically. The truth
+    test (tests/laws/test_truth.py) holds every registered term to its equation in NumPy, xarray,
+    PyTensor and the compiled pass. Optional: `phases`, where it applies; `fixed`, coefficients that
+    depend on no parameter; `extends`, the slot of the term whose place it takes; `weights`;
+    `effects`; `reference_points`; `to_reference`, `symbols` and `derived` for the paper's raw
+    symbols; `uses`; `course`.
+
+    Attributes
+    ----------
+    slot, name : str
+        Key and value in a card's ``[law]`` table.
+    phases : tuple of str
+        Phases in which the term applies.
+    fixed : tuple of str
+        Coefficients that depend on no parameter, and so need no gradient.
+    extends : str or None
+        Slot of a term that this one stands in for, and needs.
+    effects : tuple of Effect
+        Deviations of whole runs that the term brings into play.
+    derived : Mapping of str to (str, tuple of str)
+        Unit and dimensions of what `symbols` and `to_reference` give.
+    pretraining_symbols : tuple of str
+        Those that only pre-training rows tell.
+    """
+
+    slot: ClassVar[str]
+    name: ClassVar[str]
+    phases: ClassVar[tuple[str, ...]] = ("pt", "cpt")
+    fixed: ClassVar[tuple[str, ...]] = ()
+    extends: ClassVar[str | None] = None
+    effects: ClassVar[tuple[Effect, ...]] = ()
+    derived: ClassVar[Mapping[str, tuple[str, tuple[str, ...]]]] = {}
+    pretraining_symbols: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Parameters that are sampled."""
+        return ()
+
+    @property
+    def flat(self) -> bool:
+        """Whether the term is one number a segment."""
+        return type(self).rows is Term.rows
+
+    def features(self, view: View, is_target: bool) -> Mapping[str, Any]:
+        """What the term reads of a trajectory.
+
+        Parameters
+        ----------
+        view : View
+            The trajectory at n steps.
+        is_target : bool
+            Whether the evaluated domain is what the run trains on.
+
+        Returns
+        -------
+        Mapping of str to float or ndarray, shape (n,) or (n, J)
+            Names are shared by all terms of a law.
+        """
+        return {}
+
+    def weights(self, p: Mapping[str, Any], refs: References, xp: Any = np) -> Mapping[str, Any]:
+        """Weights of the columns of each basis, from parameters without dimensions.
+
+        Parameters
+        ----------
+        p : Mapping
+            Values by parameter, shape (...).
+        refs : References
+            Reference points.
+        xp : module
+            ``numpy`` or ``pytensor.tensor``.
+
+        Returns
+        -------
+        Mapping of str to array, shape (..., J)
+            By the name of the basis.
+        """
+        return {}
+
+    def coefficients(
+        self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np
+    ) -> dict[str, Any]:
+        """What the rows of a segment share.
+
+        Parameters
+        ----------
+        p : Mapping
+            Values of the law's parameters for the segment's domain and target.
+        f : Mapping
+            Segment features of all terms; ``is_cpt``, ``is_target`` and ``replay``, the replay
+            ratio that is remembered.
+        xp : module
+            ``numpy``, ``pytensor.tensor`` or what stands in for them.
+
+        Returns
+        -------
+        dict of str to array
+            ``offset`` in nats for a term that is one number a segment.
+        """
+        raise NotImplementedError
+
+    def rows(self, c: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np) -> Any:
+        """Contribution to the expected loss of every row.
+
+        Parameters
+        ----------
+        c : Mapping
+            From `coefficients`.
+        f : Mapping
+            Segment and row features; a basis as its weighted sum.
+        xp : module
+            ``numpy``, ``pytensor.tensor`` or what stands in for them.
+
+        Returns
+        -------
+        array
+            Nats; broadcast shape of the arguments.
+        """
+        return c["offset"]
+
+    def value(self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np) -> Any:
+        """Return the equation: `rows` of the `coefficients`, in nats."""
+        return self.rows(self.coefficients(p, f, xp), f, xp)
+
+    def applies(self, is_cpt: bool) -> bool:
+        """Tell whether the term has a part in a phase."""
+        return ("cpt" if is_cpt else "pt") in self.phases
+
+    def uses(self, parameter: str, is_target: bool) -> bool:
+        """Tell whether the entry of a parameter, for a target or another domain, has a part."""
+        return True
+
+    def reference_points(
+        self, fitted: Sequence[Trajectory], refs: References
+    ) -> Mapping[str, float]:
+        """Reference points of the term's own.
+
+        Parameters
+        ----------
+        fitted : sequence of Trajectory
+            The runs that set reference points.
+        refs : References
+            Those of all laws.
+
+        Returns
+        -------
+        Mapping of str to float
+        """
+        return {}
+
+    def to_reference(self, raw: Mapping[str, Any], refs: References, xp: Any = np) -> dict:
+        """Reference quantities from the paper's symbols; the inverse of `symbols`.
+
+        Parameters
+        ----------
+        raw : Mapping
+            The paper's symbols, and the reference quantities of the terms before.
+        refs : References
+            Reference points.
+        xp : module
+            ``numpy`` (also for xarray objects) or ``pytensor.tensor``.
+
+        Returns
+        -------
+        dict
+        """
+        return {}
+
+    def symbols(self, ref: Mapping[str, Any], refs: References, xp: Any = np) -> dict[str, Any]:
+        """Symbols of the paper from the reference quantities.
+
+        Parameters
+        ----------
+        ref : Mapping
+            Reference quantities.
+        refs : References
+            Reference points.
+        xp : module
+            ``numpy`` (also for xarray objects) or ``pytensor.tensor``.
+
+        Returns
+        -------
+        dict
+        """
+        return {}
+
+    def course(self, is_cpt: bool) -> str | None:
+        """Name of the parameter that measures the loss's course in a phase, nats; None for none."""
+        return None
+
+
+# Terms by slot and name. The order of the slots is that of the terms in a law.
+TERMS: dict[str, dict[str, type[Term]]] = {}
+
+
+def register(term: type[Term]) -> type[Term]:
+    """Make a term known to cards, by its slot and name.
+
+    Parameters
+    ----------
+    term : type
+        Subclass of `Term`.
+
+    Returns
+    -------
+    type
+        The same, so that it serves as a decorator.
+
+    Raises
+    ------
+    ValueError
+        If another term has the slot and name.
+    """
+    names = TERMS.setdefault(term.slot, {})
+    known = names.get(term.name)
+    if known is not None and known.__qualname__ != term.__qualname__:
+        raise ValueError(f"law.{term.slot} = {term.name!r} is {known.__qualname__} already")
+    names[term.name] = term
+    return term
+
+
+def unregister(term: type[Term]) -> None:
+    """Take a term out of the registry.
+
+    Parameters
+    ----------
+    term : type
+        A registered term.
+    """
+    TERMS[term.slot].pop(term.name, None)
+    if not TERMS[term.slot]:
+        del TERMS[term.slot]

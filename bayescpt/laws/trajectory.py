@@ -1,0 +1,208 @@
+"""Trajectory of training: what was trained on when, at which LR, from which checkpoint."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescpt.data.areas import count_warmup_at_peak
+from bayescpt.errors import StudyError
+
+if TYPE_CHECKING:
+    from bayescpt.data import Study
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """One phase of training, of a run or of a plan.
+
+    Attributes
+    ----------
+    name : str
+        Name of the run or plan.
+    phase : str
+        ``pt`` or ``cpt``.
+    lr : ndarray, shape (n_steps,)
+        Learning rate of each update.
+    replay : ndarray, shape (n_steps,)
+        Replay ratio of each update; 1 in pre-training.
+    start : str or None
+        Run whose end checkpoint it starts from.
+    start_area : float
+        Forward area spent before the start, LR x steps, under the references' warm-up convention.
+    before : tuple of ndarray
+        Learning rates of the ancestors, first to last, as they were.
+    start_lr : float or None
+        Last LR before the start; None from scratch.
+    target : str or None
+        Domain that a CPT run trains on.
+    branch_of : str or None
+        Run that shares its first steps.
+    branch_step : int
+        Steps shared with `branch_of`.
+    run : str or None
+        Run of the study that this is, by name; see `digest` for whether it really is.
+    """
+
+    name: str
+    phase: str
+    lr: Array
+    replay: Array
+    start: str | None
+    start_area: float
+    before: tuple[Array, ...]
+    start_lr: float | None
+    target: str | None
+    branch_of: str | None = None
+    branch_step: int = 0
+    run: str | None = None
+
+    @property
+    def n_steps(self) -> int:
+        """Number of updates."""
+        return int(self.lr.size)
+
+    @property
+    def is_cpt(self) -> bool:
+        """Whether it is continual pre-training."""
+        return self.phase == "cpt"
+
+    @cached_property
+    def digest(self) -> str:
+        """What identifies the recipe: phase, target, and all that was done at every step."""
+        return self.digest_to(self.n_steps)
+
+    def digest_to(self, step: int) -> str:
+        """Identity of the recipe up to a step: two trajectories share a trunk where it is the same.
+
+        Parameters
+        ----------
+        step : int
+            Steps that count.
+
+        Returns
+        -------
+        str
+        """
+        parts = hashlib.sha256(repr((self.phase, self.target, self.start, step)).encode())
+        for array in (*self.before, self.lr[:step], np.ascontiguousarray(self.replay[:step])):
+            parts.update(np.ascontiguousarray(array, dtype=np.float64).tobytes())
+        return parts.hexdigest()
+
+
+def area_before(study: Study, start: str | None, warmup: str = "true") -> float:
+    """Forward area spent up to the end of a run, its ancestors' included.
+
+    Parameters
+    ----------
+    study : Study
+        Holds the run and its ancestors.
+    start : str or None
+        Name of the run; None means from scratch.
+    warmup : str
+        Convention, see `bayescpt.laws.references.References`.
+
+    Returns
+    -------
+    float
+        LR x steps.
+
+    Raises
+    ------
+    StudyError
+        If an ancestor has no schedule.
+    """
+    return float(start_fields(study, start, warmup)["start_area"])
+
+
+def start_fields(study: Study, start: str | None, warmup: str = "true") -> dict[str, Any]:
+    """Fields of a `Trajectory` that its start checkpoint decides.
+
+    Parameters
+    ----------
+    study : Study
+        Holds the start and its ancestors.
+    start : str or None
+        Run whose end checkpoint it is; None means from scratch.
+    warmup : str
+        Convention for the area, see `bayescpt.laws.references.References`.
+
+    Returns
+    -------
+    dict
+        start, start_area, before, start_lr.
+    """
+    names = () if start is None else study.lineage(start)
+    before = tuple(_lr(study, name) for name in names)
+    return {
+        "start": start,
+        "start_area": sum(float(counted_lr(lr, warmup).sum()) for lr in before),
+        "before": before,
+        "start_lr": float(before[-1][-1]) if before else None,
+    }
+
+
+def _lr(study: Study, name: str) -> Array:
+    schedule = study.run(name).schedule
+    if schedule is None:
+        raise StudyError(
+            f"run {name!r} has no learning rates: its forward area is needed to place the runs "
+            "that start from it. Give its schedule (a schedule without a curve is enough)"
+        )
+    return schedule.lr
+
+
+def counted_lr(lr: Array, warmup: str) -> Array:
+    """Learning rates as they count in the areas.
+
+    Parameters
+    ----------
+    lr : ndarray, shape (n_steps,)
+        Learning rate of each update.
+    warmup : str
+        ``true``: as they were; ``peak``: a leading warm-up as if at its peak.
+
+    Returns
+    -------
+    ndarray, shape (n_steps,)
+    """
+    return count_warmup_at_peak(lr) if warmup == "peak" else lr
+
+
+def run_trajectory(study: Study, name: str, warmup: str = "true") -> Trajectory:
+    """Trajectory of a run of a study.
+
+    Parameters
+    ----------
+    study : Study
+        Holds the run and its ancestors.
+    name : str
+        Name of the run.
+    warmup : str
+        Convention for the area before the start, see `bayescpt.laws.references.References`.
+
+    Returns
+    -------
+    Trajectory
+    """
+    run = study.run(name)
+    lr = _lr(study, name)
+    ratio = 1.0 if run.phase == "pt" else run.replay_ratio
+    return Trajectory(
+        name=name,
+        phase=run.phase,
+        lr=lr,
+        replay=np.broadcast_to(np.asarray(ratio, dtype=float), lr.shape),
+        **start_fields(study, run.parent, warmup),
+        target=run.domain,
+        branch_of=run.branch_of,
+        branch_step=study.trunk_step(name),
+        run=name,
+    )

@@ -1,0 +1,113 @@
+"""View of a trajectory at chosen steps: quantities that several terms read, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescpt.data.areas import forward_area
+from bayescpt.laws.references import References
+from bayescpt.laws.replay_state import remembered_replay
+from bayescpt.laws.trajectory import Trajectory, counted_lr
+
+Array = NDArray[np.float64]
+
+# The loss before any training is out of the law's reach; this keeps its logarithm finite.
+SMALLEST = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A trajectory at chosen steps, on the reference scales.
+
+    Attributes
+    ----------
+    trajectory : Trajectory
+        What is trained.
+    steps : ndarray of int, shape (n,)
+        Steps, 0..n_steps; 0 only where there is a start checkpoint.
+    refs : References
+        Reference points.
+    """
+
+    trajectory: Trajectory
+    steps: NDArray[np.int64]
+    refs: References
+    _shared: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_cpt(self) -> bool:
+        """Whether it is continual pre-training."""
+        return self.trajectory.is_cpt
+
+    @cached_property
+    def lr(self) -> Array:
+        """Learning rates as they count in the areas, shape (n_steps,)."""
+        return counted_lr(self.trajectory.lr, self.refs.warmup)
+
+    @cached_property
+    def area(self) -> Array:
+        """Forward area of this phase at every step, LR x steps, shape (n_steps + 1,)."""
+        return forward_area(self.lr)
+
+    @cached_property
+    def spent(self) -> Array:
+        """Forward area of this phase at the steps, over ``shift_area``, shape (n,)."""
+        return np.asarray(self.area[self.steps] / self.refs["shift_area"])
+
+    @cached_property
+    def log_area(self) -> Array:
+        """Log of the forward area of all phases over ``area``, shape (n,)."""
+        area = self.trajectory.start_area + self.area[self.steps]
+        smallest = SMALLEST * self.refs["area"]
+        return np.asarray(np.log(np.maximum(area, smallest) / self.refs["area"]))
+
+    @property
+    def log_area_start(self) -> float:
+        """The same at the start checkpoint; 0 (the reference area) in pre-training."""
+        if not self.is_cpt:
+            return 0.0
+        return float(np.log(self.trajectory.start_area / self.refs["area"]))
+
+    @cached_property
+    def fraction(self) -> Array:
+        """Steps over the number of steps, shape (n,)."""
+        return np.asarray(self.steps / self.trajectory.n_steps)
+
+    @cached_property
+    def replay(self) -> Array:
+        """Replay ratio that the weights remember at the steps, shape (n,).
+
+        See `bayescpt.laws.replay_state.remembered_replay`.
+        """
+        over = self.area / self.refs["shift_area"]
+        return remembered_replay(self.trajectory.replay, over, self.steps)
+
+    @property
+    def log_peak(self) -> float:
+        """Log of the peak LR over its reference."""
+        peak = self.trajectory.lr.max() / self.refs["peak_lr"]
+        return float(np.log(max(peak, SMALLEST)))
+
+    def shared(self, name: str, compute: Callable[[], Any]) -> Any:
+        """Compute what does not depend on the evaluated domain once.
+
+        Parameters
+        ----------
+        name : str
+            Name of the quantity, such as ``annealing.basis``.
+        compute : callable
+            Computes it.
+
+        Returns
+        -------
+        object
+        """
+        if name not in self._shared:
+            self._shared[name] = compute()
+        return self._shared[name]

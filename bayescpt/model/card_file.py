@@ -1,0 +1,237 @@
+"""Card files: model cards read from TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bayescpt.errors import CardError
+from bayescpt.laws.law import DEFAULTS, Law
+from bayescpt.laws.noise import NOISES
+from bayescpt.laws.parameter import Parameter
+from bayescpt.laws.term import TERMS
+from bayescpt.model.card import Card, check_choices
+from bayescpt.model.folder import cards_folder
+from bayescpt.model.priors import Prior, parse_prior
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "parameterisation": ("reference", "paper"),
+    "warmup": ("true", "peak"),
+}
+_ROWS: dict[str, Any] = {"pretraining": ("falling", "all", "none"), "domains": ("goals", "all")}
+_NOISE_FLAGS = ("early", "ar1", "domain_correlation")
+_TOP = ("name", "description", "parameterisation", "warmup", "law", "rows", "noise", "priors")
+
+
+def shipped_cards() -> tuple[str, ...]:
+    """Names of the cards that come with the package.
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> shipped_cards()
+    ('annealing', 'cpt', 'cpt_momentum', 'cpt_replay')
+    """
+    return tuple(sorted(path.stem for path in cards_folder().glob("*.toml")))
+
+
+def load_card(card: str | Path | Card) -> Card:
+    """Read a card by name or from a file.
+
+    Parameters
+    ----------
+    card : str, Path or Card
+        Name of a shipped card, path of a TOML file, or a Card (returned as it is).
+
+    Returns
+    -------
+    Card
+
+    Raises
+    ------
+    CardError
+        If there is no such card, or the file has a defect; the message lists what is allowed.
+
+    Examples
+    --------
+    >>> load_card("cpt_replay").choices["replay"]
+    'memory'
+    """
+    if isinstance(card, Card):
+        return card
+    if str(card) in shipped_cards():
+        path = cards_folder() / f"{card}.toml"
+    else:
+        path = Path(card)
+        if not path.is_file():
+            raise CardError(
+                f"no card {str(card)!r}: give a file, or one of {', '.join(shipped_cards())}"
+            )
+    return parse_card(path.read_text(encoding="utf-8"), str(path))
+
+
+def parse_card(text: str, where: str = "card") -> Card:
+    """Read a card from TOML text.
+
+    Parameters
+    ----------
+    text : str
+        TOML.
+    where : str
+        What to call it in an error.
+
+    Returns
+    -------
+    Card
+
+    Raises
+    ------
+    CardError
+        If a key, term, distribution or argument is unknown, or a reason is missing.
+
+    Examples
+    --------
+    >>> parse_card('name = "plain"\\ndescription = "Pre-training."').choices["annealing"]
+    'momentum'
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise CardError(f"{where}: not TOML: {error}") from error
+    _known(table, _TOP, where)
+    for key in ("name", "description"):
+        if not isinstance(table.get(key), str):
+            raise CardError(f"{where}: `{key}` is missing")
+    choices = DEFAULTS | _section(table, "law", tuple(TERMS), where)
+    check_choices(choices, f"{where}: law")
+    if table.get("parameterisation") == "paper" and choices["annealing"] != "momentum":
+        raise CardError(
+            f"{where}: parameterisation 'paper' has symbols for law.annealing = 'momentum' only; "
+            f"got {choices['annealing']!r}"
+        )
+    values: dict[str, Any] = {
+        "name": table["name"],
+        "description": table["description"],
+        "parameterisation": table.get("parameterisation", "reference"),
+        "warmup": table.get("warmup", "true"),
+        "choices": choices,
+        **_rows(table, where),
+        **_noise(table, where),
+    }
+    for key, allowed in _CHOICES.items():
+        _one_of(values[key], allowed, f"{where}: {key}")
+    values["priors"] = _priors(table, _parameters(values), where)
+    try:
+        return Card(**values)
+    except CardError as error:
+        raise CardError(f"{where}: {error}") from error
+
+
+def _parameters(values: Mapping[str, Any]) -> tuple[Parameter, ...]:
+    """Parameters of a card whose priors are not known yet."""
+    pretraining = values["pretraining"] != "none"
+    law = Law(
+        values["choices"], values["parameterisation"] == "paper", pretraining, values["warmup"]
+    )
+    noise = NOISES[values["family"]](
+        *(values[flag] for flag in _NOISE_FLAGS), law.continual, pretraining
+    )
+    return (*law.parameters, *noise.parameters)
+
+
+def _rows(table: Mapping[str, Any], where: str) -> dict[str, Any]:
+    rows = _section(table, "rows", (*_ROWS, "skip_pretraining", "level_sd"), where)
+    skip, level = rows.get("skip_pretraining", 0.1), rows.get("level_sd", 0.02)
+    out = {
+        "pretraining": rows.get("pretraining", "falling"),
+        "skip_pretraining": _number(skip, 0.0, 0.9, f"{where}: rows.skip_pretraining"),
+        "domains": rows.get("domains", "goals"),
+        "level_sd": _number(level, 1e-6, 10.0, f"{where}: rows.level_sd"),
+    }
+    for key, allowed in _ROWS.items():
+        _one_of(out[key], allowed, f"{where}: {key}")
+    return out
+
+
+def _noise(table: Mapping[str, Any], where: str) -> dict[str, Any]:
+    noise = _section(table, "noise", ("family", *_NOISE_FLAGS, "run_effects"), where)
+    effects = noise.get("run_effects", [])
+    known = _effect_names()
+    if not isinstance(effects, list) or any(effects.count(effect) > 1 for effect in effects):
+        raise CardError(
+            f"{where}: noise.run_effects = {effects!r} must be a list, each effect once, of "
+            f"{', '.join(known)}"
+        )
+    for effect in effects:
+        _one_of(effect, known, f"{where}: noise.run_effects")
+    out = {
+        "family": noise.get("family", "normal"),
+        "run_effects": tuple(effects),
+        **{flag: noise.get(flag, False) for flag in _NOISE_FLAGS},
+    }
+    _one_of(out["family"], tuple(NOISES), f"{where}: family")
+    for flag in _NOISE_FLAGS:
+        if not isinstance(out[flag], bool):
+            raise CardError(f"{where}: noise.{flag} = {out[flag]!r} must be true or false")
+    return out
+
+
+def _effect_names() -> tuple[str, ...]:
+    """Effects of all registered terms."""
+    names = (e.name for kinds in TERMS.values() for term in kinds.values() for e in term.effects)
+    return tuple(dict.fromkeys(names))
+
+
+def _priors(
+    table: Mapping[str, Any], parameters: tuple[Parameter, ...], where: str
+) -> dict[str, Prior]:
+    wanted = {parameter.name: parameter for parameter in parameters}
+    given = _section(table, "priors", tuple(wanted), where)
+    priors = {}
+    for name, parameter in wanted.items():
+        entry = given.get(name, {**parameter.default, "reason": parameter.reason})
+        priors[name] = _inside(parse_prior(entry, f"{where}: priors.{name}"), parameter, where)
+    return priors
+
+
+def _section(
+    table: Mapping[str, Any], name: str, allowed: tuple[str, ...], where: str
+) -> dict[str, Any]:
+    section = table.get(name, {})
+    if not isinstance(section, dict):
+        raise CardError(f"{where}: `{name}` must be a table [{name}]")
+    _known(section, allowed, f"{where}: [{name}]")
+    return section
+
+
+def _known(table: Mapping[str, Any], allowed: tuple[str, ...], where: str) -> None:
+    unknown = [key for key in table if key not in allowed]
+    if unknown:
+        raise CardError(f"{where}: unknown {', '.join(unknown)}; allowed are {', '.join(allowed)}")
+
+
+def _one_of(value: Any, allowed: tuple[str, ...], where: str) -> None:
+    if value not in allowed:
+        raise CardError(f"{where} = {value!r}; allowed are {', '.join(allowed)}")
+
+
+def _number(value: Any, low: float, high: float, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise CardError(f"{where} = {value!r} must be a number from {low:g} to {high:g}")
+    return float(value)
+
+
+def _inside(prior: Prior, parameter: Parameter, where: str) -> Prior:
+    """Refuse a prior with mass where the parameter means nothing."""
+    outside = prior.outside(parameter.lower, parameter.upper)
+    if outside > parameter.outside:
+        raise CardError(
+            f"{where}: priors.{parameter.name}: {prior} has {outside:.2%} of its mass outside "
+            f"{parameter.lower:g}..{parameter.upper:g} {parameter.unit}; bound it or move it"
+        )
+    return prior

@@ -1,0 +1,372 @@
+"""Straight-line code for rows and segments from a graph of scalar operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from pytensor.graph.basic import Constant
+
+NUMBER, SEGMENT, ROW = range(3)
+
+
+class Undecided(Exception):  # noqa: N818 -- no error: it asks for a branch
+    """A condition on the segment decides what is to be evaluated.
+
+    Parameters
+    ----------
+    condition : str
+        Expression in the scalars of a segment.
+    """
+
+    def __init__(self, condition: str) -> None:
+        super().__init__(condition)
+        self.condition = condition
+
+
+@dataclass(frozen=True)
+class Program:
+    """Straight-line code.
+
+    Attributes
+    ----------
+    segment, row : tuple of str
+        Assignments that depend on the segment alone, and those that differ by row.
+    outputs : tuple of Operand
+        The value and its partial derivatives.
+    singular : bool
+        Whether an output may not be finite on lanes beyond the last row, which hold zeros.
+    """
+
+    segment: tuple[str, ...]
+    row: tuple[str, ...]
+    outputs: tuple[Operand, ...]
+    singular: bool
+
+
+class Operand(NamedTuple):
+    """A number, or the name of what was assigned; and whether it differs by row."""
+
+    level: int
+    text: str
+    number: float = np.nan
+
+    def is_number(self, value: float) -> bool:
+        """Tell whether it is a certain number."""
+        return self.level == NUMBER and self.number == value
+
+
+def number(value: float) -> Operand:
+    """Operand of a number.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+
+    Returns
+    -------
+    Operand
+    """
+    return Operand(NUMBER, repr(float(value)), float(value))
+
+
+class Emitter:
+    """Writes the code of graphs, each operation on the same operands once.
+
+    Parameters
+    ----------
+    by_row : set of TensorVariable
+        Inputs that differ by row; the others belong to the segment.
+    known : dict of str to bool
+        Conditions on the segment that are decided.
+    prefix : str
+        Of the names that are assigned.
+    """
+
+    def __init__(self, by_row: set[Any], known: dict[str, bool], prefix: str) -> None:
+        self._by_row, self._known, self._prefix = by_row, known, prefix
+        self._lines: dict[int, list[str]] = {SEGMENT: [], ROW: []}
+        self._done: dict[Any, Operand] = {}
+        self._results: dict[Any, Operand] = {}
+        # 1 / (1 + x) of logarithms that were taken, by the operand of 1 + x.
+        self._inverses: dict[Operand, Operand] = {}
+        self._singular = False
+
+    def program(self, outputs: list[Any]) -> Program:
+        """Code of some variables.
+
+        Parameters
+        ----------
+        outputs : list of TensorVariable
+            The value, then its partial derivatives.
+
+        Returns
+        -------
+        Program
+
+        Raises
+        ------
+        Undecided
+            If a condition on the segment is not known.
+        """
+        found = tuple(self._visit(variable) for variable in outputs)
+        lines = self._lines
+        return Program(tuple(lines[SEGMENT]), tuple(lines[ROW]), found, self._singular)
+
+    def _visit(self, variable: Any) -> Operand:
+        if variable in self._done:
+            return self._done[variable]
+        node = variable.owner
+        if isinstance(variable, Constant):
+            found = number(np.asarray(variable.data).item())
+        elif node is None:
+            level = ROW if variable in self._by_row else SEGMENT
+            found = Operand(level, variable.name)
+        else:
+            found = self._apply(operation(node), node.inputs)
+        self._done[variable] = found
+        return found
+
+    def _apply(self, name: str, inputs: list[Any]) -> Operand:
+        if name == "Switch":
+            return self._switch(*inputs)
+        if name in ("Second", "second", "fill"):
+            return self._visit(inputs[1])
+        if name in ("Cast", "cast", "Identity", "identity", "TensorFromScalar"):
+            return self._visit(inputs[0])
+        if name not in _RULES:
+            raise NotImplementedError(
+                f"the compiled pass has no {name!r}: write the equation with +, -, *, /, powers, "
+                f"exp, expm1, log, log1p, sqrt and select, or add a rule to {__name__}"
+            )
+        return _RULES[name](self, *(self._visit(one) for one in inputs))
+
+    def _switch(self, condition: Any, yes: Any, no: Any) -> Operand:
+        node = condition.owner
+        if node is None or operation(node) not in _COMPARISONS:
+            raise NotImplementedError("select takes a comparison of two numbers in an equation")
+        if not self._differs(condition):
+            text = self._condition(condition)
+            if text not in self._known:
+                raise Undecided(text)
+            return self._visit(yes if self._known[text] else no)
+        left, right = (self._visit(one) for one in node.inputs)
+        if operation(node) in ("GT", "GE"):
+            left, right = right, left
+        parts = [self._lanes(one) for one in (left, right, self._visit(yes), self._visit(no))]
+        return self._assign(("below", *parts), f"below({', '.join(parts)})", ROW)
+
+    def _differs(self, variable: Any) -> bool:
+        """Whether a variable differs by row."""
+        node = variable.owner
+        if node is None:
+            return variable in self._by_row
+        return any(self._differs(one) for one in node.inputs)
+
+    def _condition(self, variable: Any) -> str:
+        """Expression in the scalars of a segment."""
+        if isinstance(variable, Constant):
+            return repr(np.asarray(variable.data).item())
+        node = variable.owner
+        if node is None:
+            return f"{variable.name}_of"
+        name, parts = operation(node), [self._condition(one) for one in node.inputs]
+        if name in _COMPARISONS:
+            return f"{parts[0]} {_COMPARISONS[name]} {parts[1]}"
+        if name in ("Abs", "abs"):
+            return f"abs({parts[0]})"
+        if name in ("Cast", "cast"):
+            return parts[0]
+        raise NotImplementedError(f"a condition on the segment has no {name!r}")
+
+    def _lanes(self, value: Operand) -> str:
+        return f"spread({value.text})" if value.level == NUMBER else value.text
+
+    def _assign(self, key: Any, code: str, level: int) -> Operand:
+        """Result of an operation, a line of code unless it was computed already."""
+        if key not in self._results:
+            name = f"{self._prefix}v{len(self._results)}"
+            self._lines[level].append(f"{name} = {code}")
+            self._results[key] = Operand(level, name)
+        return self._results[key]
+
+    def call(self, function: str, x: Operand) -> Operand:
+        """Function of lanes.
+
+        Parameters
+        ----------
+        function : str
+            Name in `bayescpt.model.compiled.vector_math`.
+        x : Operand
+            Its argument.
+
+        Returns
+        -------
+        Operand
+        """
+        return self._assign((function, x), f"{function}({self._lanes(x)})", max(x.level, SEGMENT))
+
+    def pair(self, function: str, x: Operand) -> tuple[Operand, Operand]:
+        """Function of lanes that has two results.
+
+        Parameters
+        ----------
+        function : str
+            Name in `bayescpt.model.compiled.vector_math`.
+        x : Operand
+            Its argument.
+
+        Returns
+        -------
+        tuple of Operand
+        """
+        whole = self._assign((function, x), f"{function}({self._lanes(x)})", max(x.level, SEGMENT))
+        first, second = (
+            self._assign((function, x, k), f"{whole.text}[{k}]", whole.level) for k in (0, 1)
+        )
+        return first, second
+
+    def log1p(self, x: Operand) -> Operand:  # numpydoc ignore=PR01,RT01
+        """``log1p``, which knows 1 / (1 + x) afterwards."""
+        logarithm, inverse = self.pair("log1p_inverse", x)
+        self._inverses[self.add(number(1.0), x)] = inverse
+        return logarithm
+
+    def log(self, x: Operand) -> Operand:  # numpydoc ignore=PR01,RT01
+        """``log``; of 0, beyond the last row, not finite."""
+        self._singular |= x.level == ROW
+        return self.call("log", x)
+
+    def exp(self, x: Operand) -> Operand:  # numpydoc ignore=PR01,RT01
+        """``exp``, from ``expm1`` where that is known."""
+        known = self._results.get(("expm1", x))
+        return self.add(known, number(1.0)) if known is not None else self.call("exp", x)
+
+    def add(self, *terms: Operand) -> Operand:
+        """Sum.
+
+        Parameters
+        ----------
+        *terms : Operand
+            Two or more.
+
+        Returns
+        -------
+        Operand
+        """
+        return self._reduce("+", 0.0, terms)
+
+    def multiply(self, *factors: Operand) -> Operand:
+        """Product.
+
+        Parameters
+        ----------
+        *factors : Operand
+            Two or more.
+
+        Returns
+        -------
+        Operand
+        """
+        if any(factor.is_number(0.0) for factor in factors):
+            return number(0.0)
+        return self._reduce("*", 1.0, factors)
+
+    def _reduce(self, sign: str, neutral: float, operands: tuple[Operand, ...]) -> Operand:
+        """Sum or product; what belongs to the segment is joined first."""
+        total = neutral
+        for one in operands:
+            if one.level == NUMBER:
+                total = total + one.number if sign == "+" else total * one.number
+        found = None if total == neutral else number(total)
+        for level in (SEGMENT, ROW):
+            for one in operands:
+                if one.level != level:
+                    continue
+                found = one if found is None else self._binary(sign, found, one)
+        return number(neutral) if found is None else found
+
+    def _binary(self, sign: str, left: Operand, right: Operand) -> Operand:
+        level = max(left.level, right.level)
+        key = (sign, *(sorted((left, right)) if sign in "+*" else (left, right)))
+        return self._assign(key, f"{left.text} {sign} {right.text}", level)
+
+    def subtract(self, left: Operand, right: Operand) -> Operand:  # numpydoc ignore=PR01,RT01
+        """Difference."""
+        if right.is_number(0.0):
+            return left
+        if left.level == NUMBER and right.level == NUMBER:
+            return number(left.number - right.number)
+        return self.negate(right) if left.is_number(0.0) else self._binary("-", left, right)
+
+    def negate(self, x: Operand) -> Operand:  # numpydoc ignore=PR01,RT01
+        """Opposite."""
+        if x.level == NUMBER:
+            return number(-x.number)
+        return self._assign(("neg", x), f"-{x.text}", x.level)
+
+    def divide(self, left: Operand, right: Operand) -> Operand:  # numpydoc ignore=PR01,RT01
+        """Quotient, by a product where one over the divisor is known or the segment's."""
+        if right.level == NUMBER:
+            return self.multiply(left, number(1.0 / right.number))
+        if left.is_number(0.0) or left is right:
+            return number(0.0 if left.is_number(0.0) else 1.0)
+        if right in self._inverses:
+            return self.multiply(left, self._inverses[right])
+        if right.level == ROW:
+            self._singular = True
+            return self._binary("/", left, right)
+        return self.multiply(left, self._binary("/", number(1.0), right))
+
+    def power(self, base: Operand, exponent: Operand) -> Operand:  # numpydoc ignore=PR01,RT01
+        """Power, by products where the exponent is a small whole number."""
+        if exponent.level == NUMBER and exponent.number in (0.0, 1.0, 2.0, 3.0):
+            return self.multiply(number(1.0), number(1.0), *[base] * int(exponent.number))
+        return self.exp(self.multiply(exponent, self.log(base)))
+
+
+def operation(node: Any) -> str:
+    """Name of the scalar operation of a node.
+
+    Parameters
+    ----------
+    node : Apply
+        Of a graph.
+
+    Returns
+    -------
+    str
+    """
+    op = getattr(node.op, "scalar_op", node.op)
+    return str(getattr(op, "name", None) or type(op).__name__)
+
+
+def _absolute(emitter: Emitter, x: Operand) -> Operand:
+    if x.level == NUMBER:
+        return number(abs(x.number))
+    code = f"below({x.text}, spread(0.0), -{x.text}, {x.text})"
+    return emitter._assign(("abs", x), code, x.level)
+
+
+_COMPARISONS = {"LT": "<", "LE": "<=", "GT": ">", "GE": ">=", "lt": "<", "gt": ">"}
+_RULES: dict[str, Callable[..., Operand]] = {
+    "add": Emitter.add,
+    "mul": Emitter.multiply,
+    "sub": Emitter.subtract,
+    "neg": Emitter.negate,
+    "true_div": Emitter.divide,
+    "reciprocal": lambda emitter, x: emitter.divide(number(1.0), x),
+    "pow": Emitter.power,
+    "sqr": lambda emitter, x: emitter.multiply(x, x),
+    "sqrt": lambda emitter, x: emitter.power(x, number(0.5)),
+    "Abs": _absolute,
+    "exp": Emitter.exp,
+    "expm1": lambda emitter, x: emitter.call("expm1", x),
+    "log": Emitter.log,
+    "log1p": Emitter.log1p,
+    "expm1_ratio": lambda emitter, x: emitter.pair("expm1_ratio", x)[0],
+    "expm1_ratio_slope": lambda emitter, x: emitter.pair("expm1_ratio", x)[1],
+}

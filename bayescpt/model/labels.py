@@ -1,0 +1,94 @@
+"""Names along the dimensions of a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Names along the model's dimensions.
+
+    Attributes
+    ----------
+    domain : tuple of str
+        Evaluated domains, general first.
+    pair : tuple of (str, str)
+        (evaluated domain, target of the run).
+    checkpoint : tuple of str
+        Runs whose end checkpoints CPT runs start from.
+    run : tuple of str
+        Fitted runs.
+    curve : tuple of (str, str)
+        Fitted curves: (run, evaluated domain).
+    """
+
+    domain: tuple[str, ...]
+    pair: tuple[tuple[str, str], ...]
+    checkpoint: tuple[str, ...]
+    run: tuple[str, ...]
+    curve: tuple[tuple[str, str], ...]
+
+    @property
+    def level_names(self) -> tuple[str, ...]:
+        """Start levels as text: ``checkpoint|general``."""
+        return tuple(f"{start}|{domain}" for start in self.checkpoint for domain in self.domain)
+
+    @property
+    def curve_names(self) -> tuple[str, ...]:
+        """Curves as text: ``run|general``."""
+        return tuple(f"{run}|{domain}" for run, domain in self.curve)
+
+    @property
+    def pair_names(self) -> tuple[str, ...]:
+        """Pairs as text: ``general|german``."""
+        return tuple(f"{domain}|{target}" for domain, target in self.pair)
+
+    def coords(self) -> dict[str, tuple[str, ...]]:
+        """Names by dimension, as the model and the posterior hold them.
+
+        Returns
+        -------
+        dict of str to tuple of str
+        """
+        return {
+            "domain": self.domain,
+            "other": self.domain[1:],
+            "pair": self.pair_names,
+            "level": self.level_names,
+        }
+
+    def place(self, dim: str, domain: str, target: str | None, start: str | None) -> int:
+        """Place along a dimension of what belongs to a run evaluated on a domain.
+
+        Parameters
+        ----------
+        dim : str
+            ``domain``, ``pair`` or ``level``.
+        domain : str
+            Evaluated domain.
+        target : str or None
+            Target of the run; None in pre-training.
+        start : str or None
+            Start checkpoint; None from scratch.
+
+        Returns
+        -------
+        int
+            0 for a run that has none, which then plays no part.
+
+        Raises
+        ------
+        KeyError
+            If there is no such dimension.
+        ValueError
+            If the run's own is not among the names.
+        """
+        d = self.domain.index(domain)
+        if dim == "domain":
+            return d
+        if dim == "pair":
+            return 0 if target is None else self.pair.index((domain, target))
+        if dim == "level":
+            return 0 if start is None else self.checkpoint.index(start) * len(self.domain) + d
+        raise KeyError(dim)

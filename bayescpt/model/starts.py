@@ -1,0 +1,119 @@
+"""What is known of the start checkpoints of continual pre-training runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescpt.laws.references import References
+from bayescpt.laws.trajectory import run_trajectory
+from bayescpt.laws.view import View
+from bayescpt.model.labels import Labels
+
+if TYPE_CHECKING:
+    from bayescpt.data import Study
+    from bayescpt.model.card import Card
+
+Floats = NDArray[np.float64]
+
+# Nats; the loss moves by about this much in the first steps of a run.
+UNMEASURED_SD = 1.0
+# How the level of a start checkpoint on a domain is known: `known_starts`'s ``source``.
+MEASURED, FIRST_ROW, NOT_AT_ALL = 0.0, 1.0, 2.0
+# Nats; stands for a level that no row depends on.
+PLACEHOLDER = 3.0
+
+
+def known_starts(
+    study: Study,
+    card: Card,
+    labels: Labels,
+    refs: References,
+    level: NDArray[np.int64],
+    loss: Floats,
+) -> dict[str, Floats]:
+    """What is known of the start checkpoints.
+
+    Parameters
+    ----------
+    study : Study
+        Holds the checkpoints and their measured losses.
+    card : Card
+        How far the law's level may lie from a measured loss.
+    labels : Labels
+        Checkpoints and domains.
+    refs : References
+        Reference points.
+    level : ndarray of int, shape (N,)
+        Level of every row; -1 in pre-training.
+    loss : ndarray, shape (N,)
+        Losses of the rows.
+
+    Returns
+    -------
+    dict of ndarray
+        ``loss``, ``sd`` and ``source`` (how it is known), shape (checkpoint x domain,); on the
+        paper's scale also ``feature_*``, the law's features at the end of pre-training, shape
+        (checkpoint,) or (checkpoint, J).
+    """
+    n_levels = len(labels.level_names)
+    out = {
+        "loss": np.full(n_levels, PLACEHOLDER),
+        "sd": np.full(n_levels, UNMEASURED_SD),
+        "source": np.full(n_levels, NOT_AT_ALL),
+    }
+    names = [(start, domain) for start in labels.checkpoint for domain in labels.domain]
+    for k, (start, domain) in enumerate(names):
+        measured = study.checkpoint_loss(start, domain)
+        here = np.flatnonzero(level == k)
+        if measured is not None:
+            out["loss"][k], out["sd"][k], out["source"][k] = measured, card.level_sd, MEASURED
+        elif here.size:
+            # The first row of a run from it tells the region.
+            out["loss"][k], out["source"][k] = loss[here[0]], FIRST_ROW
+    if card.law.paper:
+        out |= _end_features(study, card, labels, refs)
+    return out
+
+
+def start_notes(labels: Labels, start: dict[str, Floats]) -> list[str]:
+    """Say which levels of start checkpoints were never measured.
+
+    Parameters
+    ----------
+    labels : Labels
+        Checkpoints and domains.
+    start : dict of ndarray
+        From `known_starts`.
+
+    Returns
+    -------
+    list of str
+        One sentence a level that runs depend on; a level that none depends on is not used.
+    """
+    return [
+        f"the loss of start checkpoint {name.partition('|')[0]!r} on {name.partition('|')[2]!r} was "
+        f"never measured: its prior is the first loss of a run from there, {value:.3g}, with a "
+        f"standard deviation of {UNMEASURED_SD:g} nat; a loss at step 0 would narrow the bands"
+        for name, value, source in zip(
+            labels.level_names, start["loss"], start["source"], strict=True
+        )
+        if source == FIRST_ROW
+    ]
+
+
+def _end_features(
+    study: Study, card: Card, labels: Labels, refs: References
+) -> dict[str, NDArray[Any]]:
+    """Features of the law at the ends of the checkpoints' own runs."""
+    found: dict[str, list[Any]] = {}
+    for name in labels.checkpoint:
+        # On its own curve, whatever it started from.
+        path = replace(run_trajectory(study, name, refs.warmup), phase="pt")
+        view = View(path, np.array([path.n_steps]), refs)
+        for key, value in card.law.features(view, False).items():
+            found.setdefault(f"feature_{key}", []).append(value if np.ndim(value) == 0 else value[0])
+    return {key: np.array(values, dtype=float) for key, values in found.items()}
