@@ -18,8 +18,8 @@ from bayescpt.decide.draws import (
     at_steps,
     check_by,
     check_domains,
+    end_steps,
     inherited_warnings,
-    last_steps,
     loss_draws,
     missing_domains,
     names,
@@ -111,7 +111,11 @@ def compare(
         Weight of each domain's loss, scaled to sum to 1. By default equal over the goal's domains;
         without a goal, equal over the domains that every plan forecasts.
     by : {"end", "best"}
-        At each plan's last forecast step, or at its best step among those forecast.
+        `end` judges each plan at the last step of its own schedule, which must be among the
+        forecast steps. (A dataset alone does not say where plans end: they are then judged at
+        their last forecast step, with a warning.) `best` judges it at one step among those
+        forecast: that of its highest joint goal probability or, without a goal, of its lowest mean
+        weighted loss. A coarse grid of steps may miss a better one.
     min_probability : float, optional
         Plans with a lower joint goal probability are not eligible.
     kind : {"loss", "mu"}
@@ -126,7 +130,8 @@ def compare(
     ------
     PlanError
         If an argument is out of range, a domain is unknown, a plan does not forecast a domain of
-        the goal or of the weights, or `risk` or `min_probability` needs a goal and there is none.
+        the goal or of the weights, the forecast does not reach the end of a plan that is judged
+        there, or `risk` or `min_probability` needs a goal and there is none.
 
     Examples
     --------
@@ -156,7 +161,8 @@ def compare(
     values = values.sel(domain=needed)
     scale = np.array([shares.get(domain, 0.0) for domain in needed])
     if by == "end":
-        index = last_steps(values)
+        index, unknown_ends = end_steps(values, fc)
+        warnings += unknown_ends
     else:
         index = _best_steps(values, goal, scale)
 

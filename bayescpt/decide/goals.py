@@ -18,6 +18,7 @@ from bayescpt.decide.draws import (
     at_steps,
     check_by,
     check_domains,
+    end_steps,
     inherited_warnings,
     last_steps,
     loss_draws,
@@ -212,7 +213,12 @@ def goal_probability(
     goal : Goal or mapping of str to float
         Domain to the highest loss allowed, nats/token.
     by : {"end", "best"}
-        At each plan's last forecast step, or at its best step among those forecast.
+        `end` judges each plan at the last step of its own schedule, which must be among the
+        forecast steps. (A dataset alone does not say where plans end: they are then judged at
+        their last forecast step, with a warning.) `best` judges it at the one step, among those
+        forecast, where its joint probability is highest: a coarse grid of steps may miss a better
+        one, and since that probability is the largest of many estimates it is biased upwards by
+        about its Monte Carlo error.
     kind : {"loss", "mu"}
         `loss` is what the log of a new run will show; `mu` is the expected curve.
 
@@ -248,7 +254,8 @@ def goal_probability(
     check_domains(values, goal.domains)
     warnings = inherited_warnings(fc)
     if by == "end":
-        index = last_steps(values)
+        index, unknown_ends = end_steps(values, fc)
+        warnings += unknown_ends
     else:
         index = best_joint_steps(values, goal)
     losses = at_steps(values.sel(domain=goal.domains), index)
