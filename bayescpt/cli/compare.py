@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +26,37 @@ from bayescpt.cli.output import fixed, notes, records, say, show_json, show_tabl
 if TYPE_CHECKING:
     from bayescpt.decide import Decision
 
+# Every risk measure has a file of its name there. Importing them would make --help wait for NumPy.
+RISKS = "|".join(
+    sorted(
+        path.stem
+        for path in (Path(__file__).parents[1] / "decide" / "risks").glob("[!_]*.py")
+        if path.stem not in ("base", "registry")
+    )
+)
+Risk = Annotated[
+    str,
+    typer.Option(
+        metavar=RISKS,
+        help="Measure by which the plan is chosen; one that judges a goal needs --goal.",
+    ),
+]
+Weights = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--weight",
+        "-w",
+        metavar="DOMAIN=WEIGHT",
+        help="Weight of a domain's loss; by default all equal. Repeatable.",
+    ),
+]
+Level = Annotated[
+    float,
+    typer.Option(
+        help="Level of the risk measures that have one, such as cvar: 0.9 looks at the worst tenth."
+    ),
+]
+
 
 def compare(  # numpydoc ignore=PR01
     fit: FitFile,
@@ -32,25 +64,9 @@ def compare(  # numpydoc ignore=PR01
     run: RunNames = None,
     study: OtherStudy = None,
     goals: Goals = None,
-    risk: Annotated[
-        str,
-        typer.Option(
-            metavar="mean|quantile|cvar|probability|regret",
-            help="What the chosen plan is best at; probability needs --goal.",
-        ),
-    ] = "mean",
-    level: Annotated[
-        float, typer.Option(help="Level of quantile and cvar: 0.9 looks at the worst tenth.")
-    ] = 0.9,
-    weight: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--weight",
-            "-w",
-            metavar="DOMAIN=WEIGHT",
-            help="Weight of a domain's loss; by default all equal. Repeatable.",
-        ),
-    ] = None,
+    risk: Risk = "mean",
+    level: Level = 0.9,
+    weight: Weights = None,
     by: ByStep = "end",
     kind: Kind = "loss",
     min_probability: MinProbability = None,
@@ -70,11 +86,11 @@ def compare(  # numpydoc ignore=PR01
     fitted = load_fit(fit)
     recipes = open_plans(fitted, plans, run, study)
     steps = step_grid(recipes, GRID if by == "best" else 1)
-    made = fitted.forecast(recipes, steps=steps, seed=seed, allow_failed=allow_failed)
+    forecast = fitted.forecast(recipes, steps=steps, seed=seed, allow_failed=allow_failed)
     decision = decide(
-        made,
+        forecast,
         goal=thresholds or None,
-        risk=risk,  # type: ignore[arg-type]
+        risk=risk,
         level=level,
         weights=weights or None,
         by=by,  # type: ignore[arg-type]
@@ -84,7 +100,7 @@ def compare(  # numpydoc ignore=PR01
     if as_json:
         show_json(
             {
-                "study": made.study_name,
+                "study": forecast.study_name,
                 "best": decision.best,
                 "risk": decision.risk,
                 "level": decision.level,
@@ -94,13 +110,13 @@ def compare(  # numpydoc ignore=PR01
                 "rows": records(decision.table),
                 "contrasts": [] if decision.best is None else records(decision.contrasts),
                 "warnings": decision.warnings,
-                "failed_checks": made.failed_checks,
+                "failed_checks": forecast.failed_checks,
             }
         )
     else:
         show_decision(decision)
-        notes(made.failed_checks, decision.warnings)
-    if made.failed_checks or decision.best is None:
+        notes(forecast.failed_checks, decision.warnings)
+    if forecast.failed_checks or decision.best is None:
         raise typer.Exit(1)
 
 
@@ -112,22 +128,20 @@ def show_decision(decision: Decision) -> None:
     decision : Decision
         From `compare`.
     """
+    from bayescpt.decide.risks import measures
+
     table = decision.table
-    columns = {
-        "mean": "mean",
-        "quantile": f"{decision.level:.0%} quantile",
-        "cvar": f"worst {1 - decision.level:.0%}",
+    heads = {measure.column: measure.label(decision.level) for measure in measures()}
+    heads |= {
         "prob_best": "P(best)",
-        "expected_regret": "regret",
-        "goal_probability": "P(goal)",
         "mcse": f"MC error of {decision.risk}",
         "best_step": "best step",
     }
-    shown = [name for name in columns if name in table]
+    shown = [name for name in table if name in heads]
     weights = " + ".join(f"{value:g} {domain}" for domain, value in decision.weights.items())
     show_table(
         f"weighted loss ({weights}), nats/token",
-        ["plan", *(columns[name] for name in shown), "eligible"],
+        ["plan", *(heads[name] for name in shown), "eligible"],
         [
             [
                 f"{plan}  <- chosen" if plan == decision.best else str(plan),

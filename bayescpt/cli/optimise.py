@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bayescpt.cli.compare import RISKS, Level
 from bayescpt.cli.goal import Goals, check_probability
 from bayescpt.cli.inputs import open_goal
 from bayescpt.cli.options import AllowFailed, FitFile, Json, MinProbability, Seed
@@ -24,22 +25,20 @@ SpaceFile = Annotated[
         "start and arguments of the schedule, each a value, a list, or { low = .., high = .. }.",
     ),
 ]
+Risk = Annotated[
+    str | None,
+    typer.Option(
+        metavar=RISKS, help="Measure to search by; by default probability with a goal, else mean."
+    ),
+]
 
 
 def optimise(  # numpydoc ignore=PR01
     fit: FitFile,
     space: SpaceFile,
     goals: Goals = None,
-    risk: Annotated[
-        str | None,
-        typer.Option(
-            metavar="mean|quantile|cvar|probability",
-            help="What the recipe shall be best at; by default probability with a goal, else mean.",
-        ),
-    ] = None,
-    level: Annotated[
-        float, typer.Option(help="Level of quantile and cvar: 0.9 looks at the worst tenth.")
-    ] = 0.9,
+    risk: Risk = None,
+    level: Level = 0.9,
     min_probability: MinProbability = None,
     number: Annotated[
         int, typer.Option("--plans", metavar="N", help="Recipes of the first round.")
@@ -64,11 +63,11 @@ def optimise(  # numpydoc ignore=PR01
     thresholds = open_goal(goals)
     check_probability(min_probability)
     searched, fitted = read_space(space), load_fit(fit)
-    found = search(
+    optimum = search(
         fitted,
         searched,
         goal=thresholds or None,
-        risk=risk,  # type: ignore[arg-type]
+        risk=risk,
         level=level,
         min_probability=min_probability,
         n_plans=number,
@@ -77,44 +76,47 @@ def optimise(  # numpydoc ignore=PR01
         seed=seed,
         allow_failed=allow_failed,
     )
-    failed = found.tried.attrs["failed_checks"]
-    # The decision says them among its warnings.
-    said = [note for note in found.warnings if not note.startswith("the fit failed its check")]
+    failed = optimum.tried.attrs["failed_checks"]
+    # Failed checks are shown apart from the other warnings.
+    warnings = [n for n in optimum.warnings if not n.startswith("the fit failed its check")]
     if as_json:
         show_json(
             {
                 "study": fitted.study.name,
-                "best": None if found.plan is None else found.plan.to_dict(),
-                "risk": found.decision.risk,
+                "best": None if optimum.plan is None else optimum.plan.to_dict(),
+                "risk": optimum.decision.risk,
                 "level": level,
                 "goal": thresholds or None,
-                "tried": len(found.tried),
-                "rows": records(found.table),
-                "plans": [plan.to_dict() for plan in found.plans],
-                "warnings": said,
+                "tried": len(optimum.tried),
+                "rows": records(optimum.table),
+                "plans": [plan.to_dict() for plan in optimum.plans],
+                "warnings": warnings,
                 "failed_checks": failed,
             }
         )
     else:
-        show_optimum(found)
-        notes(failed, said)
-    if failed or found.plan is None:
+        show_optimum(optimum)
+        notes(failed, warnings)
+    if failed or optimum.plan is None:
         raise typer.Exit(1)
 
 
-def show_optimum(found: Optimum) -> None:
+def show_optimum(optimum: Optimum) -> None:
     """Print the best recipes.
 
     Parameters
     ----------
-    found : Optimum
+    optimum : Optimum
         From `optimise`.
     """
-    table, decision = found.table, found.decision
+    from bayescpt.decide.risks import measures
+
+    table, decision = optimum.table, optimum.decision
     chances = ["joint", *decision.goal.domains] if decision.goal is not None else []
-    heads = {"joint": "all goals", "cvar": f"worst {1 - decision.level:.0%}"}
-    heads["quantile"] = f"{decision.level:.0%} quantile"
-    risks = ["mean", "quantile", "cvar"]
+    # The probabilities are shown already; regret would be against the few recipes of the table.
+    own = [m for m in measures() if not (m.needs_goal or m.relative) or m.name == decision.risk]
+    risks = [m.column for m in own if m.column in table]
+    heads = {"joint": "all goals"} | {m.column: m.label(decision.level) for m in own}
     rows = []
     for name, row in table.iterrows():
         rows.append(
@@ -127,7 +129,7 @@ def show_optimum(found: Optimum) -> None:
         )
     columns = [heads.get(c, c) for c in (*chances, *risks)]
     show_table(
-        f"best of {len(found.tried)} recipes by {decision.risk} (probability ± Monte Carlo "
+        f"best of {len(optimum.tried)} recipes by {decision.risk} (probability ± Monte Carlo "
         "standard error; weighted loss, nats/token)",
         ["recipe", *columns, "in pilots' range"],
         rows,

@@ -3,7 +3,10 @@
 from bayescpt.decide.compare import Decision, compare
 from bayescpt.decide.goals import Goal, goal_probability
 from bayescpt.decide.optimise import Optimum, optimise
-from bayescpt.decide.risk import cvar, expected_regret, mean, probability_best, quantile
+from bayescpt.decide.risks.cvar import cvar
+from bayescpt.decide.risks.mean import mean
+from bayescpt.decide.risks.quantile import quantile
+from bayescpt.decide.risks.regret import expected_regret, probability_best
 from bayescpt.decide.screen import screen
 from bayescpt.decide.space import Space, read_space
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import get_args
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescpt.decide import risk as measures
+from bayescpt.decide import risks
 from bayescpt.decide.draws import (
     By,
     ForecastLike,
@@ -19,38 +18,42 @@ from bayescpt.decide.draws import (
     at_steps,
     check_by,
     check_domains,
+    end_steps,
     inherited_warnings,
-    last_steps,
     loss_draws,
     missing_domains,
     names,
 )
-from bayescpt.decide.goals import Goal, best_joint_steps, margins
-from bayescpt.decide.montecarlo import mean_mcse, probability_mcse
-from bayescpt.decide.risk import Risk
+from bayescpt.decide.goals import Goal, best_joint_steps, check_goal_given, goal_excess
+from bayescpt.decide.montecarlo import mean_mcse
+from bayescpt.decide.risks.regret import probability_best
+from bayescpt.decide.weights import normalised_weights
 from bayescpt.errors import PlanError
 
-# two risks closer than this many Monte Carlo standard errors are not told apart
+# Two risks closer than this many Monte Carlo standard errors are reported as equal.
 INDISTINGUISHABLE_MCSE = 2.0
-# below the rounding of a sum of losses, in nats/token
+# Differences below the rounding error of a sum of losses, in nats/token.
 ROUNDING = 1e-12
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """A table of plans with their risks, and the chosen one.
+    """A table of plans with their risks, and the chosen plan.
 
     Attributes
     ----------
     table : pandas.DataFrame
-        Indexed by plan. `mean`, `quantile`, `cvar` and `expected_regret` of the weighted loss
-        (nats/token, lower is better; regret is against all plans, eligible or not), `prob_best`,
-        `goal_probability` (with a goal), `mcse` (of the chosen risk), `eligible` and `best_step`
-        (with `by="best"`).
+        Indexed by plan. A column for each registered risk measure, of the weighted loss:
+        `mean`, `quantile`, `cvar` and `expected_regret` (nats/token, lower is better; regret is
+        against all plans, eligible or not) and, with a goal, `goal_probability`. Then
+        `prob_best`, the probability of the lowest loss of all, `mcse`, the Monte Carlo standard
+        error of the chosen risk, `eligible` and, with `by="best"`, `best_step`.
     best : str or None
         The eligible plan with the best risk; None if no plan is eligible.
     risk : str
-        Measure that chose.
+        Risk measure that it was chosen by.
     level : float
         Level of the quantile and the CVaR.
     by : str
@@ -65,12 +68,12 @@ class Decision:
         (probability that the plan's weighted loss is below the chosen one's), `risk` (difference
         in the chosen risk) and `mcse` (its Monte Carlo standard error). Empty if `best` is None.
     warnings : list of str
-        What a reader of the choice has to know.
+        Reasons for caution in reading the choice.
     """
 
     table: pd.DataFrame
     best: str | None
-    risk: Risk
+    risk: str
     level: float
     by: By
     weights: Mapping[str, float]
@@ -82,7 +85,7 @@ class Decision:
 def compare(
     fc: ForecastLike | xr.Dataset,
     goal: Goal | Mapping[str, float] | None = None,
-    risk: Risk = "mean",
+    risk: str = "mean",
     level: float = 0.9,
     weights: Mapping[str, float] | None = None,
     by: By = "end",
@@ -97,17 +100,22 @@ def compare(
         Forecast of the plans.
     goal : Goal or mapping of str to float, optional
         Domain to the highest loss allowed, nats/token.
-    risk : {"mean", "quantile", "cvar", "probability", "regret"}
-        What the chosen plan is best at: the mean, a quantile or the CVaR of the weighted loss, the
-        joint goal probability, or the expected regret (which ranks as the mean does).
+    risk : str
+        Name of a registered risk measure: ``mean``, ``quantile`` or ``cvar`` of the weighted loss,
+        ``probability`` of the joint goal, or expected ``regret`` (which ranks as the mean does).
+        `bayescpt.decide.risks.RiskMeasure` says how to add another.
     level : float
-        Level of the quantile and the CVaR; 0.9 looks at the worst tenth.
+        Level of the measures that have one (the quantile and the CVaR); 0.9 looks at the worst
+        tenth.
     weights : mapping of str to float, optional
         Weight of each domain's loss, scaled to sum to 1. By default equal over the goal's domains;
         without a goal, equal over the domains that every plan forecasts.
     by : {"end", "best"}
-        At each plan's own last forecast step, or at one best step a plan: that of its highest
-        joint goal probability or, without a goal, of its lowest mean weighted loss.
+        `end` judges each plan at the last step of its own schedule, which must be among the
+        forecast steps. (A dataset alone does not say where plans end: they are then judged at
+        their last forecast step, with a warning.) `best` judges it at one step among those
+        forecast: that of its highest joint goal probability or, without a goal, of its lowest mean
+        weighted loss. A coarse grid of steps may miss a better one.
     min_probability : float, optional
         Plans with a lower joint goal probability are not eligible.
     kind : {"loss", "mu"}
@@ -122,122 +130,134 @@ def compare(
     ------
     PlanError
         If an argument is out of range, a domain is unknown, a plan does not forecast a domain of
-        the goal or of the weights, or `risk="probability"` or `min_probability` comes without a
-        goal.
+        the goal or of the weights, the forecast does not reach the end of a plan that is judged
+        there, or `risk` or `min_probability` needs a goal and there is none.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr, bayescpt as bc
+    >>> steady, gamble = [2.9, 2.9, 3.0, 3.0], [2.5, 2.6, 2.7, 3.6]
+    >>> losses = np.stack([steady, gamble], axis=1).reshape(1, 4, 2, 1, 1)
+    >>> dataset = xr.Dataset(
+    ...     {"loss": (("chain", "draw", "plan", "domain", "step"), losses)},
+    ...     coords={"plan": ["steady", "gamble"], "domain": ["german"], "step": [500]},
+    ... )
+    >>> schedule = bc.schedules.constant(1e-3, 500)
+    >>> fc = bc.Forecast(dataset, [bc.Plan("steady", schedule), bc.Plan("gamble", schedule)])
+    >>> [bc.compare(fc, risk=risk).best for risk in ("mean", "cvar")]
+    ['gamble', 'steady']
     """
-    if risk not in get_args(Risk):
-        raise PlanError(f"risk is {risk!r}; it must be one of {list(get_args(Risk))}")
-    measures.check_level(level)
+    measure = risks.get(risk)
+    risks.check_level(level)
     check_by(by)
     goal = None if goal is None else Goal.of(goal)
-    if goal is None and risk == "probability":
-        raise PlanError("risk='probability' is the probability of a goal: give goal=")
-    if min_probability is not None:
-        if goal is None:
-            raise PlanError("min_probability is a probability of a goal: give goal=")
-        if not 0.0 <= min_probability <= 1.0:
-            raise PlanError(f"min_probability is {min_probability!r}; it must lie in 0..1")
+    check_goal_given(measure, goal, min_probability)
 
     values = loss_draws(fc, kind)
-    plans = names(values, "plan")
-    notes = inherited_warnings(fc)
-    shares = _weights(values, goal, weights, notes)
+    warnings = inherited_warnings(fc)
+    shares = _weights(values, goal, weights, warnings)
     needed = list(dict.fromkeys([*shares, *(goal.domains if goal else [])]))
     check_domains(values, needed)
     values = values.sel(domain=needed)
     scale = np.array([shares.get(domain, 0.0) for domain in needed])
+    if by == "end":
+        index, unknown_ends = end_steps(values, fc)
+        warnings += unknown_ends
+    else:
+        index = _best_steps(values, goal, scale)
 
-    index = _steps(values, goal, scale, by)
     losses = at_steps(values, index)
     weighted = np.einsum("d,pdcn->pcn", scale, losses)
-    flat = weighted.reshape(len(plans), -1)
-
-    table = pd.DataFrame(index=pd.Index(plans, name="plan"))
-    table["mean"] = measures.mean(flat)
-    table["quantile"] = measures.quantile(flat, level)
-    table["cvar"] = measures.cvar(flat, level)
-    table["prob_best"] = measures.probability_best(flat)
-    table["expected_regret"] = measures.expected_regret(flat)
-    eligible = np.ones(len(plans), dtype=bool)
-    hits = margin = None
+    excess = None
     if goal is not None:
-        at = [needed.index(domain) for domain in goal.domains]
         thresholds = np.array(list(goal.thresholds.values()))
-        margin = margins(losses[:, at], thresholds).min(axis=1)
-        hits = margin >= 0
-        table["goal_probability"] = hits.mean(axis=(1, 2))
-        if min_probability is not None:
-            eligible = table["goal_probability"].to_numpy() >= min_probability
+        goal_domains = [needed.index(domain) for domain in goal.domains]
+        excess = goal_excess(losses[:, goal_domains], thresholds)
+    judged = excess if measure.needs_goal and excess is not None else weighted
+    contributions = _by_draw(measure, judged, level)
 
-    contributions = measures.contributions(flat, hits, risk, level).reshape(weighted.shape)
-    if risk == "probability" and hits is not None and margin is not None:
-        table["mcse"] = probability_mcse(hits, margin)
-    else:
-        table["mcse"] = mean_mcse(contributions)
-    table["eligible"] = eligible
+    table = _risk_table(names(values, "plan"), weighted, excess, level)
+    table["mcse"] = measure.mcse(contributions, judged)
+    table["eligible"] = True
+    if min_probability is not None and excess is not None:
+        table["eligible"] = (excess <= 0).mean(axis=(1, 2)) >= min_probability
     if by == "best":
         table["best_step"] = values["step"].values[index]
 
-    column = {"probability": "goal_probability", "regret": "expected_regret"}.get(risk, risk)
-    lower_is_better = -table[column] if risk == "probability" else table[column]
-    best = None
-    contrasts = pd.DataFrame()
+    best, contrasts = None, pd.DataFrame()
+    eligible = table["eligible"].to_numpy(dtype=bool)
     if eligible.any():
-        best = str(lower_is_better[eligible].idxmin())
-        contrasts = _contrasts(table, column, weighted, contributions, plans.index(best))
-        notes += _flatness(contrasts[eligible], best, risk)
-    else:
-        likeliest = table["goal_probability"].idxmax()
-        notes.append(
+        order = -table[measure.column] if measure.higher_is_better else table[measure.column]
+        best = str(order[eligible].idxmin())
+        contrasts = _contrasts(table[measure.column], weighted, contributions, best)
+        warnings += _ties(contrasts[eligible], best, risk)
+    elif excess is not None:
+        chances = pd.Series((excess <= 0).mean(axis=(1, 2)), index=table.index)
+        warnings.append(
             f"no plan reaches the goal with probability {min_probability}: none is chosen; the "
-            f"likeliest is {likeliest!r} with {table['goal_probability'].max():.3f}"
+            f"likeliest is {chances.idxmax()!r} with {chances.max():.3f}"
         )
-    return Decision(table, best, risk, level, by, shares, goal, contrasts, notes)
+    return Decision(table, best, risk, level, by, shares, goal, contrasts, warnings)
 
 
 def _weights(
     values: xr.DataArray,
     goal: Goal | None,
     weights: Mapping[str, float] | None,
-    notes: list[str],
+    warnings: list[str],
 ) -> dict[str, float]:
-    """Return the weight of each domain, summing to 1; add a note on domains left out."""
-    if weights is None:
-        if goal is not None:
-            domains = goal.domains
-        else:
-            gaps = {gap for gone in missing_domains(values).values() for gap in gone}
-            domains = [name for name in names(values, "domain") if name not in gaps]
-            if not domains:
-                raise PlanError("no domain is forecast by every plan: give weights= or a goal")
-            if gaps:
-                notes.append(
-                    f"domains that not every plan forecasts have no weight: {sorted(gaps)}"
-                )
-        return dict.fromkeys(domains, 1.0 / len(domains))
-    return measures.shares(weights)
+    """Return the weight of each domain, summing to 1; append a warning on domains left out."""
+    if weights is not None:
+        return normalised_weights(weights)
+    if goal is not None:
+        domains = goal.domains
+    else:
+        gaps = {domain for missing in missing_domains(values).values() for domain in missing}
+        domains = [name for name in names(values, "domain") if name not in gaps]
+        if not domains:
+            raise PlanError("no domain is forecast by every plan: give weights= or a goal")
+        if gaps:
+            warnings.append(f"domains that not every plan forecasts have no weight: {sorted(gaps)}")
+    return dict.fromkeys(domains, 1.0 / len(domains))
 
 
-def _steps(
-    values: xr.DataArray, goal: Goal | None, scale: NDArray[np.float64], by: By
-) -> NDArray[np.intp]:
-    """Return the index of the step at which each plan is judged."""
-    if by == "end":
-        return last_steps(values)
+def _best_steps(values: xr.DataArray, goal: Goal | None, scale: Array) -> NDArray[np.intp]:
+    """Return the index of each plan's best step among those forecast."""
     if goal is not None:
         return best_joint_steps(values, goal)
     means = np.einsum("d,pds->ps", scale, values.values.mean(axis=(3, 4)))
     return np.argmin(np.where(np.isnan(means), np.inf, means), axis=1)
 
 
-def _contrasts(
-    table: pd.DataFrame,
-    column: str,
-    weighted: NDArray[np.float64],
-    contributions: NDArray[np.float64],
-    chosen: int,
+def _by_draw(measure: risks.RiskMeasure, losses: Array, level: float) -> Array:
+    """Return the contributions to a measure, shape (n_plans, n_chains, n_draws)."""
+    return measure.contributions(losses.reshape(len(losses), -1), level).reshape(losses.shape)
+
+
+def _risk_table(
+    plans: list[str], weighted: Array, excess: Array | None, level: float
 ) -> pd.DataFrame:
-    """Return the table of each plan minus the chosen one, draw by draw."""
+    """Return every registered measure of each plan; those of the goal only where there is one."""
+    table = pd.DataFrame(index=pd.Index(plans, name="plan"))
+    draws = weighted.reshape(len(plans), -1)
+    measures = risks.measures()
+    own = [measure for measure in measures if not (measure.relative or measure.needs_goal)]
+    relative = [measure for measure in measures if measure.relative and not measure.needs_goal]
+    for measure in own:
+        table[measure.column] = measure.value(draws, level)
+    table["prob_best"] = probability_best(draws)
+    for measure in relative:
+        table[measure.column] = measure.value(draws, level)
+    if excess is not None:
+        for measure in measures:
+            if measure.needs_goal:
+                table[measure.column] = measure.value(excess.reshape(len(plans), -1), level)
+    return table
+
+
+def _contrasts(risk: pd.Series, weighted: Array, contributions: Array, best: str) -> pd.DataFrame:
+    """Return the table of each plan minus the best one, draw by draw."""
+    chosen = risk.index.get_loc(best)
     difference = weighted - weighted[chosen]
     lower, upper = np.quantile(difference, [0.05, 0.95], axis=(1, 2))
     return pd.DataFrame(
@@ -246,24 +266,24 @@ def _contrasts(
             "lower": lower,
             "upper": upper,
             "prob_better": (difference < 0).mean(axis=(1, 2)),
-            "risk": table[column] - table[column].iloc[chosen],
+            "risk": risk - risk.iloc[chosen],
             "mcse": mean_mcse(contributions - contributions[chosen]),
         },
-        index=table.index,
+        index=risk.index,
     )
 
 
-def _flatness(contrasts: pd.DataFrame, best: str, risk: Risk) -> list[str]:
-    """Return a warning about plans whose risk is that of the best within Monte Carlo error."""
+def _ties(contrasts: pd.DataFrame, best: str, risk: str) -> list[str]:
+    """Return a warning on plans whose risk equals that of the best within Monte Carlo error."""
     others = contrasts.drop(index=best)
     limit = INDISTINGUISHABLE_MCSE * others["mcse"] + ROUNDING
-    close = others.index[others["risk"].abs() <= limit]
-    if close.empty:
+    tied = others.index[others["risk"].abs() <= limit]
+    if tied.empty:
         return []
-    if len(close) == len(others):
+    if len(tied) == len(others):
         note = (
             f"the risk {risk!r} is flat: every eligible plan equals {best!r} within Monte Carlo "
-            "error, so the choice says nothing; more draws or another risk may tell them apart"
+            "error, so the choice is arbitrary; more draws or another risk may separate them"
         )
         return [note]
-    return [f"equal to {best!r} in {risk!r} within Monte Carlo error: {list(close)}"]
+    return [f"equal to {best!r} in {risk!r} within Monte Carlo error: {list(tied)}"]

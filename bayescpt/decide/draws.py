@@ -1,4 +1,4 @@
-"""Read the draws a decision needs out of a forecast; never a live model."""
+"""Draws of the loss out of a forecast, and the steps at which plans are judged."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ DIMS = ("plan", "domain", "step", "chain", "draw")
 @runtime_checkable
 class ForecastLike(Protocol):
     """Anything with a forecast's dataset.
+
+    `failed_checks` and `warnings` (lists of str) are passed on and `plans` (list of Plan) say
+    where each plan ends, where the object has them.
 
     Attributes
     ----------
@@ -67,7 +70,7 @@ def loss_draws(fc: ForecastLike | xr.Dataset, kind: Kind = "loss") -> xr.DataArr
 
 
 def inherited_warnings(fc: ForecastLike | xr.Dataset) -> list[str]:
-    """Return what a forecast says against itself, for every output made from it.
+    """Return the warnings of a forecast, which hold for everything computed from it.
 
     Parameters
     ----------
@@ -170,7 +173,7 @@ def check_by(by: str) -> None:
 
 
 def last_steps(values: xr.DataArray) -> NDArray[np.intp]:
-    """Return the index of each plan's own last forecast step.
+    """Return the index of each plan's last forecast step, which may come before its end.
 
     Parameters
     ----------
@@ -194,8 +197,73 @@ def last_steps(values: xr.DataArray) -> NDArray[np.intp]:
     return present.shape[1] - 1 - np.argmax(present[:, ::-1], axis=1)
 
 
+def end_steps(
+    values: xr.DataArray, fc: ForecastLike | xr.Dataset
+) -> tuple[NDArray[np.intp], list[str]]:
+    """Return the index of the step at which each plan ends.
+
+    A plan ends at the last step of its schedule. Where the forecast holds no recipe of a plan, as
+    a dataset alone never does, its last forecast step is taken instead, with a warning.
+
+    Parameters
+    ----------
+    values : xarray.DataArray
+        nats/token, dims (plan, domain, step, chain, draw).
+    fc : ForecastLike or xarray.Dataset
+        Forecast that the values come from.
+
+    Returns
+    -------
+    index : ndarray of int, shape (n_plans,)
+        Index into `step`.
+    warnings : list of str
+        Plans whose end is not known.
+
+    Raises
+    ------
+    PlanError
+        If the forecast does not reach the end of a plan, or a plan has no forecast at any step.
+    """
+    ends = _schedule_ends(fc)
+    index = last_steps(values)
+    steps = values["step"].values
+    unknown: list[str] = []
+    not_reached: dict[str, int] = {}
+    for k, plan in enumerate(names(values, "plan")):
+        if plan not in ends:
+            unknown.append(f"{plan!r} at {steps[index[k]]}")
+            continue
+        at_end = np.flatnonzero(steps == ends[plan])
+        if at_end.size and not np.isnan(values.values[k, :, at_end[0]]).all():
+            index[k] = at_end[0]
+        else:
+            not_reached[plan] = int(steps[index[k]])
+    if not_reached:
+        plan, last = next(iter(not_reached.items()))
+        needed = sorted({ends[name] for name in not_reached})
+        raise PlanError(
+            f"plan {plan!r} ends at step {ends[plan]}, where it is not forecast (its last forecast "
+            f"step is {last}), so it cannot be judged at its end: forecast with steps including "
+            f"{', '.join(map(str, needed))}"
+        )
+    if not unknown:
+        return index, []
+    note = (
+        "the forecast holds no recipe of some plans, so they are judged at their last forecast "
+        f"step, which may not be their end: {', '.join(unknown)}"
+    )
+    return index, [note]
+
+
+def _schedule_ends(fc: ForecastLike | xr.Dataset) -> dict[str, int]:
+    """Return the last step of each plan whose recipe the forecast holds."""
+    # A dataset's attribute could be a variable of that name.
+    plans = () if isinstance(fc, xr.Dataset) else getattr(fc, "plans", ())
+    return {plan.name: len(plan.schedule.lr) for plan in plans}
+
+
 def at_steps(values: xr.DataArray, index: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return the draws at one step a plan.
+    """Return the draws at one step per plan.
 
     Parameters
     ----------

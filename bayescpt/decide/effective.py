@@ -1,6 +1,6 @@
-"""Effective sample size of a mean, on plain arrays; ArviZ has the same and takes seconds to import.
+"""Effective sample size of a mean, on plain arrays.
 
-A decision on a saved fit needs nothing else of ArviZ.
+ArviZ has the same function, but takes seconds to import, and decisions need nothing else of it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ Array = NDArray[np.float64]
 
 
 def mean_ess(values: Array) -> Array:
-    """Effective sample size for the mean, of all series at once.
+    """Return the effective sample size for the mean of each series.
 
     Vehtari et al. 2021, arXiv 1903.08008: chains split in halves, autocorrelation over all of
     them, Geyer's initial monotone sequence. Equal to ``arviz_stats.ess(method="mean")``.
@@ -20,7 +20,7 @@ def mean_ess(values: Array) -> Array:
     Parameters
     ----------
     values : ndarray, shape (..., n_chains, n_draws)
-        One value a draw.
+        One value per draw.
 
     Returns
     -------
@@ -41,10 +41,10 @@ def mean_ess(values: Array) -> Array:
 
 
 def _autocorrelation(split: Array) -> Array:
-    """Autocorrelation by lag, shape (..., n), with the spread between chains in it."""
+    """Return the autocorrelation by lag, shape (..., n), counting the variance between chains."""
     n = split.shape[-1]
     mean = split.mean(axis=-1, keepdims=True)
-    # Twice the length, so that the ends do not meet; a power of two is fast.
+    # Zero-padded to twice the length, against wrap-around; a power of two is fast.
     spectrum = np.fft.rfft(split - mean, n=1 << (2 * n - 1).bit_length())
     covariance = np.fft.irfft(np.abs(spectrum) ** 2)[..., :n].mean(axis=-2) / n
     within = covariance[..., :1] * n / (n - 1.0)
@@ -55,7 +55,7 @@ def _autocorrelation(split: Array) -> Array:
 
 
 def _time(rho: Array) -> Array:
-    """Autocorrelation time: Geyer's initial monotone sequence of sums of neighbouring lags."""
+    """Return the autocorrelation time by Geyer's initial monotone sequence of pairs of lags."""
     n_pairs = max(0, (rho.shape[-1] - 3) // 2) + 1
     even, odd = rho[..., : 2 * n_pairs : 2], rho[..., 1 : 2 * n_pairs : 2]
     pairs = even + odd
@@ -64,5 +64,5 @@ def _time(rho: Array) -> Array:
     before = np.arange(n_pairs) < last
     falling = np.where(before, np.minimum.accumulate(pairs, axis=-1), 0.0).sum(axis=-1)
     here, whole = (np.take_along_axis(x, last, axis=-1)[..., 0] for x in (even, pairs))
-    # Of the pair that ends the sequence the first half counts, if it is positive.
+    # Of the pair that ends the sequence, the even lag counts if it is positive.
     return -1.0 + 2.0 * falling + np.where((here > 0) | (whole >= 0), here, 0.0)

@@ -18,12 +18,14 @@ from bayescpt.decide.draws import (
     at_steps,
     check_by,
     check_domains,
+    end_steps,
     inherited_warnings,
     last_steps,
     loss_draws,
     names,
 )
 from bayescpt.decide.montecarlo import probability_mcse
+from bayescpt.decide.risks import RiskMeasure
 from bayescpt.errors import PlanError
 
 
@@ -40,6 +42,12 @@ class Goal:
     ------
     PlanError
         If there is no threshold, or one is not a finite number.
+
+    Examples
+    --------
+    >>> import bayescpt as bc
+    >>> bc.Goal({"general": 3.3, "german": 2.95}).domains
+    ['general', 'german']
     """
 
     thresholds: Mapping[str, float]
@@ -77,6 +85,11 @@ class Goal:
         -------
         Goal
             The same thresholds, checked.
+
+        Raises
+        ------
+        PlanError
+            If there is no threshold, or one is not a finite number.
         """
         return goal if isinstance(goal, cls) else cls(dict(goal))  # type: ignore[arg-type]
 
@@ -104,12 +117,64 @@ def margins(losses: NDArray[np.float64], thresholds: NDArray[np.float64]) -> NDA
     return thresholds.reshape(1, -1, *[1] * (losses.ndim - 2)) - losses
 
 
-def best_joint_steps(values: xr.DataArray, goal: Goal) -> NDArray[np.intp]:
-    """Return the step at which each plan's joint goal probability is highest.
+def goal_excess(
+    losses: NDArray[np.float64], thresholds: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the largest excess of a domain's loss over its threshold.
 
-    The step is chosen before the draw is known: it maximises the probability over draws, and is
-    not the best step of each draw. Among equals it is the earliest, and where no step has any
-    chance it is the plan's last.
+    Parameters
+    ----------
+    losses : ndarray, shape (n_plans, n_domains, ...)
+        nats/token.
+    thresholds : ndarray, shape (n_domains,)
+        nats/token.
+
+    Returns
+    -------
+    ndarray, shape (n_plans, ...)
+        nats/token; at or below 0 where the whole goal is met.
+    """
+    return np.asarray(-margins(losses, thresholds).min(axis=1))
+
+
+def check_goal_given(
+    measure: RiskMeasure, goal: Goal | None, min_probability: float | None = None
+) -> None:
+    """Check that there is a goal where one is needed.
+
+    Parameters
+    ----------
+    measure : RiskMeasure
+        Risk that plans are judged by.
+    goal : Goal or None
+        Thresholds.
+    min_probability : float or None
+        Lowest joint goal probability of an eligible plan.
+
+    Raises
+    ------
+    PlanError
+        If the measure or `min_probability` needs a goal and there is none, or `min_probability` is
+        outside 0..1.
+    """
+    if measure.needs_goal and goal is None:
+        raise PlanError(f"risk={measure.name!r} judges a goal: give goal=")
+    if min_probability is None:
+        return
+    if goal is None:
+        raise PlanError(
+            f"min_probability = {min_probability!r} is the probability of a goal: give goal="
+        )
+    if not 0.0 <= min_probability <= 1.0:
+        raise PlanError(f"min_probability is {min_probability!r}; it must lie in 0..1")
+
+
+def best_joint_steps(values: xr.DataArray, goal: Goal) -> NDArray[np.intp]:
+    """Return the forecast step at which each plan's joint goal probability is highest.
+
+    It is one step per plan, which maximises the probability over all draws, and not the best step
+    of each draw. Among equal steps it is the earliest; where every probability is 0 it is the
+    plan's last forecast step.
 
     Parameters
     ----------
@@ -148,34 +213,54 @@ def goal_probability(
     goal : Goal or mapping of str to float
         Domain to the highest loss allowed, nats/token.
     by : {"end", "best"}
-        At each plan's own last forecast step, or at the one step where its joint probability is
-        highest. The probability at a best step is the largest of many estimates, so it is too
-        high by about its Monte Carlo error.
+        `end` judges each plan at the last step of its own schedule, which must be among the
+        forecast steps. (A dataset alone does not say where plans end: they are then judged at
+        their last forecast step, with a warning.) `best` judges it at the one step, among those
+        forecast, where its joint probability is highest: a coarse grid of steps may miss a better
+        one, and since that probability is the largest of many estimates it is biased upwards by
+        about its Monte Carlo error.
     kind : {"loss", "mu"}
         `loss` is what the log of a new run will show; `mu` is the expected curve.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by plan: `joint`, one column a goal domain, `joint_mcse`, `<domain>_mcse`
-        (Monte Carlo standard errors that honour the correlation between draws, never 0), and
+        Indexed by plan: `joint`, one column per goal domain, `joint_mcse`, `<domain>_mcse`
+        (Monte Carlo standard errors that account for the correlation between draws, never 0), and
         `best_step` with `by="best"`. `attrs` holds the goal's thresholds, `by` and
         the forecast's warnings.
 
     Raises
     ------
     PlanError
-        If a domain is unknown, a plan does not forecast it, a threshold is not finite or `by` is
-        unknown.
+        If a domain is unknown, a plan does not forecast it, the forecast does not reach the end of
+        a plan that is judged there, a threshold is not finite or `by` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr, bayescpt as bc
+    >>> losses = np.array([2.80, 2.90, 3.00, 3.10]).reshape(1, 4, 1, 1, 1)
+    >>> dataset = xr.Dataset(
+    ...     {"loss": (("chain", "draw", "plan", "domain", "step"), losses)},
+    ...     coords={"plan": ["short"], "domain": ["german"], "step": [500]},
+    ... )
+    >>> fc = bc.Forecast(dataset, [bc.Plan("short", bc.schedules.constant(1e-3, 500))])
+    >>> print(bc.goal_probability(fc, {"german": 2.95}).loc["short", "joint"])
+    0.5
     """
     check_by(by)
     goal = Goal.of(goal)
     values = loss_draws(fc, kind)
     check_domains(values, goal.domains)
-    index = last_steps(values) if by == "end" else best_joint_steps(values, goal)
+    warnings = inherited_warnings(fc)
+    if by == "end":
+        index, unknown_ends = end_steps(values, fc)
+        warnings += unknown_ends
+    else:
+        index = best_joint_steps(values, goal)
     losses = at_steps(values.sel(domain=goal.domains), index)
     margin = margins(losses, np.array(list(goal.thresholds.values())))
-    # the joint goal is met when the smallest margin is: it goes in as one more domain
+    # The joint goal is met when the smallest margin is: it is treated as one more domain.
     margin = np.concatenate([margin.min(axis=1, keepdims=True), margin], axis=1)
     hits = margin >= 0
     columns = ["joint", *goal.domains]
@@ -187,6 +272,6 @@ def goal_probability(
     table.attrs = {
         "goal": dict(goal.thresholds),
         "by": by,
-        "warnings": inherited_warnings(fc),
+        "warnings": warnings,
     }
     return table

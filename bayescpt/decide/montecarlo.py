@@ -18,7 +18,7 @@ def effective_draws(values: ArrayLike) -> NDArray[np.float64]:
     Parameters
     ----------
     values : array_like, shape (..., n_chains, n_draws)
-        One value a draw.
+        One value per draw.
 
     Returns
     -------
@@ -33,15 +33,15 @@ def effective_draws(values: ArrayLike) -> NDArray[np.float64]:
 
 
 def batch_effective_draws(values: ArrayLike) -> NDArray[np.float64]:
-    """Return about what `effective_draws` does, in the time of one pass over the draws.
+    """Return an estimate of `effective_draws` in one pass over the draws.
 
-    Batch means (Flegal and Jones 2010, Annals of Statistics 38, 1034-1070), in batches as long as
-    the square root of a chain: the error of the error is some percent.
+    Batch means (Flegal and Jones 2010, Annals of Statistics 38, 1034-1070), with batches of the
+    square root of a chain's length: standard errors come out within a few percent.
 
     Parameters
     ----------
     values : array_like, shape (..., n_chains, n_draws)
-        One value a draw.
+        One value per draw.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def batch_effective_draws(values: ArrayLike) -> NDArray[np.float64]:
     values = np.asarray(values, dtype=np.float64)
     total, n_draws = values.shape[-2] * values.shape[-1], values.shape[-1]
     root = max(1, int(np.sqrt(n_draws)))
-    # A length that takes in the whole chain, if there is one near, saves a copy.
+    # A length that divides the chain saves a copy, if one is near.
     size = next((k for k in range(root, root // 2, -1) if n_draws % k == 0), root)
     batches = np.ascontiguousarray(values[..., : n_draws // size * size])
     means = batches.reshape(*values.shape[:-2], -1, size) @ np.full(size, 1.0 / size)
@@ -71,7 +71,7 @@ def mean_mcse(values: ArrayLike, effective: Effective = effective_draws) -> NDAr
     Parameters
     ----------
     values : array_like, shape (..., n_chains, n_draws)
-        One value a draw, in any unit.
+        One value per draw, in any unit.
     effective : callable
         `effective_draws` or `batch_effective_draws`.
 
@@ -100,7 +100,7 @@ def probability_mcse(
         Whether the draw meets the goal.
     margin : array_like, shape (..., n_chains, n_draws)
         A continuous quantity of the same draws (such as threshold minus loss). Where all draws
-        hit, or none, only it can tell how correlated the draws are.
+        hit, or none, only it shows how correlated the draws are.
     effective : callable
         `effective_draws` or `batch_effective_draws`.
 

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayescpt.decide import risks
 from bayescpt.decide.compare import Decision, compare
-from bayescpt.decide.goals import Goal, goal_probability
-from bayescpt.decide.risk import Risk
+from bayescpt.decide.forecaster import Forecaster, Screener, open_screener
+from bayescpt.decide.goals import Goal, check_goal_given, goal_probability
 from bayescpt.decide.screen import screen
 from bayescpt.decide.space import Space
 from bayescpt.errors import PlanError, ScheduleError
-from bayescpt.forecast import Plan, forecast
-from bayescpt.forecast.ranges import fitted_ranges
+from bayescpt.forecast import Plan
 
-if TYPE_CHECKING:
-    from bayescpt.inference import Fit
-
-# Of what a round tries, those around which the next round looks.
+# The next round searches around this many of the best recipes.
 PARENTS = 8
 ROUNDS = 3
-# A next round looks at this part of each axis.
+# Each round searches neighbourhoods of this share of the previous round's width.
 SHRINK = 0.3
-# Closer to an end of a range than this part of it: the best may lie beyond.
+# A best recipe this close to an end of a range (as a share of its width) is reported.
 EDGE = 0.02
 
 
 @dataclass(frozen=True, eq=False)
 class Optimum:
-    """The best recipe found, and the ones next to it.
+    """The best recipe of a space, and the runners-up.
 
     Attributes
     ----------
@@ -48,9 +45,9 @@ class Optimum:
     plans : list of Plan
         These recipes, in the order of the table.
     tried : pandas.DataFrame
-        Every recipe tried, from `screen`, best first.
+        Every recipe evaluated, from `screen`, best first.
     warnings : list of str
-        What a reader of the choice has to know.
+        Reasons for caution in reading the choice.
     """
 
     plan: Plan | None
@@ -62,10 +59,10 @@ class Optimum:
 
 
 def optimise(
-    fit: Fit,
+    fit: Forecaster,
     space: Space | Mapping[str, Any],
     goal: Goal | Mapping[str, float] | None = None,
-    risk: Risk | None = None,
+    risk: str | None = None,
     level: float = 0.9,
     weights: Mapping[str, float] | None = None,
     min_probability: float | None = None,
@@ -77,150 +74,212 @@ def optimise(
 ) -> Optimum:
     """Search a space of recipes for the one with the best risk at its last step.
 
-    A space of few recipes is tried as a whole; of others a scrambled Sobol sequence, then, in
-    three rounds of half as many recipes, the neighbourhoods of the best. The best of many
-    estimates is too good by chance: the finalists are judged anew with other noise, and ranked by
-    that.
+    A space of at most `n_plans` recipes is evaluated in full. Otherwise a scrambled Sobol sequence
+    is evaluated first, then, in three rounds of half as many recipes, the neighbourhoods of the
+    best. The best of many noisy estimates is biased: the finalists are evaluated again with
+    independent noise, and ranked by the new estimates.
 
     Unless `extrapolate` is set, the space is clipped to the range of the pilot runs in peak LR,
-    replay ratio and number of steps, and what was left out is noted: outside, the law's faults
-    choose the recipe (under it, a higher peak always seems to help).
+    replay ratio and number of steps, with a warning on what was left out: outside it, errors of
+    the law would choose the recipe (under the law, a higher peak LR always helps).
 
     Parameters
     ----------
-    fit : Fit
-        Fit of the pilot runs.
+    fit : Forecaster
+        Fit of the pilot runs, or anything else that forecasts, such as an ensemble of fits.
     space : Space or mapping of str to Any
-        What may vary; see `Space`. Without ``start``, the fit's only start checkpoint.
+        Settings that may vary; see `Space`. Without ``start``, the fit's only start checkpoint.
     goal : Goal or mapping of str to float, optional
         Domain to the highest loss allowed, nats/token.
-    risk : {"mean", "quantile", "cvar", "probability"}, optional
-        What the recipe shall be best at; by default ``probability`` with a goal, else ``mean``.
+    risk : str, optional
+        Name of a registered risk measure, as in `compare`; by default ``probability`` with a goal,
+        else ``mean``. ``regret`` is searched by the mean, which ranks recipes in the same order.
     level : float
-        Level of the quantile and the CVaR.
+        Level of the measures that have one (the quantile and the CVaR).
     weights : mapping of str to float, optional
         Weight of each domain's loss, as in `compare`.
     min_probability : float, optional
         Recipes with a lower joint goal probability are not eligible.
     n_plans : int
-        Recipes of the first round, at least 8.
+        Number of recipes of the first round, at least 8.
     top : int
-        Finalists, at least 1.
+        Number of finalists, at least 1.
     extrapolate : bool
         Search outside the range of the pilot runs too.
     seed : int
         Seed of the search and the noise.
     allow_failed : bool
-        Go on although a convergence check of the fit failed.
+        Go on even if a convergence check of the fit failed.
 
     Returns
     -------
     Optimum
+        Best recipe, finalists and every recipe evaluated.
 
     Raises
     ------
     ConvergenceError
         If a check of the fit failed and `allow_failed` is not set.
     PlanError
-        If the space is empty or lies outside the range of the pilot runs, no recipe of it can be
-        made, or an argument is out of range.
+        If the space is empty or lies outside the range of the pilot runs, none of its recipes has
+        a valid schedule, or an argument is out of range.
+
+    Examples
+    --------
+    >>> import bayescpt as bc
+    >>> fit = bc.load_fit("fit.nc")  # doctest: +SKIP
+    >>> space = bc.Space(
+    ...     schedule="wsd", lr=2e-3, num_training_steps=1000, decay_share=(0.1, 0.6),
+    ...     replay_ratio=(0.1, 0.5),
+    ... )  # fmt: skip
+    >>> optimum = bc.optimise(fit, space, goal={"german": 3.0})  # doctest: +SKIP
+    >>> optimum.plan, optimum.table  # doctest: +SKIP
     """
     if n_plans < 8 or top < 1:
-        raise PlanError(f"n_plans = {n_plans}, top = {top}; they are at least 8 and 1")
-    draws = fit.draws(allow_failed)
+        raise PlanError(f"n_plans = {n_plans}, top = {top}; they must be at least 8 and 1")
     goal = None if goal is None else Goal.of(goal)
-    measure: Risk = risk or ("mean" if goal is None else "probability")
-    if min_probability is not None and (goal is None or not 0 <= min_probability <= 1):
-        raise PlanError(f"min_probability = {min_probability!r} needs a goal, and lies in 0..1")
-    searched = Space.of(space)
-    notes: list[str] = []
-    if not any(axis.name == "start" for axis in searched.axes):
-        searched = searched.starting_from(draws.labels.checkpoint)
-    if not extrapolate:
-        cpt = fitted_ranges(draws).get("cpt")
-        if cpt is not None:
-            searched, notes = searched.within(cpt)
+    measure = risks.get(risk or ("mean" if goal is None else "probability"))
+    check_goal_given(measure, goal, min_probability)
+    # A relative measure cannot be screened.
+    screened = risks.get(measure.ranks_as) if measure.ranks_as else measure
+    clipped, warnings = _searched_space(open_screener(fit, allow_failed), space, extrapolate)
 
-    recipes: dict[str, Plan] = {}
-    points: dict[str, dict[str, float]] = {}
-    tables: list[pd.DataFrame] = []
-    refused: list[ScheduleError] = []
-    rng = np.random.default_rng([seed, 0x5EA7C4])
+    def _screen(plans: list[Plan]) -> pd.DataFrame:
+        return screen(
+            fit, plans, goal, screened.name, level, weights,
+            probs=(0.5,), seed=seed, allow_failed=allow_failed,
+        )  # fmt: skip
 
-    def _new(places: NDArray[np.float64]) -> Iterator[Plan]:
-        for row in places:
-            place = dict(zip([axis.name for axis in searched.varied], row, strict=True))
-            try:
-                plan = searched.plan(searched.point(place))
-            except ScheduleError as error:
-                refused.append(error)
-                continue
-            if plan.name not in recipes:
-                recipes[plan.name], points[plan.name] = plan, place
-                yield plan
-
-    def _judge(places: NDArray[np.float64]) -> None:
-        fresh = list(_new(places))
-        if fresh:
-            tables.append(
-                screen(
-                    fit, fresh, goal, measure, level, weights,
-                    probs=(0.5,), seed=seed, allow_failed=allow_failed,
-                )
-            )  # fmt: skip
-
-    whole = searched.size is not None and searched.size <= n_plans
-    _judge(_grid(searched) if whole else _spread(len(searched.varied), n_plans, rng))
-    if not tables:
-        raise PlanError(f"no recipe of the space can be made: {refused[0]}")
-    width = 1.0
-    for _ in range(0 if whole else ROUNDS):
-        width *= SHRINK
-        ranked = _ranked(pd.concat(tables), goal, measure, min_probability)
-        centres = np.array([list(points[name].values()) for name in ranked.index[:PARENTS]])
-        moves = _spread(centres.shape[1], n_plans // 2, rng) - 0.5
-        _judge(np.clip(centres[np.arange(len(moves)) % len(centres)] + width * moves, 0.0, 1.0))
-
-    tried = _ranked(pd.concat(tables), goal, measure, min_probability)
-    finalists = [recipes[name] for name in tried.index[:top]]
+    search = _Search(
+        clipped, _screen, lambda table: _ranked(table, goal, screened, min_probability)
+    )
+    search.run(n_plans, np.random.default_rng([seed, 0x5EA7C4]))
+    tried = search.tried
+    finalists = [search.plans[name] for name in tried.index[:top]]
     ends = sorted({plan.schedule.n_steps for plan in finalists})
-    made = forecast(draws, finalists, ends, seed + 1)
-    made.failed_checks.extend(tried.attrs.get("failed_checks", []))
-    decision = compare(made, goal, measure, level, weights, "end", min_probability)
+    forecast = fit.forecast(finalists, steps=ends, seed=seed + 1, allow_failed=allow_failed)
+    decision = compare(forecast, goal, measure.name, level, weights, "end", min_probability)
+    order = _order(decision, measure)
     table = decision.table.join(tried["outside"])
     if goal is not None:
-        table = goal_probability(made, goal).join(table.drop(columns="goal_probability"))
-    order = _order(table, goal, measure)
-    notes += decision.warnings
-    if refused:
-        notes.append(f"{len(refused)} recipes of the space cannot be made, such as: {refused[0]}")
-    if decision.best is not None and not whole:
-        notes += _edges(searched, points[decision.best], decision.best)
+        # The same as its joint probability, which comes with those of the domains.
+        table = table.drop(columns="goal_probability", errors="ignore")
+        table = goal_probability(forecast, goal).join(table)
+    warnings += decision.warnings
+    if search.invalid:
+        warnings.append(
+            f"{len(search.invalid)} recipes of the space have no valid schedule, such as: "
+            f"{search.invalid[0]}"
+        )
+    if decision.best is not None and not search.is_exhaustive(n_plans):
+        warnings += _edges(clipped, search.places[decision.best], decision.best)
     return Optimum(
-        plan=None if decision.best is None else recipes[decision.best],
+        plan=None if decision.best is None else search.plans[decision.best],
         table=table.loc[order],
         decision=decision,
-        plans=[recipes[name] for name in order],
+        plans=[search.plans[name] for name in order],
         tried=tried,
-        warnings=notes,
+        warnings=warnings,
     )
 
 
+def _searched_space(
+    screener: Screener, space: Space | Mapping[str, Any], extrapolate: bool
+) -> tuple[Space, list[str]]:
+    """Return the space with a start, inside the range of the pilot runs, and what was left out."""
+    searched = Space.of(space)
+    if not any(axis.name == "start" for axis in searched.axes):
+        searched = searched.starting_from(screener.checkpoints)
+    fitted = screener.ranges.get("cpt")
+    if extrapolate or fitted is None:
+        return searched, []
+    return searched.within(fitted)
+
+
+class _Search:
+    """The recipes evaluated so far.
+
+    Parameters
+    ----------
+    space : Space
+        Searched space.
+    screen : callable
+        Table of `bayescpt.screen` of some plans.
+    rank : callable
+        The same rows, best first.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        screen: Callable[[list[Plan]], pd.DataFrame],
+        rank: Callable[[pd.DataFrame], pd.DataFrame],
+    ) -> None:
+        self.space = space
+        self.plans: dict[str, Plan] = {}
+        self.places: dict[str, dict[str, float]] = {}
+        self.invalid: list[ScheduleError] = []
+        self._screen, self._rank = screen, rank
+        self._tables: list[pd.DataFrame] = []
+
+    @property
+    def tried(self) -> pd.DataFrame:
+        """Every recipe evaluated, best first."""
+        return self._rank(pd.concat(self._tables))
+
+    def is_exhaustive(self, n_plans: int) -> bool:
+        """Whether all recipes of the space are evaluated."""
+        return self.space.size is not None and self.space.size <= n_plans
+
+    def run(self, n_plans: int, rng: np.random.Generator) -> None:
+        """Evaluate the whole space or, where it is too large, search it in rounds."""
+        exhaustive = self.is_exhaustive(n_plans)
+        n_axes = len(self.space.varied)
+        self._evaluate(_grid(self.space) if exhaustive else _spread(n_axes, n_plans, rng))
+        if not self._tables:
+            raise PlanError(f"no recipe of the space has a valid schedule: {self.invalid[0]}")
+        width = 1.0
+        for _ in range(0 if exhaustive else ROUNDS):
+            width *= SHRINK
+            parents = [self.places[name] for name in self.tried.index[:PARENTS]]
+            centres = np.array([list(place.values()) for place in parents])
+            moves = _spread(n_axes, n_plans // 2, rng) - 0.5
+            children = centres[np.arange(len(moves)) % len(centres)] + width * moves
+            self._evaluate(np.clip(children, 0.0, 1.0))
+
+    def _evaluate(self, places: NDArray[np.float64]) -> None:
+        """Screen the recipes at places of the unit cube that are not evaluated yet."""
+        fresh = []
+        for row in places:
+            axes = [axis.name for axis in self.space.varied]
+            place = dict(zip(axes, map(float, row), strict=True))
+            try:
+                plan = self.space.plan(self.space.point(place))
+            except ScheduleError as error:
+                self.invalid.append(error)
+                continue
+            if plan.name not in self.plans:
+                self.plans[plan.name], self.places[plan.name] = plan, place
+                fresh.append(plan)
+        if fresh:
+            self._tables.append(self._screen(fresh))
+
+
 def _grid(space: Space) -> NDArray[np.float64]:
-    """Every recipe of a space of lists, the replay ratio changing fastest."""
+    """Return the place of every recipe of a space of lists, the replay ratio varying fastest."""
     axes = [(np.arange(len(axis.values)) + 0.5) / len(axis.values) for axis in space.varied]
     if not axes:
         return np.zeros((1, 0))
     names = [axis.name for axis in space.varied]
     grid = np.stack([part.ravel() for part in np.meshgrid(*axes, indexing="ij")], axis=-1)
-    if "replay_ratio" in names:  # Neighbours then share the schedule's areas.
+    if "replay_ratio" in names:  # Consecutive plans then share the schedule's areas.
         k = names.index("replay_ratio")
         grid = grid[np.lexsort([grid[:, k], *np.delete(grid, k, axis=1).T])]
     return grid
 
 
 def _spread(n_axes: int, number: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Places that fill the unit cube evenly."""
+    """Return places that fill the unit cube evenly."""
     from scipy.stats import qmc  # a second to import
 
     sobol = qmc.Sobol(n_axes, rng=rng)
@@ -229,35 +288,40 @@ def _spread(n_axes: int, number: int, rng: np.random.Generator) -> NDArray[np.fl
 
 
 def _ranked(
-    table: pd.DataFrame, goal: Goal | None, risk: Risk, min_probability: float | None
+    table: pd.DataFrame,
+    goal: Goal | None,
+    measure: risks.RiskMeasure,
+    min_probability: float | None,
 ) -> pd.DataFrame:
-    """Recipes, the eligible and best first."""
-    keys: dict[str, NDArray[np.float64]] = {}
+    """Return the rows of a table of `screen`, the eligible and best first."""
+    keys: list[NDArray[np.float64]] = []
     if min_probability is not None:
-        keys["short"] = np.maximum(min_probability - table["joint"].to_numpy(), 0.0)
-    keys["risk"] = -table["joint"].to_numpy() if risk == "probability" else table[risk].to_numpy()
+        keys.append(np.maximum(min_probability - table["joint"].to_numpy(), 0.0))
+    risk = table[measure.screen_column].to_numpy()
+    keys.append(-risk if measure.higher_is_better else risk)
     if goal is not None:
-        # Where no recipe has a chance, how much the medians miss the goal still leads there.
+        # Where all probabilities are 0, how far the medians are above the goal gives a direction;
         over = [
             table[f"{domain}_q50"].to_numpy() - threshold
             for domain, threshold in goal.thresholds.items()
         ]
-        keys["over"] = np.maximum(over, 0.0).sum(axis=0)
-        # And where all are sure, how far the medians stay below it.
-        keys["spare"] = np.sum(over, axis=0)
-    order = np.lexsort(list(keys.values())[::-1])
-    return table.iloc[order]
+        keys.append(np.maximum(over, 0.0).sum(axis=0))
+        # where all are 1, how far they are below it.
+        keys.append(np.sum(over, axis=0))
+    return table.iloc[np.lexsort(keys[::-1])]
 
 
-def _order(table: pd.DataFrame, goal: Goal | None, risk: Risk) -> list[str]:
-    """Names of the finalists, the eligible and best first."""
-    by = -table["joint"] if goal is not None and risk == "probability" else table[risk]
-    order = np.lexsort([by.to_numpy(), ~table["eligible"].to_numpy(bool)])
+def _order(decision: Decision, measure: risks.RiskMeasure) -> list[str]:
+    """Return the names of the finalists, the eligible and best first."""
+    table = decision.table
+    risk = table[measure.column].to_numpy()
+    best_first = -risk if measure.higher_is_better else risk
+    order = np.lexsort([best_first, ~table["eligible"].to_numpy(bool)])
     return [str(name) for name in table.index[order]]
 
 
 def _edges(space: Space, place: Mapping[str, float], best: str) -> list[str]:
-    """Say where the best recipe lies at an end of a range."""
+    """Return a warning if the best recipe lies at an end of a range."""
     ends = [
         f"{axis.name} {space.point(place)[axis.name]:g}"
         for axis in space.varied
@@ -266,6 +330,6 @@ def _edges(space: Space, place: Mapping[str, float], best: str) -> list[str]:
     if not ends:
         return []
     return [
-        f"{best!r} lies at an end of what was searched ({', '.join(ends)}): a better recipe may "
-        "lie beyond"
+        f"{best!r} lies at an end of the searched space ({', '.join(ends)}): a better recipe may "
+        "lie outside it"
     ]

@@ -1,40 +1,61 @@
-"""Many plans at their last steps, streamed: what each meets and risks, in bounded memory."""
+"""Judge many plans at their last steps, as a stream in bounded memory."""
 
 from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from bayescpt.decide.draws import Kind
+from bayescpt.decide.forecaster import (
+    FinalEvaluator,
+    Forecaster,
+    PlacedPlan,
+    Screener,
+    open_screener,
+)
 from bayescpt.decide.goals import Goal
-from bayescpt.decide.risk import Risk
-from bayescpt.decide.summary import summary
+from bayescpt.decide.summary import make_summary
 from bayescpt.errors import PlanError
-from bayescpt.forecast import Draws, Plan
-from bayescpt.forecast.final import FinalLosses, Placed, Placer
+from bayescpt.forecast import Plan
 
-if TYPE_CHECKING:
-    from bayescpt.inference import Fit
-
-# Arrays of one plan's draws, a domain, that an evaluation and its summary hold at a time.
+# Arrays of one plan's draws, per domain, that an evaluation and its summary hold at a time.
 ARRAYS = 12
 CHUNK_BYTES = 12 * 2**20
 
 
+Columns = dict[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Plans that are evaluated together.
+
+    Attributes
+    ----------
+    names : list of str
+        Names of the plans.
+    placed : list of PlacedPlan
+        The plans at their start checkpoints.
+    """
+
+    names: list[str]
+    placed: list[PlacedPlan]
+
+
 def screen(
-    fit: Fit,
+    fit: Forecaster,
     plans: Iterable[Plan],
     goal: Goal | Mapping[str, float] | None = None,
-    risk: Risk = "mean",
+    risk: str = "mean",
     level: float = 0.9,
     weights: Mapping[str, float] | None = None,
     probs: Sequence[float] = (0.05, 0.5, 0.95),
@@ -46,23 +67,25 @@ def screen(
 ) -> pd.DataFrame:
     """Judge any number of plans at their own last steps.
 
-    Plans may come from a generator: no more than some chunks of them are in memory at a time. The
-    numbers are those of `Fit.forecast` at the last step with the same seed, whatever the chunks
-    and threads.
+    Plans may come from a generator: only a few chunks of them are in memory at a time. The
+    numbers are those of `Fit.forecast` at the last step with the same seed, and do not depend on
+    chunks or threads.
 
     Parameters
     ----------
-    fit : Fit
-        Fit of the pilot runs.
+    fit : Forecaster
+        Fit of the pilot runs, or anything else that forecasts, such as an ensemble of fits.
     plans : iterable of Plan
-        Recipes with names of their own. It is fastest if plans that differ in replay ratio alone
+        Recipes, no two of one name. It is fastest if plans that differ in replay ratio alone
         follow each other.
     goal : Goal or mapping of str to float, optional
         Domain to the highest loss allowed, nats/token.
-    risk : {"mean", "quantile", "cvar", "probability"}
-        Measure of the weighted loss; ``probability`` is that of the goal and adds no column.
+    risk : str
+        Name of a registered risk measure that judges a plan without the others: ``mean``,
+        ``quantile`` or ``cvar`` of the weighted loss, or ``probability`` of the goal, which adds
+        no column.
     level : float
-        Level of the quantile and the CVaR.
+        Level of the measures that have one (the quantile and the CVaR).
     weights : mapping of str to float, optional
         Weight of each domain's loss, scaled to sum to 1. By default equal over the goal's domains;
         without a goal, over all domains of the fit.
@@ -73,22 +96,22 @@ def screen(
     seed : int
         Seed of the noise.
     allow_failed : bool
-        Go on although a convergence check of the fit failed.
+        Go on even if a convergence check of the fit failed.
     chunk_bytes : int
-        About how much memory one chunk of plans may take, bytes; at least one plan is taken.
+        Approximate memory that one chunk of plans may take, bytes; it has at least one plan.
     workers : int, optional
-        Threads; by default as many as cores, at most 8.
+        Number of threads; by default one per core, at most 8.
 
     Returns
     -------
     pandas.DataFrame
-        A row a plan, in order, indexed by plan. With a goal ``joint`` and one column a goal
+        One row per plan, in order, indexed by plan. With a goal ``joint`` and one column per goal
         domain, the probabilities, and ``joint_mcse``, ``<domain>_mcse``, their Monte Carlo
-        standard errors (by batch means, so some percent from those of `goal_probability`). The
-        chosen risk of the weighted loss and its ``<risk>_mcse`` (nats/token). ``<domain>_q5``, ...,
-        quantiles of the loss (nats/token; NaN on a domain that the plan has no forecast for).
-        ``outside``: where the plan leaves the range of what was fitted, or "". `attrs` holds goal,
-        risk, level, weights, kind and failed_checks.
+        standard errors (by batch means, so within a few percent of those of `goal_probability`).
+        The chosen risk and its ``<risk>_mcse`` (nats/token). ``<domain>_q5``, ..., quantiles of
+        the loss (nats/token; NaN on a domain that the plan has no forecast for). ``outside``:
+        where the plan leaves the range of the fitted runs, or "". `attrs` holds goal, risk, level,
+        weights, kind and failed_checks.
 
     Raises
     ------
@@ -96,67 +119,87 @@ def screen(
         If a check of the fit failed and `allow_failed` is not set.
     PlanError
         If there is no plan, two have one name, a plan does not belong to the study or has no
-        forecast on a domain that is needed, or an argument is out of range.
+        forecast on a domain that is needed, an argument is out of range, or `fit` does not
+        forecast.
+
+    Examples
+    --------
+    >>> import bayescpt as bc
+    >>> fit = bc.load_fit("fit.nc")  # doctest: +SKIP
+    >>> schedule = bc.schedules.wsd(2e-3, 1000, num_warmup_steps=30, num_decay_steps=200)
+    >>> plans = (bc.Plan(f"replay {n}%", schedule, n / 100, start="pt_r0") for n in range(10, 50))
+    >>> table = bc.screen(fit, plans, goal={"german": 3.0})  # doctest: +SKIP
+    >>> likeliest = table["joint"].idxmax()  # doctest: +SKIP
     """
-    draws = fit.draws(allow_failed)
-    how = summary(draws, goal, risk, level, weights, probs, kind)
-    per_plan = 8 * ARRAYS * draws.size * len(draws.labels.domain)
-    size = max(1, int(chunk_bytes) // per_plan)
-    count = workers or min(8, os.cpu_count() or 1)
-    names: list[str] = []
-    outside: list[str] = []
-    found: list[dict[str, NDArray[np.float64]]] = []
+    screener = open_screener(fit, allow_failed)
+    summary = make_summary(screener, goal, risk, level, weights, probs, kind)
+    bytes_per_plan = 8 * ARRAYS * screener.n_draws * len(screener.domains)
+    size = max(1, int(chunk_bytes) // bytes_per_plan)
+    n_threads = workers or min(8, os.cpu_count() or 1)
+    evaluators: SimpleQueue[FinalEvaluator] = SimpleQueue()
+    for _ in range(n_threads):
+        evaluators.put(screener.evaluator(seed))
 
-    evaluators: SimpleQueue[FinalLosses] = SimpleQueue()
-    for _ in range(count):
-        evaluators.put(FinalLosses(draws, seed))
-
-    def _judge(placed: list[Placed]) -> dict[str, NDArray[np.float64]]:
+    def _summarise(chunk: Chunk) -> Columns:
         evaluator = evaluators.get()
         try:
-            return how.table(placed, evaluator(placed, kind))
+            return summary.table(chunk.names, evaluator(chunk.placed, kind))
         finally:
             evaluators.put(evaluator)
 
-    with ThreadPoolExecutor(count) as pool:
-        waiting: deque[Future[dict[str, NDArray[np.float64]]]] = deque()
-        try:
-            for placed in _chunks(draws, plans, size):
-                names += [plan.path.name for plan in placed]
-                outside += ["; ".join(plan.outside) for plan in placed]
-                waiting.append(pool.submit(_judge, placed))
-                if len(waiting) > 2 * count:
-                    found.append(waiting.popleft().result())
-            found += [future.result() for future in waiting]
-        except BaseException:
-            for future in waiting:
-                future.cancel()
-            raise
+    names: list[str] = []
+    outside: list[str] = []
+    parts: list[Columns] = []
+    for chunk, columns in _in_threads(_summarise, _chunks(screener, plans, size), n_threads):
+        names += chunk.names
+        outside += ["; ".join(plan.outside) for plan in chunk.placed]
+        parts.append(columns)
     if not names:
         raise PlanError("no plan to screen")
     table = pd.DataFrame(
-        {name: np.concatenate([part[name] for part in found]) for name in found[0]},
+        {name: np.concatenate([part[name] for part in parts]) for name in parts[0]},
         index=pd.Index(names, name="plan"),
     )
     table["outside"] = outside
     table.attrs = {
-        "goal": None if how.goal is None else dict(how.goal.thresholds),
+        "goal": None if summary.goal is None else dict(summary.goal.thresholds),
         "risk": risk,
         "level": level,
-        "weights": how.weights,
+        "weights": summary.weights,
         "kind": kind,
         "failed_checks": fit.failed_checks,
     }
     return table
 
 
-def _chunks(draws: Draws, plans: Iterable[Plan], size: int) -> Iterator[list[Placed]]:
-    """Plans at their starts, `size` at a time."""
-    placer, seen = Placer(draws), set[str]()
+def _in_threads(
+    summarise: Callable[[Chunk], Columns], chunks: Iterable[Chunk], n_threads: int
+) -> Iterator[tuple[Chunk, Columns]]:
+    """Yield each chunk with its columns, in order; only a few chunks are in memory at a time."""
+    waiting: deque[tuple[Chunk, Future[Columns]]] = deque()
+    with ThreadPoolExecutor(n_threads) as pool:
+        try:
+            for chunk in chunks:
+                waiting.append((chunk, pool.submit(summarise, chunk)))
+                if len(waiting) > 2 * n_threads:
+                    first, future = waiting.popleft()
+                    yield first, future.result()
+            while waiting:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        except BaseException:
+            for _, future in waiting:
+                future.cancel()
+            raise
+
+
+def _chunks(screener: Screener, plans: Iterable[Plan], size: int) -> Iterator[Chunk]:
+    """Yield plans at their start checkpoints, `size` at a time."""
+    seen = set[str]()
     source = iter(plans)
     while chunk := list(islice(source, size)):
         for plan in chunk:
             if plan.name in seen:
                 raise PlanError(f"two plans are called {plan.name!r}; give each a name of its own")
             seen.add(plan.name)
-        yield [placer.place(plan) for plan in chunk]
+        yield Chunk([plan.name for plan in chunk], [screener.place(plan) for plan in chunk])

@@ -1,4 +1,4 @@
-"""A space of recipes to search: what may vary, between which ends or among which values."""
+"""A space of recipes to search: which settings vary, and over which ranges or values."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from bayescpt.forecast.ranges import FittedRange
 
 # Keys of the plan; all others are arguments of its schedule.
 PLAN_KEYS = ("replay_ratio", "start", "domain")
-# Lengths of parts of a schedule as a share of its steps.
+# Settings that give the length of a part of a schedule as a share of its steps.
 SHARES = {"warmup_share": "num_warmup_steps", "decay_share": "num_decay_steps"}
 REQUIRED = ("schedule", "lr", "num_training_steps")
-# More digits than anyone would type into a launch script only give many recipes that are one.
+# Significant digits of a setting: more would give many recipes that hardly differ.
 DIGITS = 3
 
 
@@ -34,11 +34,11 @@ class Axis:
     name : str
         The setting.
     values : tuple
-        Its values; of a range, none.
+        Its values; empty for a range.
     low, high : float
         Ends of a range.
     log : bool
-        Whether a range is searched evenly in the logarithm.
+        Whether a range is searched uniformly in the logarithm.
     """
 
     name: str
@@ -48,17 +48,17 @@ class Axis:
     log: bool = False
 
     def at(self, u: float) -> Any:
-        """Value at a place from 0 to 1.
+        """Return the value at a position along the axis.
 
         Parameters
         ----------
         u : float
-            Place.
+            Position, 0 to 1.
 
         Returns
         -------
         Any
-            One of the values, or a number between the ends, of three digits.
+            One of the values, or a number between the ends, rounded to three significant digits.
         """
         if self.values:
             return self.values[min(int(u * len(self.values)), len(self.values) - 1)]
@@ -70,25 +70,25 @@ class Axis:
         return min(max(float(f"{number:.{DIGITS}g}"), self.low), self.high)
 
     def clip(self, low: float, high: float) -> tuple[Axis | None, str]:
-        """The part of the axis inside a range, and what was left out.
+        """Return the part of the axis inside a range.
 
         Parameters
         ----------
         low, high : float
-            Ends of the range.
+            Ends of the range, in the unit of the setting.
 
         Returns
         -------
         axis : Axis or None
             None where nothing is inside.
         note : str
-            "" where nothing was left out.
+            What lies outside, or "".
         """
         if self.values:
-            kept = tuple(v for v in self.values if low * 0.999 <= v <= high * 1.001)
-            out = [f"{v:g}" for v in self.values if v not in kept]
+            within = tuple(v for v in self.values if low * 0.999 <= v <= high * 1.001)
+            out = [f"{v:g}" for v in self.values if v not in within]
             note = f"{self.name} {', '.join(out)}" if out else ""
-            return (replace(self, values=kept) if kept else None), note
+            return (replace(self, values=within) if within else None), note
         ends = (max(self.low, low), min(self.high, high))
         if ends == (self.low, self.high):
             return self, ""
@@ -99,22 +99,36 @@ class Axis:
 
 
 class Space:
-    """Recipes to search.
+    """A space of recipes to search.
 
     Parameters
     ----------
     **settings : Any
-        ``schedule`` (a constructor of `bayescpt.schedules`), ``lr`` (its peak),
-        ``num_training_steps``; ``replay_ratio`` (0 if left out), ``start``, ``domain``; arguments
-        of the schedule, where ``warmup_share`` and ``decay_share`` give their steps as a share of
-        all. Each is one value; a list, to choose among; or a range: a tuple (low, high), or a
-        mapping of ``low`` and ``high``, searched evenly, ``lr`` in its logarithm. An argument that
-        a listed schedule does not take is left out there.
+        ``schedule`` (a constructor of `bayescpt.schedules`), ``lr`` (its peak) and
+        ``num_training_steps`` are required; ``replay_ratio`` (0 by default), ``start``, ``domain``
+        and further arguments of the schedule are optional. ``warmup_share`` and ``decay_share``
+        give the length of those parts as a share of all steps. Each setting is one value; a list
+        of values; or a range, which is a tuple (low, high) or a mapping with ``low`` and ``high``,
+        searched uniformly (``lr`` in its logarithm). Where several schedules are listed, each gets
+        only the arguments that it takes.
 
     Raises
     ------
     PlanError
-        If a setting is missing, is no argument of any schedule, or has a bad range.
+        If a required setting is missing, one is no argument of any listed schedule, or a range or
+        a schedule is not valid.
+
+    Examples
+    --------
+    >>> import bayescpt as bc
+    >>> space = bc.Space(
+    ...     schedule="wsd", lr=2e-3, num_training_steps=1000, decay_share=[0.1, 0.2, 0.4],
+    ...     replay_ratio=[0.1, 0.3],
+    ... )  # fmt: skip
+    >>> space.size, [axis.name for axis in space.varied]
+    (6, ['replay_ratio', 'decay_share'])
+    >>> space.plan(space.point({"decay_share": 0.0, "replay_ratio": 1.0})).name
+    'replay_ratio 0.3, decay_share 0.1'
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -122,7 +136,7 @@ class Space:
         if missing:
             raise PlanError(f"the space has no {missing[0]!r}; it needs {', '.join(REQUIRED)}")
         self.axes = tuple(
-            _axis(name, given) for name, given in {"replay_ratio": 0.0, **settings}.items()
+            _axis(name, setting) for name, setting in {"replay_ratio": 0.0, **settings}.items()
         )
         kinds = next(axis for axis in self.axes if axis.name == "schedule").values
         self._arguments = {str(kind): _arguments(str(kind)) for kind in kinds}
@@ -135,19 +149,25 @@ class Space:
             )
 
     @classmethod
-    def of(cls, given: Space | Mapping[str, Any]) -> Space:
+    def of(cls, space: Space | Mapping[str, Any]) -> Space:
         """Return a Space from a Space or a mapping.
 
         Parameters
         ----------
-        given : Space or mapping of str to Any
+        space : Space or mapping of str to Any
             Settings.
 
         Returns
         -------
         Space
+            The same settings, checked.
+
+        Raises
+        ------
+        PlanError
+            If a setting is not valid.
         """
-        return given if isinstance(given, Space) else cls(**given)
+        return space if isinstance(space, Space) else cls(**space)
 
     @property
     def varied(self) -> tuple[Axis, ...]:
@@ -156,21 +176,22 @@ class Space:
 
     @property
     def size(self) -> int | None:
-        """Number of recipes; None where a range varies."""
+        """Number of recipes; None if a range is among the axes that vary."""
         counts = [len(axis.values) for axis in self.varied]
         return int(np.prod(counts)) if all(counts) else None
 
     def starting_from(self, checkpoints: Sequence[str]) -> Space:
-        """The same space from a fit's only start checkpoint.
+        """Return the space with the only start checkpoint of a fit.
 
         Parameters
         ----------
         checkpoints : sequence of str
-            Those of the fit; none means from scratch.
+            Start checkpoints of the fit; if there are none, recipes start from scratch.
 
         Returns
         -------
         Space
+            With ``start`` set.
 
         Raises
         ------
@@ -184,17 +205,17 @@ class Space:
         return self._with((*self.axes, *(Axis("start", (name,)) for name in checkpoints)))
 
     def _with(self, axes: Sequence[Axis]) -> Space:
-        made = object.__new__(Space)
-        made.axes, made._arguments = tuple(axes), self._arguments
-        return made
+        space = object.__new__(Space)
+        space.axes, space._arguments = tuple(axes), self._arguments
+        return space
 
     def within(self, fitted: FittedRange) -> tuple[Space, list[str]]:
-        """The part of the space inside the range of what was fitted.
+        """Return the part of the space inside the range of the fitted runs.
 
         Parameters
         ----------
         fitted : FittedRange
-            Of the pilot runs.
+            Range of the pilot runs.
 
         Returns
         -------
@@ -215,32 +236,33 @@ class Space:
         }
         notes, axes = [], []
         for axis in self.axes:
-            kept, note = axis.clip(*limits[axis.name]) if axis.name in limits else (axis, "")
+            clipped, note = axis.clip(*limits[axis.name]) if axis.name in limits else (axis, "")
             if note:
                 low, high = limits[axis.name]
                 note = f"{note}: outside the fitted {low:g}..{high:g}"
                 notes.append(f"not searched: {note}")
-            if kept is None:
+            if clipped is None:
                 raise PlanError(f"{note}, so nothing is left; extrapolate=True searches it")
-            axes.append(kept)
+            axes.append(clipped)
         return self._with(axes), notes
 
     def point(self, place: Mapping[str, float]) -> dict[str, Any]:
-        """Settings at a place.
+        """Return the settings at a point of the unit cube.
 
         Parameters
         ----------
         place : mapping of str to float
-            Place from 0 to 1 on each varied axis.
+            Position, 0 to 1, along each axis that varies; 0 where it is left out.
 
         Returns
         -------
-        dict
+        dict of str to Any
+            Value of each setting.
         """
         return {axis.name: axis.at(place.get(axis.name, 0.0)) for axis in self.axes}
 
     def plan(self, point: Mapping[str, Any]) -> Plan:
-        """Recipe of settings, named after those that vary.
+        """Return the recipe with some settings, named after those that vary.
 
         Parameters
         ----------
@@ -250,19 +272,20 @@ class Space:
         Returns
         -------
         Plan
+            Recipe.
 
         Raises
         ------
         ScheduleError
-            If there is no such schedule, such as one whose parts are longer than the whole.
+            If the settings give no valid schedule: its parts may be longer than the whole.
         """
         kind, takes = str(point["schedule"]), self._arguments[str(point["schedule"])]
-        given = {}
+        arguments = {}
         for name, value in point.items():
             argument = SHARES.get(name, name)
             if argument in takes:
                 share = name in SHARES
-                given[argument] = round(value * point["num_training_steps"]) if share else value
+                arguments[argument] = round(value * point["num_training_steps"]) if share else value
         own = {key: point[key] for key in PLAN_KEYS if key in point}
         shown = [
             str(point[axis.name])
@@ -271,11 +294,11 @@ class Space:
             for axis in self.varied
             if SHARES.get(axis.name, axis.name) in {"schedule", *PLAN_KEYS, *takes}
         ]
-        return Plan(", ".join(shown) or kind, schedules.from_name(kind, **given), **own)
+        return Plan(", ".join(shown) or kind, schedules.from_name(kind, **arguments), **own)
 
 
 def read_space(path: str | Path) -> Space:
-    """Read a space from a TOML file.
+    r"""Read a space from a TOML file.
 
     Parameters
     ----------
@@ -285,11 +308,25 @@ def read_space(path: str | Path) -> Space:
     Returns
     -------
     Space
+        With the settings of the table.
 
     Raises
     ------
     PlanError
-        If the file cannot be read or a setting has a defect.
+        If the file cannot be read or a setting is not valid.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import bayescpt as bc
+    >>> settings = 'schedule = "cosine"\nlr = { low = 1e-4, high = 1e-3 }\nnum_training_steps = 500'
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "space.toml")
+    ...     _ = path.write_text(f"[space]\n{settings}")
+    ...     space = bc.read_space(path)
+    >>> [axis.name for axis in space.varied]
+    ['lr']
     """
     try:
         content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
@@ -306,26 +343,27 @@ def read_space(path: str | Path) -> Space:
         raise PlanError(f"{path}: {error}") from error
 
 
-def _axis(name: str, given: Any) -> Axis:
-    if isinstance(given, Mapping):
-        if set(given) != {"low", "high"}:
-            raise PlanError(f"{name}: a range has 'low' and 'high'; this has {sorted(given)}")
-        given = (given["low"], given["high"])
-    if isinstance(given, tuple):
-        numbers = len(given) == 2 and all(
-            isinstance(v, int | float) and np.isfinite(v) for v in given
+def _axis(name: str, setting: Any) -> Axis:
+    """Return the axis of a setting: one value, a list, or a range."""
+    if isinstance(setting, Mapping):
+        if set(setting) != {"low", "high"}:
+            raise PlanError(f"{name}: a range has 'low' and 'high'; this has {sorted(setting)}")
+        setting = (setting["low"], setting["high"])
+    if isinstance(setting, tuple):
+        numbers = len(setting) == 2 and all(
+            isinstance(v, int | float) and np.isfinite(v) for v in setting
         )
-        if not numbers or not given[0] <= given[1] or (name == "lr" and given[0] <= 0):
-            raise PlanError(f"{name}: a range is (low, high); got {given!r}")
-        return Axis(name, low=float(given[0]), high=float(given[1]), log=name == "lr")
-    values = tuple(given) if isinstance(given, list | np.ndarray | range) else (given,)
+        if not numbers or not setting[0] <= setting[1] or (name == "lr" and setting[0] <= 0):
+            raise PlanError(f"{name}: a range is (low, high); got {setting!r}")
+        return Axis(name, low=float(setting[0]), high=float(setting[1]), log=name == "lr")
+    values = tuple(setting) if isinstance(setting, list | np.ndarray | range) else (setting,)
     if not values:
         raise PlanError(f"{name}: the list is empty")
     return Axis(name, tuple(v.item() if isinstance(v, np.generic) else v for v in values))
 
 
 def _arguments(kind: str) -> set[str]:
-    """Arguments of a schedule."""
+    """Return the names of the arguments of a schedule."""
     known = [k for k in schedules.__all__ if k not in ("from_array", "from_name", "piecewise")]
     if kind not in known:
         raise PlanError(f"the space has schedule {kind!r}; it must be one of {', '.join(known)}")

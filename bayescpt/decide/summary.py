@@ -1,4 +1,4 @@
-"""What is kept of the draws of many plans: probabilities, a risk and quantiles."""
+"""Summaries of the draws of many plans: probabilities, a risk and quantiles."""
 
 from __future__ import annotations
 
@@ -9,61 +9,61 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescpt.decide import risk as measures
+from bayescpt.decide import risks
 from bayescpt.decide.draws import Kind
-from bayescpt.decide.goals import Goal, margins
-from bayescpt.decide.montecarlo import batch_effective_draws, mean_mcse, probability_mcse
-from bayescpt.decide.risk import Risk
+from bayescpt.decide.forecaster import Screener
+from bayescpt.decide.goals import Goal, check_goal_given, margins
+from bayescpt.decide.montecarlo import batch_effective_draws, probability_mcse
+from bayescpt.decide.risks.quantile import sorted_quantiles
+from bayescpt.decide.weights import normalised_weights
 from bayescpt.errors import PlanError
-from bayescpt.forecast import Draws
-from bayescpt.forecast.final import Placed
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What is kept of the draws of a chunk of plans.
+    """Computes the columns of the table of `screen` for a chunk of plans.
 
     Attributes
     ----------
     domains : tuple of str
-        Domains of the fit.
-    chains : int
-        Chains of the fit.
+        Evaluated domains.
+    n_chains : int
+        Number of chains.
     goal : Goal or None
         Thresholds.
-    risk : str
-        Measure of the weighted loss.
+    measure : RiskMeasure
+        Risk that is put on the table.
     level : float
         Level of the quantile and the CVaR.
     weights : dict of str to float
-        Weights of the domains, summing to 1.
+        Weights of the domains in the weighted loss, summing to 1.
     probs : tuple of float
         Probabilities of the quantiles of each domain's loss.
     """
 
     domains: tuple[str, ...]
-    chains: int
+    n_chains: int
     goal: Goal | None
-    risk: Risk
+    measure: risks.RiskMeasure
     level: float
     weights: dict[str, float]
     probs: tuple[float, ...]
 
-    def table(
-        self, plans: Sequence[Placed], losses: NDArray[np.float64]
-    ) -> dict[str, NDArray[np.float64]]:
+    def table(self, plans: Sequence[str], losses: Array) -> dict[str, Array]:
         """Columns of the table of `screen`.
 
         Parameters
         ----------
-        plans : sequence of Placed
-            The chunk.
-        losses : ndarray, shape (plans, domains, draws)
+        plans : sequence of str
+            Names of the plans of the chunk.
+        losses : ndarray, shape (n_plans, n_domains, n_draws)
             nats/token; it is sorted in place.
 
         Returns
         -------
-        dict of ndarray, shape (plans,)
+        dict of ndarray, shape (n_plans,)
             By column.
 
         Raises
@@ -72,108 +72,129 @@ class Summary:
             If a loss that is needed is not a finite number.
         """
         self._check(plans, losses)
-        out: dict[str, NDArray[np.float64]] = {}
-
-        def _by_chain(values: NDArray[Any]) -> NDArray[Any]:
-            return values.reshape(*values.shape[:-1], self.chains, -1)
-
+        columns: dict[str, Array] = {}
+        excess = None
         if self.goal is not None:
-            at = [self.domains.index(domain) for domain in self.goal.domains]
-            margin = margins(losses[:, at], np.array(list(self.goal.thresholds.values())))
-            # As in goal_probability: the smallest margin decides the joint goal.
-            margin = np.concatenate([margin.min(axis=1, keepdims=True), margin], axis=1)
-            hits = margin >= 0
-            columns = ["joint", *self.goal.domains]
-            errors = probability_mcse(_by_chain(hits), _by_chain(margin), batch_effective_draws)
-            for k, name in enumerate(columns):
-                out[name] = hits[:, k].mean(axis=-1)
-            for k, name in enumerate(columns):
-                out[f"{name}_mcse"] = errors[:, k]
-        if self.risk != "probability":
-            weighted = sum(
-                weight * losses[:, self.domains.index(domain)]
-                for domain, weight in self.weights.items()
-            )
-            parts = measures.contributions(np.asarray(weighted), None, self.risk, self.level)
-            out[self.risk] = (
-                measures.quantile(weighted, self.level)
-                if self.risk == "quantile"
-                else measures.mean(parts)
-            )
-            out[f"{self.risk}_mcse"] = mean_mcse(_by_chain(parts), batch_effective_draws)
+            excess = self._add_goal(self.goal, losses, columns)
+        if self.measure.screen_column not in columns:
+            self._add_risk(losses, excess, columns)
         if self.probs:
             losses.sort(axis=-1)
-            levels = measures.sorted_quantiles(losses, self.probs)
+            quantiles = sorted_quantiles(losses, self.probs)
             for d, domain in enumerate(self.domains):
                 for k, prob in enumerate(self.probs):
-                    out[f"{domain}_q{100 * prob:g}"] = levels[:, d, k]
-        return out
+                    columns[f"{domain}_q{100 * prob:g}"] = quantiles[:, d, k]
+        return columns
 
-    def _check(self, plans: Sequence[Placed], losses: NDArray[np.float64]) -> None:
-        """Refuse NaN where a number is needed."""
+    def _add_goal(self, goal: Goal, losses: Array, columns: dict[str, Array]) -> Array:
+        """Add the probabilities of the goal; return the excess over it, shape (plans, draws)."""
+        at = [self.domains.index(domain) for domain in goal.domains]
+        margin = margins(losses[:, at], np.array(list(goal.thresholds.values())))
+        # As in goal_probability: the smallest margin decides the joint goal.
+        margin = np.concatenate([margin.min(axis=1, keepdims=True), margin], axis=1)
+        hits = margin >= 0
+        by_chain = self._by_chain(hits), self._by_chain(margin)
+        errors = probability_mcse(*by_chain, batch_effective_draws)
+        names = ["joint", *goal.domains]
+        columns |= {name: hits[:, k].mean(axis=-1) for k, name in enumerate(names)}
+        columns |= {f"{name}_mcse": errors[:, k] for k, name in enumerate(names)}
+        return -margin[:, 0]
+
+    def _add_risk(self, losses: Array, excess: Array | None, columns: dict[str, Array]) -> None:
+        """Add the risk and its Monte Carlo standard error."""
+        if self.measure.needs_goal and excess is not None:
+            judged = excess
+        else:
+            judged = np.zeros((len(losses), losses.shape[-1]))
+            for domain, weight in self.weights.items():
+                judged += weight * losses[:, self.domains.index(domain)]
+        parts = self.measure.contributions(judged, self.level)
+        by_chain = self._by_chain(parts), self._by_chain(judged)
+        name = self.measure.screen_column
+        columns[name] = parts.mean(axis=-1)
+        columns[f"{name}_mcse"] = self.measure.mcse(*by_chain, batch_effective_draws)
+
+    def _by_chain(self, values: NDArray[Any]) -> NDArray[Any]:
+        return values.reshape(*values.shape[:-1], self.n_chains, -1)
+
+    def _check(self, plans: Sequence[str], losses: Array) -> None:
+        """Raise an error for NaN and infinities on the domains that are needed."""
         needed = dict.fromkeys([*self.weights, *(self.goal.domains if self.goal else [])])
         for domain in needed:
             own = losses[:, self.domains.index(domain)]
             if np.isfinite(own.sum()):
                 continue
             k = int(np.flatnonzero(~np.isfinite(own).all(axis=1))[0])
-            name, bad = plans[k].path.name, int((~np.isfinite(own[k])).sum())
+            bad = int((~np.isfinite(own[k])).sum())
             if bad == own.shape[1]:
                 raise PlanError(
-                    f"plan {name!r} has no forecast on domain {domain!r}; leave the plan or the "
-                    "domain out"
+                    f"plan {plans[k]!r} has no forecast on domain {domain!r}; leave the plan or "
+                    "the domain out"
                 )
             raise PlanError(
-                f"plan {name!r}, domain {domain!r}: {bad} of {own.shape[1]} draws are not finite"
+                f"plan {plans[k]!r}, domain {domain!r}: {bad} of {own.shape[1]} draws are not "
+                "finite"
             )
 
 
-def summary(
-    draws: Draws,
+def make_summary(
+    screener: Screener,
     goal: Goal | Mapping[str, float] | None,
-    risk: Risk,
+    risk: str,
     level: float,
     weights: Mapping[str, float] | None,
     probs: Sequence[float],
     kind: Kind,
 ) -> Summary:
-    """Summary with checked arguments.
+    """Return a Summary with checked arguments.
 
     Parameters
     ----------
-    draws : Draws
-        Posterior.
+    screener : Screener
+        What the losses come from.
     goal, risk, level, weights, probs, kind : Any
         As in `bayescpt.screen`.
 
     Returns
     -------
     Summary
+        For losses of the screener's domains and chains.
 
     Raises
     ------
     PlanError
         If an argument is out of range, or a domain unknown.
     """
-    allowed = [name for name in get_args(Risk) if name != "regret"]
-    if risk not in allowed:
-        hint = "; it ranks plans as 'mean' does" if risk == "regret" else ""
-        raise PlanError(f"risk is {risk!r}; it must be one of {allowed}{hint}")
+    measure = _screened_measure(risk)
     if kind not in get_args(Kind):
         raise PlanError(f"kind is {kind!r}; it must be 'loss' or 'mu'")
-    measures.check_level(level)
+    risks.check_level(level)
     goal = None if goal is None else Goal.of(goal)
-    if goal is None and risk == "probability":
-        raise PlanError("risk='probability' is the probability of a goal: give goal=")
+    check_goal_given(measure, goal)
     bad = [prob for prob in probs if not 0.0 <= prob <= 1.0]
     if bad:
         raise PlanError(f"probs has {bad[0]!r}; probabilities lie in 0..1")
-    domains = draws.labels.domain
+    domains = screener.domains
     if weights is None:
         weights = dict.fromkeys(goal.domains if goal else domains, 1.0)
     for domain in (*weights, *(goal.domains if goal else ())):
         if domain not in domains:
             raise PlanError(f"unknown domain {domain!r}; the forecast knows {list(domains)}")
-    shares = measures.shares(weights)
-    chains = int(draws.posterior.sizes["chain"])
-    return Summary(domains, chains, goal, risk, level, shares, tuple(map(float, probs)))
+    shares = normalised_weights(weights)
+    probs = tuple(map(float, probs))
+    return Summary(domains, screener.n_chains, goal, measure, level, shares, probs)
+
+
+def _screened_measure(risk: str) -> risks.RiskMeasure:
+    """Return a risk measure that needs no other plan than the one it judges."""
+    allowed = [measure.name for measure in risks.measures() if not measure.relative]
+    if risk not in risks.names():
+        raise PlanError(f"risk is {risk!r}; it must be one of {allowed}")
+    measure = risks.get(risk)
+    if measure.relative:
+        hint = f"; it ranks plans as {measure.ranks_as!r} does" if measure.ranks_as else ""
+        raise PlanError(
+            f"risk is {risk!r}, which compares plans with each other; to screen plans it must be "
+            f"one of {allowed}{hint}"
+        )
+    return measure

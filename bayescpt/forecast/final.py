@@ -16,7 +16,7 @@ from bayescpt.forecast.folding import Folding, Value
 from bayescpt.forecast.noise import noise_scale, plan_rng, simulate_noise
 from bayescpt.forecast.plan import Plan, Starts
 from bayescpt.forecast.posterior import Draws
-from bayescpt.forecast.ranges import fitted_ranges, identity_notes
+from bayescpt.forecast.ranges import FittedRange, fitted_ranges, identity_notes
 from bayescpt.laws.trajectory import Trajectory
 from bayescpt.laws.view import View
 
@@ -262,3 +262,75 @@ class FinalLosses:
             self._kept[key] = self._folding.by_draw(made())
         kept: Value = self._kept[key]
         return kept
+
+
+class Screener:
+    """Evaluates many plans at their last steps under one posterior.
+
+    Parameters
+    ----------
+    draws : Draws
+        Posterior with its study.
+    """
+
+    def __init__(self, draws: Draws) -> None:
+        self._draws = draws
+        self._placer = Placer(draws)
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Evaluated domains."""
+        return self._draws.labels.domain
+
+    @property
+    def n_chains(self) -> int:
+        """Number of chains."""
+        return int(self._draws.posterior.sizes["chain"])
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws over all chains."""
+        return self._draws.size
+
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """Fitted start checkpoints."""
+        return self._draws.labels.checkpoint
+
+    @property
+    def ranges(self) -> dict[str, FittedRange]:
+        """Range of the fitted runs of each phase."""
+        return fitted_ranges(self._draws)
+
+    def place(self, plan: Plan) -> Placed:
+        """Place a plan at its start checkpoint; for one thread.
+
+        Parameters
+        ----------
+        plan : Plan
+            Recipe.
+
+        Returns
+        -------
+        Placed
+
+        Raises
+        ------
+        PlanError
+            If its start checkpoint or target domain is not of the study.
+        """
+        return self._placer.place(plan)
+
+    def evaluator(self, seed: int = 0) -> FinalLosses:
+        """Return an evaluator for one thread.
+
+        Parameters
+        ----------
+        seed : int
+            Seed of the noise.
+
+        Returns
+        -------
+        FinalLosses
+        """
+        return FinalLosses(self._draws, seed)

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from bayescpt.data import Study
 from bayescpt.errors import ConvergenceError, FitError
 from bayescpt.forecast import Draws, Forecast, Plan, forecast
+from bayescpt.forecast.final import Screener
 from bayescpt.inference.checks import Check, convergence_checks, read_checks
 from bayescpt.inference.fit_file import read_fit_file, write_fit_file
 from bayescpt.laws.references import References
@@ -224,6 +225,25 @@ class Fit:
         made = forecast(self.draws(allow_failed), plans, steps, seed)
         made.failed_checks.extend(self.failed_checks)
         return made
+
+    def screener(self, allow_failed: bool = False) -> Screener:
+        """Return what evaluates many plans at their last steps, as `bayescpt.screen` does.
+
+        Parameters
+        ----------
+        allow_failed : bool
+            Go on even if a convergence check failed.
+
+        Returns
+        -------
+        Screener
+
+        Raises
+        ------
+        ConvergenceError
+            If a check failed and `allow_failed` is not set.
+        """
+        return Screener(self.draws(allow_failed))
 
     def save(self, path: str | Path) -> Path:
         """Write the fit to one netCDF file, whole or not at all.

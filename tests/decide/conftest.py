@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from bayescpt.data import schedules
 from bayescpt.evaluate.generate import draw_parameters
+from bayescpt.forecast import Plan
 from bayescpt.inference import Check, Fit
 from bayescpt.model.card_file import load_card
 from bayescpt.model.rows import make_rows
@@ -18,7 +20,10 @@ MakeForecast = Callable[..., SimpleNamespace]
 def build_forecast(
     losses: Mapping[str, Mapping[str, np.ndarray]], steps: list[int] | None = None
 ) -> SimpleNamespace:
-    """Return a forecast-like object from losses[plan][domain] of shape (chain, draw[, step])."""
+    """Return a forecast-like object from losses[plan][domain] of shape (chain, draw[, step]).
+
+    A plan ends at its last step that is not NaN.
+    """
     plans = list(losses)
     domains = list(dict.fromkeys(name for by_domain in losses.values() for name in by_domain))
     arrays = {
@@ -37,7 +42,12 @@ def build_forecast(
         {"loss": (dims, out), "mu": (dims, out - 1.0)},
         coords={"plan": plans, "domain": domains, "step": steps},
     )
-    return SimpleNamespace(dataset=dataset, warnings=[], failed_checks=[])
+    present = ~np.isnan(out).all(axis=(0, 1, 3))
+    recipes = [
+        Plan(plan, schedules.constant(1e-3, max(np.array(steps)[row], default=1)))
+        for plan, row in zip(plans, present, strict=True)
+    ]
+    return SimpleNamespace(dataset=dataset, plans=recipes, warnings=[], failed_checks=[])
 
 
 @pytest.fixture

@@ -212,7 +212,7 @@ def test_a_failed_fit_says_so_in_the_decision(steady_or_gamble):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"risk": "worst"}, r"risk is 'worst'.*'cvar'"),
+        ({"risk": "no such"}, r"risk is 'no such'.*'cvar'"),
         ({"level": 90}, "level is 90"),
         ({"by": "last"}, "by is 'last'"),
         ({"kind": "y"}, "kind is 'y'"),

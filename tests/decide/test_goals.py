@@ -7,8 +7,10 @@ import pytest
 from scipy.signal import lfilter
 from scipy.stats import multivariate_normal, norm
 
-from bayescpt.decide import Goal, goal_probability
+from bayescpt.data import schedules
+from bayescpt.decide import Goal, compare, goal_probability
 from bayescpt.errors import PlanError
+from bayescpt.forecast import Plan
 
 GOAL = {"general": 3.30, "german": 2.95}
 
@@ -82,6 +84,73 @@ def test_end_is_each_plans_own_last_step(make_forecast):
     fc = make_forecast({"short": {"general": short}, "long": {"general": long}})
     table = goal_probability(fc, {"general": 2.5})
     assert table["joint"].to_dict() == {"short": 1.0, "long": 0.0}
+
+
+def two_plans(make_forecast, steps):
+    """Return a forecast at some steps of plans of 950 and 1200 steps whose loss is step / 100."""
+    fc = make_forecast({"short": {"general": np.zeros((2, 5, 1200))},
+                        "long": {"general": np.zeros((2, 5, 1200))}})  # fmt: skip
+    fc.plans = [
+        Plan(name, schedules.constant(1e-3, n)) for name, n in (("short", 950), ("long", 1200))
+    ]
+    loss = fc.dataset["loss"] + fc.dataset["step"] / 100
+    past = (fc.dataset["plan"] == "short") & (fc.dataset["step"] > 950)
+    fc.dataset = loss.where(~past).to_dataset(name="loss").sel(step=steps)
+    return fc
+
+
+def test_end_must_be_among_the_forecast_steps(make_forecast):
+    """A plan of 950 steps, forecast to 900, says nothing of its end."""
+    fc = two_plans(make_forecast, [300, 600, 900, 1200])
+    text = (
+        r"plan 'short' ends at step 950, where it is not forecast \(its last forecast step is 900\)"
+        r".*forecast with steps including 950$"
+    )
+    for judge in (goal_probability, compare):
+        with pytest.raises(PlanError, match=text):
+            judge(fc, {"general": 9.2})
+    # Every plan's end that is missing is named in one message.
+    with pytest.raises(PlanError, match=r"steps including 950, 1200$"):
+        goal_probability(two_plans(make_forecast, [300, 600, 900]), {"general": 9.2})
+
+
+def test_each_plan_is_judged_at_its_own_end(make_forecast):
+    fc = two_plans(make_forecast, [900, 950, 1200])
+    table = goal_probability(fc, {"general": 9.2})
+    assert table["joint"].to_dict() == {"short": 0.0, "long": 0.0}
+    assert goal_probability(fc, {"general": 9.5})["joint"].to_dict() == {"short": 1.0, "long": 0.0}
+    means = compare(fc).table["mean"]
+    assert means.to_dict() == pytest.approx({"short": 9.5, "long": 12.0})
+    # Steps past the end of a plan do not count, even if they have values.
+    fc.dataset = fc.dataset.fillna(0.0)
+    assert compare(fc).table["mean"].to_dict() == pytest.approx({"short": 9.5, "long": 12.0})
+
+
+def test_best_is_the_best_of_the_forecast_steps(make_forecast):
+    fc = two_plans(make_forecast, [600, 900])
+    table = goal_probability(fc, {"general": 7.0}, by="best")
+    assert table["best_step"].to_dict() == {"short": 600, "long": 600}
+    assert table["joint"].to_dict() == {"short": 1.0, "long": 1.0}
+
+
+def test_a_dataset_alone_is_judged_at_its_last_step_with_a_warning(make_forecast):
+    dataset = two_plans(make_forecast, [600, 900]).dataset
+    text = (
+        "the forecast holds no recipe of some plans, so they are judged at their last forecast "
+        "step, which may not be their end: 'short' at 900, 'long' at 900"
+    )
+    table = goal_probability(dataset, {"general": 9.2})
+    assert table["joint"].to_dict() == {"short": 1.0, "long": 1.0}
+    assert table.attrs["warnings"] == [text]
+    assert text in compare(dataset).warnings
+    assert goal_probability(dataset, {"general": 9.2}, by="best").attrs["warnings"] == []
+
+
+def test_a_fits_forecast_short_of_the_end_is_an_error(prior_fit):
+    plan = Plan("a", schedules.constant(2e-3, 200), 0.3, start="pt")
+    with pytest.raises(PlanError, match=r"plan 'a' ends at step 200.*including 200"):
+        goal_probability(prior_fit.forecast(plan, steps=[50, 150]), {"general": 3.0})
+    assert len(goal_probability(prior_fit.forecast(plan, steps=[150, 200]), {"general": 3.0})) == 1
 
 
 def test_best_is_one_step_for_all_draws(make_forecast):

@@ -68,6 +68,15 @@ def test_a_goal_is_met_as_probably_as_can_be(prior_fit, goal):
     assert safe.decision.risk == "cvar"
 
 
+def test_regret_is_searched_by_the_mean(prior_fit):
+    found = optimise(prior_fit, LISTS, risk="regret")
+    by_mean = optimise(prior_fit, LISTS, risk="mean")
+    assert found.decision.risk == "regret"
+    assert found.plan.name == by_mean.plan.name
+    assert list(found.tried.index) == list(by_mean.tried.index)
+    assert list(found.table["expected_regret"]) == sorted(found.table["expected_regret"])
+
+
 def test_where_no_recipe_has_a_chance_the_nearest_come_first(prior_fit, goal):
     out_of_reach = {domain: value - 3.0 for domain, value in goal.items()}
     found = optimise(prior_fit, LISTS, out_of_reach, risk="mean", min_probability=0.5)
@@ -97,15 +106,15 @@ def test_a_best_recipe_at_an_end_is_said_to_be(prior_fit):
 
 def test_recipes_that_cannot_be_made_are_counted(prior_fit):
     half = {**FIXED, "lr": PEAK, "decay_share": [0.3, 0.99], "replay_ratio": 0.3}
-    assert optimise(prior_fit, half).warnings[-1].startswith("1 recipes of the space cannot be")
-    with pytest.raises(PlanError, match="no recipe of the space can be made: "):
+    assert optimise(prior_fit, half).warnings[-1].startswith("1 recipes of the space have no valid")
+    with pytest.raises(PlanError, match="no recipe of the space has a valid schedule: "):
         optimise(prior_fit, {**half, "decay_share": 0.99})
 
 
 def test_bad_arguments_are_errors(prior_fit):
-    with pytest.raises(PlanError, match="n_plans = 4, top = 10; they are at least 8 and 1"):
+    with pytest.raises(PlanError, match="n_plans = 4, top = 10; they must be at least 8 and 1"):
         optimise(prior_fit, LISTS, n_plans=4)
-    with pytest.raises(PlanError, match=r"min_probability = 0\.5 needs a goal"):
+    with pytest.raises(PlanError, match=r"min_probability = 0\.5 is the probability of a goal"):
         optimise(prior_fit, LISTS, min_probability=0.5)
     with pytest.raises(PlanError, match="unknown start checkpoint 'base'"):
         optimise(prior_fit, {**LISTS, "start": "base"})
