@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from bayescpt.data.schedule import Schedule
-from bayescpt.data.schedules import from_array
+from bayescpt.data.schedules.array_schedule import from_array
 from bayescpt.errors import ScheduleError, StudyError
 
 Array = NDArray[np.float64]

@@ -241,7 +241,7 @@ def test_params_are_the_arguments_and_rebuild_the_schedule():
 
 def test_constructors_keep_their_signature_and_text():
     assert list(inspect.signature(schedules.constant).parameters) == ["lr", "num_training_steps"]
-    assert "One learning rate throughout" in (schedules.constant.__doc__ or "")
+    assert "Constant learning rate" in (schedules.constant.__doc__ or "")
 
 
 def test_from_array_keeps_the_learning_rates():
