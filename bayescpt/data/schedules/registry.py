@@ -61,7 +61,7 @@ def register_schedule[**P](constructor: Callable[P, Array]) -> Callable[P, Sched
     name = constructor.__name__
 
     @functools.wraps(constructor)
-    def build(*args: P.args, **kwargs: P.kwargs) -> Schedule:
+    def _build(*args: P.args, **kwargs: P.kwargs) -> Schedule:
         arguments = signature.bind(*args, **kwargs).arguments
         try:
             lr = constructor(*args, **kwargs)
@@ -70,8 +70,8 @@ def register_schedule[**P](constructor: Callable[P, Array]) -> Callable[P, Sched
         return Schedule(lr, name, {key: _json_value(value) for key, value in arguments.items()})
 
     # wraps() copies the array's return annotation; tools that read it should see a Schedule.
-    build.__annotations__["return"] = "Schedule"
-    return _add(name, build)
+    _build.__annotations__["return"] = "Schedule"
+    return _add(name, _build)
 
 
 def register_alias[**P](name: str, constructor: Callable[P, Schedule]) -> Callable[P, Schedule]:
