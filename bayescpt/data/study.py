@@ -13,10 +13,12 @@ from bayescpt.data import tables
 from bayescpt.data.checks import curves as curve_checks
 from bayescpt.data.checks import learning_rates as lr_checks
 from bayescpt.data.checks import runs as run_checks
+from bayescpt.data.checks.mixed import check_allow_mixed, check_mixed
 from bayescpt.data.run import Run
 from bayescpt.data.schedule import Schedule
 from bayescpt.data.study_data import StudyData
 from bayescpt.data.study_json import dump_study, load_study_fields, study_digest
+from bayescpt.data.units import DEFAULT_UNIT, check_loss_unit
 from bayescpt.errors import StudyError
 
 __all__ = ["Run", "Study"]
@@ -48,9 +50,12 @@ class Study(StudyData):
     general : str or None
         The general domain.
     loss_unit : str
-        Unit of every loss.
+        Unit of every loss: "nat/token", "bit/token", "nat/byte" or "bit/byte".
     notes : str
         Free text.
+    allow_mixed : tuple of str
+        Which of ``n_params`` and ``tokens_per_step`` may differ between the runs. The laws describe
+        runs of one model size and one batch size, so by default neither may.
 
     Examples
     --------
@@ -68,8 +73,9 @@ class Study(StudyData):
         *,
         name: str = "study",
         general: str | None = None,
-        loss_unit: str = "nat/token",
+        loss_unit: str = DEFAULT_UNIT,
         notes: str = "",
+        allow_mixed: Iterable[str] = (),
     ) -> Study:
         """Make a study from tables, and validate it.
 
@@ -89,10 +95,13 @@ class Study(StudyData):
             Name of the study.
         general : str, optional
             The general domain; by default "general" if a curve has it. Use "" for none.
-        loss_unit : str
+        loss_unit : {"nat/token", "bit/token", "nat/byte", "bit/byte"}
             Unit of every loss.
         notes : str
             Free text.
+        allow_mixed : iterable of str
+            ``n_params`` if the runs may have several model sizes, ``tokens_per_step`` if they may
+            have several batch sizes.
 
         Returns
         -------
@@ -130,6 +139,8 @@ class Study(StudyData):
         >>> Study.from_frames(curves, runs, lrs, name="small")
         Study('small': 1 pt + 1 cpt runs, 2 domains, 4 losses)
         """
+        check_loss_unit(loss_unit)
+        allowed = check_allow_mixed(allow_mixed)
         runs = tables.tidy_runs(runs)
         run_checks.check_runs(runs)
         curves = tables.tidy_curves(curves)
@@ -140,11 +151,14 @@ class Study(StudyData):
         curve_checks.check_curve_ends(curves, runs)
         run_checks.check_branches(runs, lr_by_run)
         run_checks.check_replays(runs, replays)
+        check_mixed(runs, curves, allowed)
         measured = set(curves["domain"])
         if general is None and "general" in measured:
             general = "general"
         curve_checks.check_general(general, measured)
-        study = cls(name, runs, curves, lr_by_run, replays, general or None, loss_unit, notes)
+        study = cls(
+            name, runs, curves, lr_by_run, replays, general or None, loss_unit, notes, allowed
+        )
         return replace(study, curves=study._sorted(curves))
 
     def select(self, names: Iterable[str]) -> Study:
@@ -236,7 +250,7 @@ class Study(StudyData):
         str
             Digest of the runs (without their extra columns), curves, learning rates, replay
             ratios, general domain and loss unit. It does not depend on the order of rows, nor on
-            the name and the notes of the study.
+            the name, the notes and `allow_mixed` of the study.
         """
         return study_digest(self)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bayescpt.data.run import Run
 from bayescpt.data.schedule import Schedule
+from bayescpt.data.units import DEFAULT_UNIT
 from bayescpt.errors import StudyError
 
 Array = NDArray[np.float64]
@@ -43,6 +44,8 @@ class StudyData:
         Unit of every loss.
     notes : str
         Free text.
+    allow_mixed : tuple of str
+        Columns of `runs` that may differ between runs; see `Study`.
     """
 
     name: str
@@ -51,8 +54,9 @@ class StudyData:
     lrs: dict[str, Array]
     replays: dict[str, Array] = field(default_factory=dict)
     general: str | None = None
-    loss_unit: str = "nat/token"
+    loss_unit: str = DEFAULT_UNIT
     notes: str = ""
+    allow_mixed: tuple[str, ...] = ()
 
     def __contains__(self, name: object) -> bool:
         """Whether the study has a run of that name."""

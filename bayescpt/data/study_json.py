@@ -62,6 +62,7 @@ def dump_study(study: StudyData) -> str:
         "general": study.general,
         "loss_unit": study.loss_unit,
         "notes": study.notes,
+        "allow_mixed": list(study.allow_mixed),
         "runs": packing.pack_frame(study.runs),
         "curves": packing.pack_frame(study.curves),
         "lrs": {run: packing.pack(lr) for run, lr in study.lrs.items()},
@@ -102,6 +103,7 @@ def load_study_fields(text: str) -> tuple[dict[str, Any], str]:
             "general": content["general"],
             "loss_unit": content["loss_unit"],
             "notes": content["notes"],
+            "allow_mixed": tuple(content.get("allow_mixed", ())),  # absent in older files
         }
         return fields, content["digest"]
     except (KeyError, TypeError, ValueError) as error:

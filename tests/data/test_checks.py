@@ -267,3 +267,57 @@ def test_misspelt_general_domain(tables):
         r"general domain 'genral' has no curve; did you mean 'general'\? domains: general, ger",
         general="genral",
     )
+
+
+def test_mixed_model_sizes(tables):
+    tables.set_run("mix", n_params=1.02e6)
+    assert_refused(
+        tables,
+        r"runs: n_params is 1,000,000 in run 'base' but 1,020,000 in run 'mix'; .* one model size: "
+        r'.* allow_mixed = \["n_params"\] in the table \[study\] of study.toml',
+    )
+    assert_refused(tables, "n_params is", allow_mixed=["tokens_per_step"])
+    assert tables.study(allow_mixed=["n_params"]).run("mix").n_params == 1.02e6
+
+
+def test_model_sizes_within_one_percent_or_missing_are_one_size(tables):
+    tables.set_run("mix", n_params=1.009e6)
+    tables.set_run("pure", n_params=np.nan)
+    tables.study()
+
+
+def test_mixed_batch_sizes(tables):
+    tables.set_run("base", tokens_per_step=2048)
+    tables.set_run("pure", tokens_per_step=2049)
+    assert_refused(
+        tables,
+        r"tokens_per_step is 2,048 in run 'base' but 2,049 in run 'pure'; .* one batch size",
+    )
+    assert tables.study(allow_mixed="tokens_per_step").allow_mixed == ("tokens_per_step",)
+
+
+def test_a_run_that_no_fit_uses_may_have_any_size(tables):
+    tables.set_run("pure", n_params=7e9)
+    tables.curves = tables.curves.query("run != 'pure'")
+    tables.study()
+
+
+@pytest.mark.parametrize("name", ["base", "annealed"])
+def test_a_trunk_or_parent_without_a_curve_counts(tables, name):
+    # mix starts from annealed, which branches off base.
+    tables.set_run(name, n_params=7e9)
+    tables.curves = tables.curves.query("run == 'mix'")
+    assert_refused(tables, rf"7,000,000,000 in run '{name}'")
+
+
+@pytest.mark.parametrize(
+    ("unit", "hint"),
+    [
+        ("bits/byte", r"did you mean 'bit/byte'\? known units"),
+        ("nats per token", r"did you mean 'nat/token'\? known units"),
+        ("Nat/Token", r"did you mean 'nat/token'\? known units"),
+        ("perplexity", r"known units: nat/token, bit/token, nat/byte, bit/byte"),
+    ],
+)
+def test_unknown_loss_unit(tables, unit, hint):
+    assert_refused(tables, rf"study.toml: loss_unit is '{unit}'; {hint}", loss_unit=unit)

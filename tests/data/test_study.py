@@ -1,5 +1,6 @@
 """A study keeps what it is given, knows its families, and has a digest of its content."""
 
+import json
 import pickle
 from dataclasses import fields, replace
 
@@ -18,7 +19,7 @@ def same(one, two):
         assert list(ours) == list(theirs)
         for run in ours:
             np.testing.assert_array_equal(ours[run], theirs[run])
-    for name in ("name", "general", "loss_unit", "notes", "digest"):
+    for name in ("name", "general", "loss_unit", "notes", "allow_mixed", "digest"):
         assert getattr(one, name) == getattr(two, name)
 
 
@@ -187,7 +188,7 @@ def test_json_round_trip_is_exact(tables):
     tables.runs["day"] = pd.to_datetime(["2026-11-01"] * 4)
     tables.runs.loc[0, "n_params"] = np.inf
     tables.lrs["replay"] = np.where(tables.lrs["run"] == "mix", 0.1 * tables.lrs["step"], np.nan)
-    study = tables.study(name="Größe", notes='two\nlines, "quoted"')
+    study = tables.study(name="Größe", notes='two\nlines, "quoted"', allow_mixed=["n_params"])
     back = Study.from_json(study.to_json())
     same(study, back)
     np.testing.assert_array_equal(back.run("mix").replay_ratio, 0.1 * np.arange(1, 5))
@@ -195,6 +196,19 @@ def test_json_round_trip_is_exact(tables):
 
 def test_json_of_a_part_reads_back(study):
     same(Study.from_json(study.select("pure").to_json()), study.select("pure"))
+
+
+def test_json_of_an_older_version_allows_nothing_mixed(study):
+    older = json.loads(study.to_json())
+    del older["allow_mixed"]
+    same(Study.from_json(json.dumps(older)), study)
+
+
+def test_allow_mixed_does_not_change_the_digest(study, tables):
+    allowing = tables.study(name="tiny", allow_mixed=("tokens_per_step", "n_params"))
+    assert allowing.allow_mixed == ("n_params", "tokens_per_step")
+    assert allowing.select("pure").allow_mixed == allowing.allow_mixed
+    assert allowing.digest == study.digest
 
 
 def test_damaged_json_is_refused(study):
