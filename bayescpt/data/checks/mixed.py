@@ -73,12 +73,13 @@ def check_mixed(runs: pd.DataFrame, curves: pd.DataFrame, allow_mixed: Iterable[
         names, values = known["run"].to_numpy(), known[column].to_numpy(np.float64)
         low, high = values.argmin(), values.argmax()
         if values[high] > values[low] * (1.0 + tolerance):
+            size = MEANINGS[column]
             raise StudyError(
                 f"runs: {column} is {values[low]:,.12g} in run {names[low]!r} but "
-                f"{values[high]:,.12g} in run {names[high]!r}; the laws describe runs of one {MEANINGS[column]}: correct the "
-                f"values, make one study per {MEANINGS[column]}, or, to fit the runs together all "
-                f'the same, set allow_mixed = ["{column}"] in the table [study] of study.toml '
-                "(allow_mixed of Study.from_frames)"
+                f"{values[high]:,.12g} in run {names[high]!r}; the laws describe runs of one "
+                f"{size}: correct the values, make one study per {size}, or, to fit the runs "
+                f'together all the same, set allow_mixed = ["{column}"] in the table [study] of '
+                "study.toml (allow_mixed of Study.from_frames)"
             )
 
 
