@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 STUDY = "cpt_micro"
 HELD_OUT = "de_r25_cos"
-# What a user might allow: nats of forgetting above the start checkpoint, and nats above the best
-# German loss that any fitted run ended with.
+# What a user might allow, in nats per token: the rise of the general loss above that of the start
+# checkpoint, and of the German loss above the best final loss of the fitted runs.
 FORGETTING, SHORTFALL = 0.2, 0.15
 
 PLANS = """\
@@ -111,6 +111,7 @@ def demo(  # numpydoc ignore=PR01
     for line in why:
         say(line)
     chances = goal_probability(ends, goal)
+    chances.attrs["units"] = ends.dataset.attrs.get("units")
     show_goals(chances)
     decision = compare(ends, goal=goal, risk="probability")
     show_decision(decision)
@@ -146,10 +147,13 @@ def choose_goal(known: Study, start: str) -> tuple[dict[str, float], list[str]]:
     Returns
     -------
     goal : dict of str to float
-        Threshold by domain, nats.
+        Threshold by domain, in the study's loss unit.
     why : list of str
-        One sentence a domain.
+        One sentence per domain.
     """
+    from bayescpt.data.units import unit_name
+
+    unit = unit_name(known.loss_unit)
     general, target = str(known.general), known.targets[0]
     before = known.checkpoint_loss(start, general)
     if before is None:
@@ -162,10 +166,10 @@ def choose_goal(known: Study, start: str) -> tuple[dict[str, float], list[str]]:
     best = min(ends, key=ends.__getitem__)
     goal = {general: round(before + FORGETTING, 2), target: round(ends[best] + SHORTFALL, 2)}
     return goal, [
-        f"Goal on {general}: {goal[general]:g}, {FORGETTING:g} nats above the {before:.3f} of the "
-        f"start checkpoint {start}.",
-        f"Goal on {target}: {goal[target]:g}, {SHORTFALL:g} nats above the {ends[best]:.3f} of "
-        f"{best}, the best end of any fitted run.",
+        f"Goal on {general}: {goal[general]:g} {unit}, {FORGETTING:g} above the {before:.3f} of "
+        f"the start checkpoint {start}.",
+        f"Goal on {target}: {goal[target]:g} {unit}, {SHORTFALL:g} above the {ends[best]:.3f} of "
+        f"{best}, the best final loss of any fitted run.",
     ]
 
 
