@@ -22,7 +22,10 @@ from bayescpt.cli.inputs import step_grid
 from bayescpt.cli.output import notes, progress, say
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayescpt.data import Study
+    from bayescpt.forecast import Forecast
 
 STUDY = "cpt_micro"
 HELD_OUT = "de_r25_cos"
@@ -98,8 +101,7 @@ def demo(  # numpydoc ignore=PR01
     (out / "plans.toml").write_text(PLANS, encoding="utf-8")
     held = Plan.from_run(study.run(HELD_OUT))
     plans = [held, *read_plans(out / "plans.toml", known)]
-    # A demonstration goes on, and says what it is worth: the exit code is 1.
-    allow = bool(failed)
+    allow = bool(failed)  # the demonstration continues; notes and exit code show the failure
     show_scores(score_run(fitted, study, held, allow_failed=allow))
 
     goal, why = choose_goal(known, str(held.start))
@@ -108,8 +110,7 @@ def demo(  # numpydoc ignore=PR01
     ends = fitted.forecast(plans, steps=step_grid(plans, 1), allow_failed=allow)
     fine = fitted.forecast(plans, steps=step_grid(plans, FIGURE_STEPS), allow_failed=allow)
     show_bands(band_table(coarse, 0.9), 0.9)
-    for line in why:
-        say(line)
+    say("\n".join(why))
     chances = goal_probability(ends, goal)
     chances.attrs["units"] = ends.dataset.attrs.get("units")
     show_goals(chances)
@@ -118,20 +119,26 @@ def demo(  # numpydoc ignore=PR01
     notes(failed, [*ends.warnings, *decision.warnings])
 
     progress("drawing ...")
-    from bayescpt.present import plot_forecast, plot_goal_probability
-
-    fan = plot_forecast(fine, observed=study.curves, goal=goal, first_step=100)
-    fan.savefig(out / "forecast.png", dpi=150)
-    plot_goal_probability(chances).savefig(out / "goal.png", dpi=150)
-
-    written = ", ".join(("fit.nc", "plans.toml", "forecast.png", "goal.png"))
-    say(f"\nWrote {written} to {out}/ in {time.monotonic() - began:.0f} s.")
+    _save_figures(out, fine, study, goal, chances)
+    files = "fit.nc, plans.toml, forecast.png, goal.png"
+    say(f"\nWrote {files} to {out}/ in {time.monotonic() - began:.0f} s.")
     say("In forecast.png the circles are the held-out run's losses.")
     say("\nNext:")
     for line in next_commands(out, goal):
         say(f"  {line}")
     if failed:
         raise typer.Exit(1)
+
+
+def _save_figures(
+    out: Path, forecast: Forecast, study: Study, goal: dict[str, float], chances: pd.DataFrame
+) -> None:
+    """Save the fan charts and the goal probabilities."""
+    from bayescpt.present import plot_forecast, plot_goal_probability
+
+    fan = plot_forecast(forecast, observed=study.curves, goal=goal, first_step=100)
+    fan.savefig(out / "forecast.png", dpi=150)
+    plot_goal_probability(chances).savefig(out / "goal.png", dpi=150)
 
 
 def choose_goal(known: Study, start: str) -> tuple[dict[str, float], list[str]]:

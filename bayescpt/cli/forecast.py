@@ -82,18 +82,7 @@ def forecast(  # numpydoc ignore=PR01
         )
         _save_figure(figure, whole, observed, prob, kind, first_step)
     if as_json:
-        show_json(
-            {
-                "study": result.study_name,
-                "kind": kind,
-                "prob": prob,
-                "units": table.attrs["units"],
-                "rows": table.to_dict("records"),
-                "held_out": None if scored is None else scored.to_dict("records"),
-                "warnings": result.warnings,
-                "failed_checks": result.failed_checks,
-            }
-        )
+        _show_json(result, table, scored, prob, kind)
     else:
         show_bands(table, prob, kind)
         if scored is not None:
@@ -104,6 +93,24 @@ def forecast(  # numpydoc ignore=PR01
         notes(result.failed_checks, result.warnings)
     if result.failed_checks:
         raise typer.Exit(1)
+
+
+def _show_json(
+    result: Forecast, table: pd.DataFrame, scored: pd.DataFrame | None, prob: float, kind: str
+) -> None:
+    """Print bands and scores as JSON."""
+    show_json(
+        {
+            "study": result.study_name,
+            "kind": kind,
+            "prob": prob,
+            "units": table.attrs["units"],
+            "rows": table.to_dict("records"),
+            "held_out": None if scored is None else scored.to_dict("records"),
+            "warnings": result.warnings,
+            "failed_checks": result.failed_checks,
+        }
+    )
 
 
 def _save_figure(

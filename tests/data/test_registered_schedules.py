@@ -173,3 +173,7 @@ def test_a_name_is_registered_once(monkeypatch):
     message = "'cosine' .* is registered already, by bayescpt.data.schedules.cosine_schedule"
     with pytest.raises(ScheduleError, match=message):
         registry.register_schedule(cosine)
+
+
+def test_completion_offers_the_schedules_only():
+    assert dir(schedules) == sorted(schedules.__all__)

@@ -47,3 +47,8 @@ __all__ = [
     "warmup_stable_decay",
     "wsd",
 ]
+
+
+def __dir__() -> list[str]:
+    # Completion offers the schedules, not the modules that they are in.
+    return sorted(__all__)
