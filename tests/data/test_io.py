@@ -1,4 +1,4 @@
-"""Studies on disk: what is written reads back, and errors name the file."""
+"""Studies on disk: written studies are restored exactly, and errors name the file."""
 
 import re
 
@@ -104,7 +104,7 @@ def test_named_schedules_in_place_of_lrs(folder, tables):
     assert study.trunk_step("annealed") == 6  # the decay starts from the peak at update 7
 
 
-def test_measured_learning_rates_win_over_named_schedules(folder, tables, study):
+def test_learning_rates_of_the_file_take_precedence_over_named_schedules(folder, tables, study):
     runs = tables.runs.assign(schedule="as in the paper", schedule_params="warmup=30")
     runs.to_csv(folder / "runs.csv", index=False)
     read = read_study(folder)

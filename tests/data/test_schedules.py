@@ -1,4 +1,4 @@
-"""Constructors match the trainers whose names they carry.
+"""Constructors reproduce the schedules of the trainers they are named after.
 
 The formulas below restate, step by step and in plain Python, the lambdas of
 transformers/optimization.py and OptimizerParamScheduler.get_lr of Megatron-LM.

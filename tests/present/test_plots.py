@@ -1,4 +1,4 @@
-"""Figures show the numbers they are given; their looks were checked by eye."""
+"""Figures show the right numbers; their appearance was checked by eye."""
 
 import subprocess
 import sys
