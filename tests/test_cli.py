@@ -1,5 +1,7 @@
 """The command line: what it prints, how it ends, and what it does not load."""
 
+import contextlib
+import io
 import json
 import os
 import shlex
@@ -14,6 +16,7 @@ import xarray as xr
 
 from bayescpt import evaluate, inference
 from bayescpt.cli import demo, main
+from bayescpt.cli.forecast import show_bands
 from bayescpt.cli.workers import process_pool
 from bayescpt.data import load_example, write_study
 from bayescpt.inference import Fit
@@ -165,6 +168,36 @@ def test_check_shows_a_shipped_study(cli, study):
     assert by_name["pt_r0"]["replay_ratio"] is None
 
 
+def test_check_shows_the_loss_unit_and_the_sizes(cli, study, tmp_path):
+    out = cli("check", "cpt_micro")[1]
+    assert "runs; loss (nats per token)" in out
+    assert "parameters: 332,448\n" in out
+    assert "tokens per step: 2,048\n" in out
+    folder = write_study(study, tmp_path / "mine")
+    toml = folder / "study.toml"
+    toml.write_text(toml.read_text().replace("nat/token", "bit/byte"))
+    out = cli("check", "mine")[1]
+    assert "loss (bits per byte)" in out
+    assert "loss unit: bits per byte" in out
+    assert "nat" not in out.replace("none", "")
+
+
+def test_check_says_which_sizes_may_differ(cli, study, tmp_path):
+    folder = write_study(study, tmp_path / "mine")
+    runs = folder / "runs.csv"
+    runs.write_text(runs.read_text().replace("332448.0", "664896.0", 1))
+    code, _, err = cli("check", "mine")
+    assert code == 2
+    assert one_line(err)
+    assert "n_params is 332,448 in run 'pt_r0' but 664,896 in run 'pt_r1'" in err
+    with (folder / "study.toml").open("a") as file:
+        file.write('allow_mixed = ["n_params"]\n')
+    code, out, _ = cli("check", "mine")
+    assert code == 0
+    assert "parameters: 332,448 to 664,896 (mixed values are allowed)" in out
+    assert json.loads(cli("check", "mine", "--json")[1])["allow_mixed"] == ["n_params"]
+
+
 def test_check_names_a_defect_in_one_line(cli, study, tmp_path):
     folder = write_study(study, tmp_path / "mine")
     curves = folder / "curves.csv"
@@ -283,6 +316,42 @@ def test_a_run_that_the_fit_has_not_seen_is_scored(cli, fits, study):
     assert scored["german"]["last"] == truth["loss"].iloc[-1]
     code, out, _ = cli(*words[:3], "de_r0_wsd", "--study", "cpt_micro", "--json")
     assert json.loads(out)["held_out"] is None
+
+
+def test_tables_have_the_unit_of_the_forecast(cli, fits):
+    words = (fits / "good.nc", "-r", "de_r25_cos", "--study", "cpt_micro")
+    out = cli("forecast", *words)[1]
+    assert "median [90% band], nats per token" in out
+    assert "10% of its steps; nats per token)" in out
+    assert json.loads(cli("forecast", *words, "--json")[1])["units"] == "nat/token"
+    out = cli("goal", *words, "-g", "general=3.6")[1]
+    assert "Monte Carlo standard error; losses in nats per token)\n" in out
+    table = pd.DataFrame(
+        {"plan": "a", "domain": "german", "step": [1], "lower": 1.0, "median": 2.0, "upper": 3.0}
+    )
+    table.attrs["units"] = "bit/byte"
+    assert "bits per byte" in printed(show_bands, table, 0.9)
+    table.attrs["units"] = None
+    assert "nats" not in printed(show_bands, table, 0.9)
+
+
+def printed(show, *arguments):
+    """What a function writes on standard output."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        show(*arguments)
+    return out.getvalue()
+
+
+def test_a_run_in_another_unit_is_not_scored(cli, fits, study, tmp_path):
+    folder = write_study(study, tmp_path / "bytes")
+    toml = folder / "study.toml"
+    toml.write_text(toml.read_text().replace("nat/token", "bit/byte"))
+    words = ("forecast", fits / "good.nc", "-r", "de_r25_cos", "--study", "bytes")
+    code, out, err = cli(*words)
+    assert code == 2
+    assert out == ""
+    assert one_line(err)
+    assert "loss_unit is 'bit/byte', but that of the fitted study is 'nat/token'" in err
 
 
 def test_goal_gives_probabilities_with_their_error(cli, fits):

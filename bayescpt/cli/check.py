@@ -1,4 +1,4 @@
-"""``bayescpt check``: is the study sound, and what is in it."""
+"""``bayescpt check``: validate a study and show what it holds."""
 
 from __future__ import annotations
 
@@ -16,30 +16,34 @@ if TYPE_CHECKING:
 def check(  # numpydoc ignore=PR01
     study: StudyName, as_json: Json = False
 ) -> None:
-    """Check a study and show what is in it.
+    """Validate a study and show what it holds.
 
-    Exit code 2 and one line that names file, run, step and value where it has a defect.
+    If it has a defect, one line names file, run, step and value, and the exit code is 2.
     """
-    read = open_study(study)
-    runs = [_describe(read, name) for name in (*read.pt_runs, *read.cpt_runs)]
+    from bayescpt.data.units import loss_label, unit_name
+
+    opened = open_study(study)
+    runs = [_describe(opened, name) for name in (*opened.pt_runs, *opened.cpt_runs)]
     if as_json:
         show_json(
             {
-                "study": read.name,
-                "digest": read.digest,
-                "loss_unit": read.loss_unit,
-                "general": read.general,
-                "domains": list(read.domains),
-                "targets": list(read.targets),
-                "losses": len(read.curves),
+                "study": opened.name,
+                "digest": opened.digest,
+                "loss_unit": opened.loss_unit,
+                "allow_mixed": list(opened.allow_mixed),
+                "general": opened.general,
+                "domains": list(opened.domains),
+                "targets": list(opened.targets),
+                "losses": len(opened.curves),
                 "runs": runs,
             }
         )
         return
     show_table(
-        f"{read.name}: {len(read.pt_runs)} pre-training and {len(read.cpt_runs)} continual runs",
-        ["run", "phase", "start", "domain", "replay", "steps", "peak LR", "end LR", "losses"]
-        + [f"last {domain}" for domain in read.domains],
+        f"{opened.name}: {len(opened.pt_runs)} pre-training and {len(opened.cpt_runs)} continual "
+        f"pre-training runs; {loss_label(opened.loss_unit)}",
+        ["run", "phase", "start", "domain", "replay", "steps", "peak LR", "final LR", "losses"]
+        + [f"last {domain}" for domain in opened.domains],
         [
             [
                 run["run"],
@@ -51,20 +55,23 @@ def check(  # numpydoc ignore=PR01
                 "" if run["peak_lr"] is None else f"{run['peak_lr']:.3g}",
                 "" if run["final_lr"] is None else f"{run['final_lr']:.3g}",
                 run["losses"],
-                *(fixed(run["last_loss"].get(domain), 4) for domain in read.domains),
+                *(fixed(run["last_loss"].get(domain), 4) for domain in opened.domains),
             ]
             for run in runs
         ],
     )
+    targets = ", ".join(opened.targets) or "none"
     say(
-        f"general set: {read.general or 'none'}; targets: {', '.join(read.targets) or 'none'}; "
-        f"unit: {read.loss_unit}; digest {read.digest[:12]}"
+        f"general domain: {opened.general or 'none'}; targets: {targets}; "
+        f"loss unit: {unit_name(opened.loss_unit)}; digest {opened.digest[:12]}"
     )
+    for column, meaning in (("n_params", "parameters"), ("tokens_per_step", "tokens per step")):
+        say(f"{meaning}: {_range(opened, column)}")
     say("no defect found")
 
 
 def _describe(study: Study, name: str) -> dict[str, Any]:
-    """Return what the study knows of a run, as plain values."""
+    """What the study holds of a run, as plain values."""
     import numpy as np
 
     run = study.run(name)
@@ -81,9 +88,21 @@ def _describe(study: Study, name: str) -> dict[str, Any]:
         "steps": run.steps,
         "peak_lr": None if run.schedule is None else run.schedule.peak_lr,
         "final_lr": None if run.schedule is None else run.schedule.final_lr,
+        "n_params": run.n_params,
+        "tokens_per_step": run.tokens_per_step,
         "losses": sum(len(curve) for curve in curves.values()),
         "last_loss": {domain: float(c.iloc[-1]) for domain, c in curves.items() if len(c)},
     }
+
+
+def _range(study: Study, column: str) -> str:
+    """Smallest and largest value of a column of runs, and whether they may differ."""
+    values = study.runs[column].dropna()
+    if values.empty:
+        return "not given"
+    low, high = float(values.min()), float(values.max())
+    text = f"{low:,.12g}" if low == high else f"{low:,.12g} to {high:,.12g}"
+    return f"{text} (mixed values are allowed)" if column in study.allow_mixed else text
 
 
 def _ratio(ratio: float | list[float]) -> str:

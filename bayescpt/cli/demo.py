@@ -22,12 +22,15 @@ from bayescpt.cli.inputs import step_grid
 from bayescpt.cli.output import notes, progress, say
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayescpt.data import Study
+    from bayescpt.forecast import Forecast
 
 STUDY = "cpt_micro"
 HELD_OUT = "de_r25_cos"
-# What a user might allow: nats of forgetting above the start checkpoint, and nats above the best
-# German loss that any fitted run ended with.
+# What a user might allow, in nats per token: the rise of the general loss above that of the start
+# checkpoint, and of the German loss above the best final loss of the fitted runs.
 FORGETTING, SHORTFALL = 0.2, 0.15
 
 PLANS = """\
@@ -98,8 +101,7 @@ def demo(  # numpydoc ignore=PR01
     (out / "plans.toml").write_text(PLANS, encoding="utf-8")
     held = Plan.from_run(study.run(HELD_OUT))
     plans = [held, *read_plans(out / "plans.toml", known)]
-    # A demonstration goes on, and says what it is worth: the exit code is 1.
-    allow = bool(failed)
+    allow = bool(failed)  # the demonstration continues; notes and exit code show the failure
     show_scores(score_run(fitted, study, held, allow_failed=allow))
 
     goal, why = choose_goal(known, str(held.start))
@@ -108,29 +110,35 @@ def demo(  # numpydoc ignore=PR01
     ends = fitted.forecast(plans, steps=step_grid(plans, 1), allow_failed=allow)
     fine = fitted.forecast(plans, steps=step_grid(plans, FIGURE_STEPS), allow_failed=allow)
     show_bands(band_table(coarse, 0.9), 0.9)
-    for line in why:
-        say(line)
+    say("\n".join(why))
     chances = goal_probability(ends, goal)
+    chances.attrs["units"] = ends.dataset.attrs.get("units")
     show_goals(chances)
     decision = compare(ends, goal=goal, risk="probability")
     show_decision(decision)
     notes(failed, [*ends.warnings, *decision.warnings])
 
     progress("drawing ...")
-    from bayescpt.present import plot_forecast, plot_goal_probability
-
-    fan = plot_forecast(fine, observed=study.curves, goal=goal, first_step=100)
-    fan.savefig(out / "forecast.png", dpi=150)
-    plot_goal_probability(chances).savefig(out / "goal.png", dpi=150)
-
-    written = ", ".join(("fit.nc", "plans.toml", "forecast.png", "goal.png"))
-    say(f"\nWrote {written} to {out}/ in {time.monotonic() - began:.0f} s.")
+    _save_figures(out, fine, study, goal, chances)
+    files = "fit.nc, plans.toml, forecast.png, goal.png"
+    say(f"\nWrote {files} to {out}/ in {time.monotonic() - began:.0f} s.")
     say("In forecast.png the circles are the held-out run's losses.")
     say("\nNext:")
     for line in next_commands(out, goal):
         say(f"  {line}")
     if failed:
         raise typer.Exit(1)
+
+
+def _save_figures(
+    out: Path, forecast: Forecast, study: Study, goal: dict[str, float], chances: pd.DataFrame
+) -> None:
+    """Save the fan charts and the goal probabilities."""
+    from bayescpt.present import plot_forecast, plot_goal_probability
+
+    fan = plot_forecast(forecast, observed=study.curves, goal=goal, first_step=100)
+    fan.savefig(out / "forecast.png", dpi=150)
+    plot_goal_probability(chances).savefig(out / "goal.png", dpi=150)
 
 
 def choose_goal(known: Study, start: str) -> tuple[dict[str, float], list[str]]:
@@ -146,10 +154,13 @@ def choose_goal(known: Study, start: str) -> tuple[dict[str, float], list[str]]:
     Returns
     -------
     goal : dict of str to float
-        Threshold by domain, nats.
+        Threshold by domain, in the study's loss unit.
     why : list of str
-        One sentence a domain.
+        One sentence per domain.
     """
+    from bayescpt.data.units import unit_name
+
+    unit = unit_name(known.loss_unit)
     general, target = str(known.general), known.targets[0]
     before = known.checkpoint_loss(start, general)
     if before is None:
@@ -162,10 +173,10 @@ def choose_goal(known: Study, start: str) -> tuple[dict[str, float], list[str]]:
     best = min(ends, key=ends.__getitem__)
     goal = {general: round(before + FORGETTING, 2), target: round(ends[best] + SHORTFALL, 2)}
     return goal, [
-        f"Goal on {general}: {goal[general]:g}, {FORGETTING:g} nats above the {before:.3f} of the "
-        f"start checkpoint {start}.",
-        f"Goal on {target}: {goal[target]:g}, {SHORTFALL:g} nats above the {ends[best]:.3f} of "
-        f"{best}, the best end of any fitted run.",
+        f"Goal on {general}: {goal[general]:g} {unit}, {FORGETTING:g} above the {before:.3f} of "
+        f"the start checkpoint {start}.",
+        f"Goal on {target}: {goal[target]:g} {unit}, {SHORTFALL:g} above the {ends[best]:.3f} of "
+        f"{best}, the best final loss of any fitted run.",
     ]
 
 

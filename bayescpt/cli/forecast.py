@@ -1,4 +1,4 @@
-"""``bayescpt forecast``: bands of the loss curves of plans."""
+"""``bayescpt forecast``: the loss curves of plans, with bands."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bayescpt.data import Study
     from bayescpt.forecast import Forecast
 
-# Steps of a figure: enough for a smooth band, few enough to be quick.
+# Number of steps in a figure: enough for smooth bands, few enough to be quick.
 FIGURE_STEPS = 100
 
 
@@ -61,48 +61,28 @@ def forecast(  # numpydoc ignore=PR01
 ) -> None:
     """Forecast the loss curves of plans, with bands.
 
-    Plans come from TOML files and from runs of the study. Where --study holds the losses of a run
-    that the fit has not seen, the forecast is scored against them.
+    Plans come from TOML files and from runs of the study. If --study has the losses of a run that
+    was not fitted, the forecast is scored against them.
     """
     from bayescpt.inference import load_fit
 
     fitted = load_fit(fit)
     recipes = open_plans(fitted, plans, run, study)
     at = step_grid(recipes, points) if steps is None else _steps(steps)
-    made = fitted.forecast(recipes, steps=at, seed=seed, allow_failed=allow_failed)
-    table = band_table(made, prob, kind)
+    result = fitted.forecast(recipes, steps=at, seed=seed, allow_failed=allow_failed)
+    table = band_table(result, prob, kind)
     truth = None if study is None else open_study(study)
     scored = _score_runs(fitted, truth, recipes, seed, allow_failed)
     if csv is not None:
         table.to_csv(csv, index=False)
     if figure is not None:
-        from bayescpt.present import plot_forecast
-
-        shortest = min(plan.schedule.n_steps for plan in recipes)
-        plot_forecast(
-            fitted.forecast(
-                recipes,
-                steps=step_grid(recipes, FIGURE_STEPS),
-                seed=seed,
-                allow_failed=allow_failed,
-            ),
-            observed=None if scored is None or truth is None else truth.curves,
-            prob=sorted({0.5, prob}),
-            kind=kind,  # type: ignore[arg-type]
-            first_step=shortest // 10 if first_step is None else first_step,
-        ).savefig(figure, dpi=150)
-    if as_json:
-        show_json(
-            {
-                "study": made.study_name,
-                "kind": kind,
-                "prob": prob,
-                "rows": table.to_dict("records"),
-                "held_out": None if scored is None else scored.to_dict("records"),
-                "warnings": made.warnings,
-                "failed_checks": made.failed_checks,
-            }
+        observed = None if scored is None or truth is None else truth.curves
+        whole = fitted.forecast(
+            recipes, steps=step_grid(recipes, FIGURE_STEPS), seed=seed, allow_failed=allow_failed
         )
+        _save_figure(figure, whole, observed, prob, kind, first_step)
+    if as_json:
+        _show_json(result, table, scored, prob, kind)
     else:
         show_bands(table, prob, kind)
         if scored is not None:
@@ -110,9 +90,48 @@ def forecast(  # numpydoc ignore=PR01
         for path in (csv, figure):
             if path is not None:
                 say(f"wrote {path}")
-        notes(made.failed_checks, made.warnings)
-    if made.failed_checks:
+        notes(result.failed_checks, result.warnings)
+    if result.failed_checks:
         raise typer.Exit(1)
+
+
+def _show_json(
+    result: Forecast, table: pd.DataFrame, scored: pd.DataFrame | None, prob: float, kind: str
+) -> None:
+    """Print bands and scores as JSON."""
+    show_json(
+        {
+            "study": result.study_name,
+            "kind": kind,
+            "prob": prob,
+            "units": table.attrs["units"],
+            "rows": table.to_dict("records"),
+            "held_out": None if scored is None else scored.to_dict("records"),
+            "warnings": result.warnings,
+            "failed_checks": result.failed_checks,
+        }
+    )
+
+
+def _save_figure(
+    path: Path,
+    result: Forecast,
+    observed: pd.DataFrame | None,
+    prob: float,
+    kind: str,
+    first_step: int | None,
+) -> None:
+    """Save the fan chart of a forecast."""
+    from bayescpt.present import plot_forecast
+
+    shortest = min(plan.schedule.n_steps for plan in result.plans)
+    plot_forecast(
+        result,
+        observed=observed,
+        prob=sorted({0.5, prob}),
+        kind=kind,  # type: ignore[arg-type]
+        first_step=shortest // 10 if first_step is None else first_step,
+    ).savefig(path, dpi=150)
 
 
 def _steps(text: str) -> list[int]:
@@ -122,12 +141,12 @@ def _steps(text: str) -> list[int]:
         raise PlanError(f"--steps {text}: must be whole numbers with commas between") from None
 
 
-def band_table(made: Forecast, prob: float, kind: str = "loss") -> pd.DataFrame:
+def band_table(result: Forecast, prob: float, kind: str = "loss") -> pd.DataFrame:
     """Bands as a long table.
 
     Parameters
     ----------
-    made : Forecast
+    result : Forecast
         The forecast.
     prob : float
         Probability of the band.
@@ -137,15 +156,18 @@ def band_table(made: Forecast, prob: float, kind: str = "loss") -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns plan, domain, step, lower, median, upper; only steps and domains that the plan has.
+        Columns plan, domain, step, lower, median, upper, for the steps and domains that the plan
+        has. The attribute ``units`` is the unit of the losses, or None if the forecast has none.
     """
-    # In the order of the dimensions: plans stay as they were given.
-    bands = made.interval(prob, kind).to_dataframe(dim_order=["plan", "domain", "step"])
-    return bands.dropna().reset_index()[["plan", "domain", "step", "lower", "median", "upper"]]
+    # The order of the dimensions keeps plans in the order of the forecast.
+    bands = result.interval(prob, kind).to_dataframe(dim_order=["plan", "domain", "step"])
+    table = bands.dropna().reset_index()[["plan", "domain", "step", "lower", "median", "upper"]]
+    table.attrs["units"] = result.dataset.attrs.get("units")
+    return table
 
 
 def show_bands(table: pd.DataFrame, prob: float, kind: str = "loss") -> None:
-    """Print bands, one row a plan and step, the domains side by side.
+    """Print bands, one row per plan and step, the domains side by side.
 
     Parameters
     ----------
@@ -156,6 +178,8 @@ def show_bands(table: pd.DataFrame, prob: float, kind: str = "loss") -> None:
     kind : str
         ``loss`` or ``mu``.
     """
+    from bayescpt.data.units import unit_name
+
     domains = list(dict.fromkeys(table["domain"]))
     rows: list[list[str | int]] = []
     last = None
@@ -170,9 +194,10 @@ def show_bands(table: pd.DataFrame, prob: float, kind: str = "loss") -> None:
                 cells.append("")
         rows.append(["" if plan == last else str(plan), int(part["step"].iloc[0]), *cells])
         last = plan
-    what = "loss of a new run" if kind == "loss" else "expected loss"
+    quantity = "loss of a new run" if kind == "loss" else "expected loss"
+    unit = unit_name(table.attrs.get("units"))
     show_table(
-        f"forecast of the {what}: median [{prob:.0%} band], nats/token",
+        f"forecast of the {quantity}: median [{prob:.0%} band]{f', {unit}' if unit else ''}",
         ["plan", "step", *domains],
         rows,
     )
@@ -181,7 +206,7 @@ def show_bands(table: pd.DataFrame, prob: float, kind: str = "loss") -> None:
 def _score_runs(
     fitted: Any, truth: Study | None, recipes: Any, seed: int, allow_failed: bool
 ) -> pd.DataFrame | None:
-    """Return scores of the plans that are runs with losses the fit has not seen."""
+    """Scores of the plans that are runs with losses that were not fitted."""
     if truth is None:
         return None
     import pandas as pd
@@ -191,6 +216,11 @@ def _score_runs(
         for plan in recipes
         if plan.run is not None and plan.run not in fitted.study and truth.has_curve(plan.run)
     ]
+    if unseen and truth.loss_unit != fitted.study.loss_unit:
+        raise PlanError(
+            f"--study {truth.name}: loss_unit is {truth.loss_unit!r}, but that of the fitted study "
+            f"is {fitted.study.loss_unit!r}; convert the losses of one of them"
+        )
     tables = [score_run(fitted, truth, plan, seed, allow_failed) for plan in unseen]
     return pd.concat(tables, ignore_index=True) if tables else None
 
@@ -198,16 +228,16 @@ def _score_runs(
 def score_run(
     fitted: Any, truth: Study, plan: Any, seed: int = 0, allow_failed: bool = False
 ) -> pd.DataFrame:
-    """Score a forecast against the losses of a run that the fit has not seen.
+    """Score a forecast against the losses of a run that was not fitted.
 
     Parameters
     ----------
     fitted : Fit
         The fit.
     truth : Study
-        Holds the run's losses.
+        Study with the losses of the run.
     plan : Plan
-        The run's recipe, named like it.
+        Recipe of the run, under its name.
     seed : int
         Seed of the noise.
     allow_failed : bool
@@ -216,9 +246,10 @@ def score_run(
     Returns
     -------
     pandas.DataFrame
-        A row a domain: run, domain, losses (rows after the first 10% of the steps), coverage_90
-        (their share in the 90% band), mae (of the median, nats), last, lower, upper (the last loss
-        and its 90% band).
+        One row per domain: run, domain, losses (number of rows after the first 10% of the steps),
+        coverage_90 (fraction of them inside the 90% band), mae (mean absolute error of the median),
+        last, lower, upper (the last loss and its 90% band). The attribute ``units`` is the unit of
+        mae, last, lower and upper.
     """
     import numpy as np
     import pandas as pd
@@ -247,7 +278,9 @@ def score_run(
                 "upper": float(high[-1]),
             }
         )
-    return pd.DataFrame(rows)
+    scored = pd.DataFrame(rows)
+    scored.attrs["units"] = truth.loss_unit
+    return scored
 
 
 def show_scores(scored: pd.DataFrame) -> None:
@@ -258,9 +291,13 @@ def show_scores(scored: pd.DataFrame) -> None:
     scored : pandas.DataFrame
         From `score_run`.
     """
+    from bayescpt.data.units import unit_name
+
+    unit = unit_name(scored.attrs.get("units"))
     show_table(
-        "held-out run against its forecast (losses after the first 10% of its steps)",
-        ["run", "domain", "losses", "in 90% band", "MAE (nats)", "last loss", "its 90% band"],
+        "held-out run against its forecast (losses after the first 10% of its steps"
+        f"{f'; {unit}' if unit else ''})",
+        ["run", "domain", "losses", "in 90% band", "MAE", "last loss", "its 90% band"],
         [
             [
                 row["run"],

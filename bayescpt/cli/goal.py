@@ -35,7 +35,7 @@ Goals = Annotated[
         help="Highest loss allowed, such as general=3.3. Repeatable.",
     ),
 ]
-# Steps among which --by best chooses.
+# Number of steps among which --by best chooses.
 GRID = 100
 
 
@@ -67,8 +67,9 @@ def goal(  # numpydoc ignore=PR01
     fitted = load_fit(fit)
     recipes = open_plans(fitted, plans, run, study)
     steps = step_grid(recipes, GRID if by == "best" else 1)
-    made = fitted.forecast(recipes, steps=steps, seed=seed, allow_failed=allow_failed)
-    table = goal_probability(made, thresholds, by=by, kind=kind)  # type: ignore[arg-type]
+    forecast = fitted.forecast(recipes, steps=steps, seed=seed, allow_failed=allow_failed)
+    table = goal_probability(forecast, thresholds, by=by, kind=kind)  # type: ignore[arg-type]
+    table.attrs["units"] = forecast.dataset.attrs.get("units")
     enough = min_probability is None or bool((table["joint"] >= min_probability).any())
     if figure is not None:
         from bayescpt.present import plot_goal_probability
@@ -77,15 +78,16 @@ def goal(  # numpydoc ignore=PR01
     if as_json:
         show_json(
             {
-                "study": made.study_name,
+                "study": forecast.study_name,
                 "goal": thresholds,
+                "units": table.attrs["units"],
                 "by": by,
                 "kind": kind,
                 "min_probability": min_probability,
                 "reached": enough,
                 "rows": records(table),
-                "warnings": made.warnings,
-                "failed_checks": made.failed_checks,
+                "warnings": forecast.warnings,
+                "failed_checks": forecast.failed_checks,
             }
         )
     else:
@@ -93,23 +95,23 @@ def goal(  # numpydoc ignore=PR01
         if figure is not None:
             say(f"wrote {figure}")
         low = [] if enough else [f"no plan meets the goal with probability {min_probability:g}"]
-        notes(made.failed_checks, [*made.warnings, *low])
-    if made.failed_checks or not enough:
+        notes(forecast.failed_checks, [*forecast.warnings, *low])
+    if forecast.failed_checks or not enough:
         raise typer.Exit(1)
 
 
 def check_probability(value: float | None) -> None:
-    """Refuse a --min-probability outside 0..1.
+    """Raise an error if --min-probability is outside 0..1.
 
     Parameters
     ----------
     value : float or None
-        As typed.
+        Value of the option.
 
     Raises
     ------
     PlanError
-        If it is outside.
+        If it is.
     """
     if value is not None and not 0.0 <= value <= 1.0:
         raise PlanError(f"--min-probability {value:g} is outside 0..1")
@@ -121,14 +123,18 @@ def show_goals(table: pd.DataFrame) -> None:
     Parameters
     ----------
     table : pandas.DataFrame
-        From `goal_probability`.
+        From `goal_probability`; its attribute ``units`` is the unit of the thresholds.
     """
+    from bayescpt.data.units import unit_name
+
+    unit = unit_name(table.attrs.get("units"))
     thresholds = table.attrs["goal"]
     columns = ["joint", *thresholds]
     heads = ["all goals", *(f"{domain} <= {value:g}" for domain, value in thresholds.items())]
     steps = [name for name in ("best_step",) if name in table]
     show_table(
-        "probability of meeting the goal (± Monte Carlo standard error)",
+        "probability of meeting the goal (± Monte Carlo standard error"
+        f"{f'; losses in {unit}' if unit else ''})",
         ["plan", *heads, *(["best step"] * len(steps))],
         [
             [
@@ -142,5 +148,5 @@ def show_goals(table: pd.DataFrame) -> None:
 
 
 def _error(value: float) -> str:
-    """Monte Carlo error beside a probability of three decimals; it is never nothing."""
+    """Monte Carlo error next to a probability of three decimals; it is never shown as 0."""
     return fixed(value) if value >= 0.0005 else "<.001"

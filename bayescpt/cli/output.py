@@ -1,4 +1,4 @@
-"""What commands print: tables for people, JSON for programs, notes on what to mind."""
+"""What commands print: tables for people, JSON for programs, and notes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-# Wide enough for every table: a file or pipe has no edge to wrap at.
+# Columns of output to a file or pipe, wide enough for every table.
 PIPE_WIDTH = 200
 
 
 def console() -> Console:
-    """Return a console on standard output.
+    """Console on standard output.
 
     Returns
     -------
     rich.console.Console
-        As wide as the terminal; not wrapped at 80 columns in a pipe.
+        As wide as the terminal, or `PIPE_WIDTH` columns in a pipe.
     """
     from rich.console import Console
 
@@ -30,7 +30,7 @@ def console() -> Console:
 
 
 def say(text: str = "") -> None:
-    """Print a line on standard output, as it is.
+    """Print a line on standard output.
 
     Parameters
     ----------
@@ -41,14 +41,14 @@ def say(text: str = "") -> None:
 
 
 def progress(text: str, quiet: bool = False) -> None:
-    """Say on standard error what is being done.
+    """Print a progress message on standard error.
 
     Parameters
     ----------
     text : str
-        What.
+        The message.
     quiet : bool
-        Do not.
+        Print nothing.
     """
     if not quiet:
         sys.stderr.write(f"bayescpt: {text}\n")
@@ -56,23 +56,23 @@ def progress(text: str, quiet: bool = False) -> None:
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print a table; a column of numbers is set to the right.
+    """Print a table; columns of numbers are right-aligned.
 
     Parameters
     ----------
     title : str
-        What the table shows.
+        Title, on a line of its own.
     columns : sequence of str
-        Heads.
+        Column headings.
     rows : iterable of sequences
-        Cells: text as it is, numbers through `number`, None and NaN as an empty cell.
+        Cells: text unchanged, numbers as from `number`, None and NaN as an empty cell.
     """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     cells = [list(row) for row in rows]
-    table = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
     for k, name in enumerate(columns):
         numeric = all(not isinstance(row[k], str) for row in cells)
         table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
@@ -80,18 +80,20 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
         table.add_row(*(Text(cell if isinstance(cell, str) else number(cell)) for cell in row))
     out = console()
     with out.capture() as drawn:
+        # Not the table's own title, which Rich would wrap at the width of the table.
+        out.print(Text(title, style="bold"), soft_wrap=True)
         out.print(table)
-    # Rich pads lines to the table's width.
+    # Rich pads lines to the width of the table.
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in drawn.get().splitlines()))
 
 
 def number(value: Any, digits: int = 3) -> str:
-    """Number as tables show it.
+    """Format a number for a table.
 
     Parameters
     ----------
     value : float, int, bool or None
-        What to show.
+        The number.
     digits : int
         Decimals of numbers between 0.001 and 10,000 in size; others have as many significant
         digits.
@@ -116,12 +118,12 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def fixed(value: Any, digits: int = 3) -> str:
-    """Number with fixed decimals, for columns that are read downwards.
+    """Format a number with fixed decimals, so that a column is easy to compare.
 
     Parameters
     ----------
     value : float or None
-        What to show.
+        The number.
     digits : int
         Decimals.
 
@@ -136,23 +138,23 @@ def fixed(value: Any, digits: int = 3) -> str:
 
 
 def show_json(content: Mapping[str, Any]) -> None:
-    """Print one JSON object; what is not a finite number is null.
+    """Print one JSON object; NaN and infinite numbers become null.
 
     Parameters
     ----------
     content : Mapping
-        Plain values, NumPy numbers and arrays.
+        Plain values, NumPy numbers and arrays, by key.
     """
     sys.stdout.write(json.dumps(_plain(content), indent=2, allow_nan=False) + "\n")
 
 
 def records(table: Any) -> list[dict[str, Any]]:
-    """Rows of a DataFrame as mappings, its index first.
+    """Rows of a DataFrame as dicts, with the index first.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        With a named index.
+        Table with a named index.
 
     Returns
     -------
@@ -162,14 +164,14 @@ def records(table: Any) -> list[dict[str, Any]]:
 
 
 def notes(failed_checks: Sequence[str], warnings: Iterable[str]) -> None:
-    """Print what a reader of the table above has to mind.
+    """Print warnings about the table above.
 
     Parameters
     ----------
     failed_checks : sequence of str
         Checks that the fit failed.
     warnings : iterable of str
-        Other sentences; each is printed once.
+        Other warnings; each is printed once.
     """
     for text in dict.fromkeys(warnings):
         say(f"note: {text}")

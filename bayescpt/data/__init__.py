@@ -1,4 +1,4 @@
-"""Schedules, areas, runs and curves: what a scaling law is fitted to."""
+"""The data of a fit: runs, their loss curves and learning-rate schedules."""
 
 from bayescpt.data import schedules
 from bayescpt.data.examples import example_studies, load_example, published_fits

@@ -1,14 +1,15 @@
-"""Areas under a schedule: what the scaling laws see of the learning rates.
+"""Areas under a learning-rate schedule: the inputs of the scaling laws.
 
 Forward area S1(t) = sum_{i<=t} eta_i and annealing area S2(t) = sum_{i<=t} m_i with
 m_i = decay m_{i-1} + (eta_{i-1} - eta_i), m_0 = 0 (Tissue et al., arXiv 2408.11029; the same in
 Wang et al., arXiv 2505.07796). Both are in units of learning rate times steps.
 
-S2 depends on the decay only through the memory length 1/(1 - decay) in steps, and smoothly in its
-logarithm. So S2 at a few Chebyshev nodes, each computed exactly once, gives S2 at any memory by a
-polynomial: a product of a fixed matrix and a short vector of weights, which a sampler can
-differentiate. 40 nodes keep the error below 1e-6 of the largest S2 for memories of 5 to 5,000 steps
-(or of 2 to 5,000, when S2 / memory is what is interpolated); 16 nodes would leave 1e-2.
+S2 depends on the decay through the memory length 1/(1 - decay), in steps, and is a smooth function
+of its logarithm. S2 is therefore computed exactly at a few Chebyshev nodes and interpolated by a
+polynomial at any other memory length: a fixed matrix times a short vector of weights, which a
+sampler can differentiate. With 40 nodes the error is below 1e-6 of the largest S2 for memory
+lengths of 5 to 5,000 steps (of 2 to 5,000, if S2 / memory length is interpolated); with 16 nodes it
+is 1e-2.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 
 _NEARLY_1 = 1.0 - 1e-12
-# Steps whose relaxed drops are computed at a time.
+# Number of steps whose drops are relaxed together.
 BLOCK = 256
-# exp(-100) = 4e-44 is nothing beside any drop.
-NOTHING_LEFT = 100.0
+# exp(-100) = 4e-44 is negligible for any drop.
+MAX_EXPONENT = 100.0
 
 
 def forward_area(lr: ArrayLike) -> Array:
@@ -41,27 +42,39 @@ def forward_area(lr: ArrayLike) -> Array:
     -------
     ndarray, shape (n_steps + 1,)
         S1 at steps 0..n_steps, in learning rate x steps; 0 at step 0.
+
+    Examples
+    --------
+    >>> from bayescpt.data.areas import forward_area
+    >>> forward_area([1.0, 1.0, 0.5]).tolist()
+    [0.0, 1.0, 2.0, 2.5]
     """
     return np.concatenate([[0.0], np.cumsum(np.asarray(lr, dtype=np.float64))])
 
 
 def annealing_area(lr: ArrayLike, decay: float, previous_lr: float | None = None) -> Array:
-    """Annealing area S2 at every step, by its recursion.
+    """Annealing area S2 at every step.
 
     Parameters
     ----------
     lr : array_like, shape (n_steps,)
         Learning rate of each update.
     decay : float
-        The lambda of the papers, 0 to 1 (excluded); .999 in both.
+        Decay factor lambda, at least 0 and below 1; 0.999 in both papers.
     previous_lr : float, optional
-        Learning rate before the first update; a re-warm-up from it counts with its true sign.
-        By default ``lr[0]``, so that the first update adds no increment.
+        Learning rate before the first update; by default ``lr[0]``. With it, a warm-up that starts
+        from another learning rate counts as the rise or drop that it is.
 
     Returns
     -------
     ndarray, shape (n_steps + 1,)
         S2 at steps 0..n_steps, in learning rate x steps; 0 at step 0.
+
+    Examples
+    --------
+    >>> from bayescpt.data.areas import annealing_area
+    >>> annealing_area([1.0, 1.0, 0.5], decay=0.999)[-1].item()
+    0.5
     """
     rates = np.asarray(lr, dtype=np.float64)
     before = rates[0] if previous_lr is None else previous_lr
@@ -70,9 +83,9 @@ def annealing_area(lr: ArrayLike, decay: float, previous_lr: float | None = None
 
 
 def _momentum(drops: Array, decay: float) -> Array:
-    """m_i = decay m_{i-1} + drops_i, by doubling the number of terms that each m_i holds.
+    """m_i = decay m_{i-1} + drops_i, computed by repeated doubling of the number of terms.
 
-    log2(n) passes over the array; scipy's filter is as fast, and seconds to import.
+    It takes log2(n) passes over the array. SciPy's filter is as fast, but takes seconds to import.
     """
     momentum = drops.copy()
     terms = 1
@@ -89,38 +102,46 @@ def relaxation_basis(
     steps: ArrayLike | None = None,
     clock: str = "area",
 ) -> Array:
-    """LR drops, each relaxed by the forward area since: the annealing area of a kernel in LR sum.
+    """Sum of learning-rate drops, each relaxed exponentially in the forward area since it.
 
     Column j is ``sum_{k<=t} (eta_{k-1} - eta_k) (1 - exp(-rates_j S_k(t)))`` with
-    ``S_k(t) = sum_{i=k..t} eta_i`` (Luo et al., arXiv 2503.12811, with exponentials for its kernel
-    G; mixtures of them give the power form), or with the number of steps in place of S_k.
+    ``S_k(t) = sum_{i=k..t} eta_i``, or with the number of steps in place of S_k. This is the loss
+    reduction of Luo et al. (arXiv 2503.12811) with exponentials for their kernel G; a mixture of
+    exponentials gives their power form.
 
     Parameters
     ----------
     lr : array_like, shape (n_steps,)
         Learning rate of each update.
     rates : array_like, shape (J,)
-        Rates, 1 / (learning rate x steps), or 1 / steps.
+        Relaxation rates, in 1 / (learning rate x steps), or in 1 / steps for ``clock="steps"``.
     previous_lr : float, optional
         Learning rate before the first update, as in `annealing_area`.
     steps : array_like of int, optional
-        Steps to keep, 0..n_steps; by default all.
-    clock : str
-        What relaxes a drop: ``area`` or ``steps``.
+        Steps to return, 0..n_steps; by default all.
+    clock : {"area", "steps"}
+        Whether drops relax in the forward area or in the number of steps.
 
     Returns
     -------
     ndarray, shape (len(steps), J)
-        In units of learning rate.
+        Relaxed drops, in units of learning rate.
+
+    Examples
+    --------
+    >>> from bayescpt.data.areas import relaxation_basis
+    >>> relaxation_basis([1.0, 1.0, 0.5], rates=[1e9])[-1].tolist()  # relaxed at once
+    [0.5]
     """
     eta, speed = np.asarray(lr, dtype=np.float64), np.asarray(rates, dtype=np.float64)
     before = eta[0] if previous_lr is None else previous_lr
     drops = -np.diff(eta, prepend=before)
     keep = np.arange(eta.size + 1) if steps is None else np.asarray(steps, dtype=np.int64)
     elapsed = np.concatenate([[0.0], np.cumsum(eta if clock == "area" else np.ones(eta.size))])
-    done = np.concatenate([[0.0], np.cumsum(drops)])
-    # From one wanted step to the next what was pending fades, and the drops between join it; in
-    # blocks, whose exponentials stay in the cache.
+    total = np.concatenate([[0.0], np.cumsum(drops)])
+    # `pending` is the part of the drops that has not relaxed yet. From one returned step to the
+    # next it decays, and the drops in between are added. Blocks of steps keep the exponentials in
+    # the processor's cache.
     last = int(keep.max(initial=0))
     edges = np.append(np.arange(0, last, BLOCK), last)
     at = np.unique(np.concatenate([keep, edges]))
@@ -131,35 +152,41 @@ def relaxation_basis(
         first, end = np.searchsorted(at, [low, high])
         stops = at[first : end + 1]
         since = np.repeat(elapsed[stops[1:]], np.diff(stops)) - elapsed[low:high]
-        joining = drops[low:high, None] * _fading(since, speed)
-        np.add.reduceat(joining, stops[:-1] - low, axis=0, out=pending[first + 1 : end + 1])
-    for k, fade in enumerate(_fading(np.diff(elapsed[at]), speed), 1):
-        pending[k] += fade * pending[k - 1]
-    return (done[at, None] - pending)[np.searchsorted(at, keep)]
+        added = drops[low:high, None] * _exp_decay(since, speed)
+        np.add.reduceat(added, stops[:-1] - low, axis=0, out=pending[first + 1 : end + 1])
+    for k, factor in enumerate(_exp_decay(np.diff(elapsed[at]), speed), 1):
+        pending[k] += factor * pending[k - 1]
+    return (total[at, None] - pending)[np.searchsorted(at, keep)]
 
 
-def _fading(elapsed: Array, rates: Array) -> Array:
-    """exp(-elapsed rate); denormal numbers would take a hundred times as long."""
+def _exp_decay(elapsed: Array, rates: Array) -> Array:
+    """exp(-elapsed rate), bounded below: subnormal numbers would be a hundred times slower."""
     exponent = np.multiply.outer(elapsed, rates)
-    np.minimum(exponent, NOTHING_LEFT, out=exponent)
+    np.minimum(exponent, MAX_EXPONENT, out=exponent)
     np.negative(exponent, out=exponent)
     return np.asarray(np.exp(exponent, out=exponent))
 
 
 def memory_nodes(n_nodes: int = 40, memory_range: tuple[float, float] = (5.0, 5000.0)) -> Array:
-    """Chebyshev nodes in the logarithm of the memory length.
+    """Chebyshev nodes of the logarithm of the memory length.
 
     Parameters
     ----------
     n_nodes : int
         Number of nodes J.
     memory_range : (float, float)
-        Shortest and longest memory length 1/(1 - decay), in steps, that will be asked for.
+        Shortest and longest memory length 1/(1 - decay) to interpolate, in steps.
 
     Returns
     -------
     ndarray, shape (n_nodes,)
-        Memory lengths in steps, rising, inside the range.
+        Memory lengths in steps, in ascending order, inside the range.
+
+    Examples
+    --------
+    >>> from bayescpt.data.areas import memory_nodes
+    >>> memory_nodes(2, memory_range=(10.0, 1000.0)).round(1).tolist()
+    [19.6, 509.5]
     """
     low, high = np.log(memory_range)
     angles = np.pi * (2.0 * np.arange(n_nodes) + 1.0) / (2.0 * n_nodes)
@@ -172,7 +199,7 @@ def annealing_basis(
     previous_lr: float | None = None,
     steps: ArrayLike | None = None,
 ) -> Array:
-    """Annealing area at each node of the memory length.
+    """Annealing area S2 at each node of the memory length.
 
     Parameters
     ----------
@@ -183,13 +210,22 @@ def annealing_basis(
     previous_lr : float, optional
         Learning rate before the first update, as in `annealing_area`.
     steps : array_like of int, optional
-        Steps to keep, 0..n_steps; by default all.
+        Steps to return, 0..n_steps; by default all.
 
     Returns
     -------
     ndarray, shape (len(steps), J)
         S2 in learning rate x steps. ``annealing_basis(...) @ memory_weights(memory, nodes)`` is S2
-        at that memory.
+        at another memory length.
+
+    Examples
+    --------
+    >>> from bayescpt.data.areas import annealing_area, annealing_basis, memory_nodes
+    >>> from bayescpt.data.areas import memory_weights
+    >>> lr, nodes = [1.0] * 50 + [0.5] * 50, memory_nodes()
+    >>> area = annealing_basis(lr, nodes, steps=[100]) @ memory_weights(100.0, nodes)
+    >>> abs(float(area[0]) - float(annealing_area(lr, decay=0.99)[100])) < 1e-5
+    True
     """
     keep = slice(None) if steps is None else np.asarray(steps, dtype=np.int64)
     columns = [
@@ -200,44 +236,44 @@ def annealing_basis(
 
 
 def memory_weights(memory: Any, nodes: ArrayLike, xp: ModuleType = np) -> Any:
-    """Weights that interpolate between the nodes of the memory length.
+    """Weights of the nodes for the interpolation at a memory length.
 
-    Polynomial through Chebyshev nodes x_j = cos((j + 1/2) pi / J) as a cosine series: with
-    x = cos(theta), w_j = (1 + 2 sum_{k=1..J-1} cos(k theta_j) cos(k theta)) / J. J cosines and a
-    fixed matrix, where Lagrange's form takes J^2 factors.
+    The polynomial through the Chebyshev nodes x_j = cos((j + 1/2) pi / J) is a cosine series: with
+    x = cos(theta), w_j = (1 + 2 sum_{k=1..J-1} cos(k theta_j) cos(k theta)) / J. It takes J cosines
+    and a fixed matrix, whereas Lagrange's form has J^2 factors.
 
     Parameters
     ----------
     memory : float, array or PyTensor variable, shape (...)
-        Memory length in steps, inside the range of the nodes; beyond, the end of the range counts.
+        Memory length in steps; values outside the range of the nodes are set to its ends.
     nodes : array_like, shape (J,)
         Memory lengths in steps, from `memory_nodes`.
     xp : module
-        Where ``log``, ``cos``, ``arccos`` and ``clip`` come from: numpy, or pytensor.tensor for a
-        symbolic memory.
+        Module with ``log``, ``cos``, ``arccos`` and ``clip``: numpy, or pytensor.tensor for a
+        symbolic memory length.
 
     Returns
     -------
     array of the kind of `memory`, shape (..., J)
-        Weights of the columns of `annealing_basis`, or of the same scaled; they sum to 1.
+        Weights of the columns of `annealing_basis`; they sum to 1.
     """
     x = np.log(np.asarray(nodes, dtype=np.float64))
     orders = np.arange(x.size)
-    # `memory_nodes` rises, its angles fall.
+    # `memory_nodes` is in ascending order, its angles are in descending order.
     angles = np.pi * (orders[::-1] + 0.5) / x.size
     series = np.where(orders[:, None] == 0, 1.0, 2.0) * np.cos(np.outer(orders, angles)) / x.size
     center = (x[0] + x[-1]) / 2.0
     reach = (x[-1] - x[0]) / (2.0 * np.cos(angles[-1])) if x.size > 1 else np.inf
-    # At +-1 the derivative of arccos is infinite.
-    place = xp.clip((xp.log(memory) - center) / reach, -_NEARLY_1, _NEARLY_1)
-    cosines = xp.cos(xp.arccos(place)[..., None] * orders)
+    # The derivative of arccos is infinite at -1 and 1.
+    x_scaled = xp.clip((xp.log(memory) - center) / reach, -_NEARLY_1, _NEARLY_1)
+    cosines = xp.cos(xp.arccos(x_scaled)[..., None] * orders)
     return (cosines[..., None] * series).sum(axis=-2)
 
 
 def count_warmup_at_peak(lr: ArrayLike) -> Array:
-    """Learning rates with the leading warm-up replaced by its peak.
+    """Learning rates with the initial warm-up replaced by its peak.
 
-    The convention of Tissue et al.'s code; the other one is to take the learning rates as they are.
+    This is the convention in the code of Tissue et al.; others use the learning rates unchanged.
 
     Parameters
     ----------
@@ -247,7 +283,13 @@ def count_warmup_at_peak(lr: ArrayLike) -> Array:
     Returns
     -------
     ndarray, shape (n_steps,)
-        The same, but the rise that the schedule starts with is at the height it reaches.
+        Learning rates that start with the peak that the warm-up reaches.
+
+    Examples
+    --------
+    >>> from bayescpt.data.areas import count_warmup_at_peak
+    >>> count_warmup_at_peak([0.0, 0.5, 1.0, 1.0, 0.5]).tolist()
+    [1.0, 1.0, 1.0, 1.0, 0.5]
     """
     rates = np.array(lr, dtype=np.float64)
     peak = warmup_steps(rates)
@@ -256,7 +298,7 @@ def count_warmup_at_peak(lr: ArrayLike) -> Array:
 
 
 def warmup_steps(lr: ArrayLike) -> int:
-    """Updates before the first at which the LR has stopped rising.
+    """Number of updates before the learning rate stops increasing.
 
     Parameters
     ----------
@@ -266,14 +308,20 @@ def warmup_steps(lr: ArrayLike) -> int:
     Returns
     -------
     int
-        n_steps - 1 where it rises to the end.
+        Number of updates; ``n_steps - 1`` if the learning rate increases to the end.
+
+    Examples
+    --------
+    >>> from bayescpt.data.areas import warmup_steps
+    >>> warmup_steps([0.0, 0.5, 1.0, 1.0, 0.5])
+    2
     """
     stops = np.flatnonzero(np.diff(lr) <= 0)
     return int(stops[0]) if stops.size else np.size(lr) - 1
 
 
 def warmup_end(lr: ArrayLike) -> int:
-    """Steps that a law of trained curves leaves out: those of a leading warm-up.
+    """Number of steps of an initial warm-up, which laws of pre-training curves leave out.
 
     Parameters
     ----------
@@ -283,7 +331,14 @@ def warmup_end(lr: ArrayLike) -> int:
     Returns
     -------
     int
-        `warmup_steps`, but 0 where the LR rises to the end: nothing else would be left.
+        `warmup_steps`, but 0 if the learning rate increases to the end, because no step would
+        remain.
+
+    Examples
+    --------
+    >>> from bayescpt.data.areas import warmup_end
+    >>> warmup_end([0.0, 0.5, 1.0, 1.0, 0.5]), warmup_end([0.0, 0.5, 1.0])
+    (2, 0)
     """
     steps = warmup_steps(lr)
     return steps if steps < np.size(lr) - 1 else 0

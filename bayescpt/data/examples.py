@@ -1,4 +1,4 @@
-"""Real studies shipped with the package; sources and licences are in ``examples/README.md``."""
+"""Real studies that come with the package; ``examples/README.md`` has sources and licences."""
 
 from __future__ import annotations
 
@@ -14,35 +14,47 @@ _FOLDER = files("bayescpt.data").joinpath("examples")
 
 
 def example_studies() -> tuple[str, ...]:
-    """Names of the shipped studies.
+    """Names of the example studies.
 
     Returns
     -------
     tuple of str
         Names that `load_example` takes.
+
+    Examples
+    --------
+    >>> from bayescpt.data import example_studies
+    >>> example_studies()
+    ('cpt_micro', 'mpl_100m', 'mpl_25m')
     """
-    found = (entry for entry in _FOLDER.iterdir() if entry.joinpath("study.toml").is_file())
-    return tuple(sorted(entry.name for entry in found))
+    studies = (entry for entry in _FOLDER.iterdir() if entry.joinpath("study.toml").is_file())
+    return tuple(sorted(entry.name for entry in studies))
 
 
 def load_example(name: str) -> Study:
-    """Load a shipped study.
+    """Load an example study.
 
     Parameters
     ----------
     name : str
-        One of `example_studies`: ``cpt_micro`` (real continual pre-training of a small model,
-        English to German), ``mpl_25m`` and ``mpl_100m`` (pre-training under nine schedules).
+        One of `example_studies`: ``cpt_micro`` (real continual pre-training of a small model from
+        English to German), ``mpl_25m`` or ``mpl_100m`` (pre-training under nine schedules).
 
     Returns
     -------
     Study
-        The study.
+        The study, with losses in nats per token.
 
     Raises
     ------
     StudyError
-        If there is none of that name.
+        If there is no example study of that name.
+
+    Examples
+    --------
+    >>> from bayescpt.data import load_example
+    >>> load_example("cpt_micro")
+    Study('cpt_micro': 4 pt + 13 cpt runs, 3 domains, 1,906 losses)
     """
     if name not in example_studies():
         raise StudyError(f"no example study {name!r}; there are {', '.join(example_studies())}")
@@ -51,15 +63,21 @@ def load_example(name: str) -> Study:
 
 
 def published_fits() -> pd.DataFrame:
-    """Parameter sets printed in the figures of Wang et al. (arXiv 2505.07796, Eq. 4).
+    """Fitted parameters from the figures of Wang et al. (arXiv 2505.07796, Eq. 4).
 
     Returns
     -------
     DataFrame
-        One row a fit, indexed by id (such as ``f3_pt``): figure, model size, data, replay ratio,
-        validation set, and L0, A, alpha, B_signed, E, beta, C1_pt, C2_cpt with the paper's units
-        (losses in nats, areas in learning rate x steps). The column note says which panel labels
-        are uncertain.
+        One row per fit, indexed by id (such as ``f3_pt``): figure, model size, data, replay ratio,
+        validation set, and L0, A, alpha, B_signed, E, beta, C1_pt and C2_cpt in the units of the
+        paper (losses in nats per token, areas in learning rate x steps). The column ``note`` says
+        which panel labels are uncertain.
+
+    Examples
+    --------
+    >>> from bayescpt.data import published_fits
+    >>> published_fits().loc["f3_pt", ["L0", "A", "alpha"]].tolist()
+    [3.057, 0.49, 0.497]
     """
     with as_file(_FOLDER.joinpath("published_fits.csv")) as path:
         return pd.read_csv(path, index_col="id")

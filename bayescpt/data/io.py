@@ -1,4 +1,4 @@
-"""A study on disk: a folder of study.toml, runs, curves and lrs, each a CSV or Parquet table."""
+"""A study on disk: a folder with study.toml and the tables runs, curves and lrs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ import pandas as pd
 from bayescpt.data import schedules
 from bayescpt.data.study import Study
 from bayescpt.data.tables import TEXT_COLUMNS
+from bayescpt.data.units import DEFAULT_UNIT, did_you_mean
 from bayescpt.errors import ScheduleError, StudyError
+
+TOML_KEYS = ("name", "general", "loss_unit", "notes", "allow_mixed")
 
 
 def read_study(folder: str | os.PathLike[str]) -> Study:
@@ -24,51 +27,65 @@ def read_study(folder: str | os.PathLike[str]) -> Study:
     Parameters
     ----------
     folder : path
-        Holds ``study.toml`` (table [study]: name, general, loss_unit, notes), ``runs.csv``,
-        ``curves.csv`` and ``lrs.parquet``; each table may be CSV or Parquet. A run that is not in
-        lrs takes the schedule that its columns ``schedule`` (a constructor of
-        `bayescpt.schedules`) and ``schedule_params`` (``key=value;key=value``) name.
+        Folder with ``study.toml``, ``runs.csv``, ``curves.csv`` and ``lrs.parquet``. Each table may
+        be CSV or Parquet. ``study.toml`` has a table ``[study]`` with the optional keys ``name``,
+        ``general``, ``loss_unit``, ``notes`` and ``allow_mixed``; they and the columns of the
+        tables are the arguments of `Study.from_frames`. For a run that is not in lrs, the columns
+        ``schedule`` (a constructor of `bayescpt.schedules`) and ``schedule_params``
+        (``key=value;key=value``) of runs give the schedule.
 
     Returns
     -------
     Study
-        The study, checked.
+        The study, validated.
 
     Raises
     ------
     StudyError
         If a file is missing or cannot be read, or the study has a defect; the message names the
         file or folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from bayescpt.data import load_example, read_study, write_study
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write_study(load_example("cpt_micro").select(["de_r0_wsd"]), f"{folder}/mine")
+    ...     print(sorted(file.name for file in path.iterdir()))
+    ...     print(read_study(path))
+    ['curves.csv', 'lrs.parquet', 'runs.csv', 'study.toml']
+    Study('cpt_micro': 2 pt + 1 cpt runs, 3 domains, 436 losses)
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise StudyError(f"{folder}: no such folder; a study is a folder with a study.toml")
     about = _read_toml(folder / "study.toml")
-    runs, curves = _need(folder, "runs"), _need(folder, "curves")
+    runs, curves = _required_table(folder, "runs"), _required_table(folder, "curves")
     lrs = _read_table(folder, "lrs")
     try:
         return Study.from_frames(
             curves,
             runs,
-            _lrs_and_named(lrs, runs),
+            _add_named_schedules(lrs, runs),
             name=str(about.get("name", folder.name)),
             general=about.get("general"),
-            loss_unit=str(about.get("loss_unit", "nat/token")),
+            loss_unit=str(about.get("loss_unit", DEFAULT_UNIT)),
             notes=str(about.get("notes", "")),
+            allow_mixed=about.get("allow_mixed", ()),
         )
     except StudyError as error:
         raise StudyError(f"study {folder}: {error}") from error
 
 
 def write_study(study: Study, folder: str | os.PathLike[str]) -> Path:
-    """Write a study to a new folder, whole or not at all.
+    """Write a study to a new folder; if writing fails, no folder is left behind.
 
     Parameters
     ----------
     study : Study
         The study.
     folder : path
-        Where to; it must not exist, or be empty.
+        Folder to write; it must be empty or not exist yet.
 
     Returns
     -------
@@ -78,7 +95,11 @@ def write_study(study: Study, folder: str | os.PathLike[str]) -> Path:
     Raises
     ------
     StudyError
-        If the folder holds something already.
+        If the folder is not empty.
+
+    Examples
+    --------
+    See `read_study`.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -87,13 +108,15 @@ def write_study(study: Study, folder: str | os.PathLike[str]) -> Path:
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         draft.chmod(0o755)
-        fields = {
+        fields: dict[str, Any] = {
             "name": study.name,
             "general": study.general or "",
             "loss_unit": study.loss_unit,
             "notes": study.notes,
         }
-        # A JSON string is a TOML basic string, but for a raw DEL.
+        if study.allow_mixed:
+            fields["allow_mixed"] = list(study.allow_mixed)
+        # JSON strings and arrays of strings are valid TOML, except for a raw DEL character.
         lines = [f"{key} = {json.dumps(value)}" for key, value in fields.items()]
         (draft / "study.toml").write_text(
             "\n".join(["[study]", *lines, ""]).replace("\x7f", "\\u007f"), encoding="utf-8"
@@ -109,7 +132,7 @@ def write_study(study: Study, folder: str | os.PathLike[str]) -> Path:
     return folder
 
 
-# Splitting the bytes of floats makes smooth schedules compress eight times better.
+# With the bytes of floats split, smooth schedules compress eight times better.
 _COMPACT: dict[str, Any] = {
     "compression": "zstd",
     "use_dictionary": ["run"],
@@ -137,15 +160,26 @@ def _read_toml(path: Path) -> dict[str, Any]:
     about = content.get("study", content)
     general = about.get("general") if isinstance(about, dict) else None
     if not isinstance(about, dict) or not isinstance(general, str | None):
-        raise StudyError(f"{path}: expected a table [study] with name, general, loss_unit, notes")
+        raise StudyError(f"{path}: expected a table [study] with {', '.join(TOML_KEYS)}")
+    for key in about:
+        if key not in TOML_KEYS and (hint := did_you_mean(key, TOML_KEYS)):
+            raise StudyError(
+                f"{path}: unknown key {key!r}; {hint}known keys: {', '.join(TOML_KEYS)}"
+            )
+    allow_mixed = about.get("allow_mixed", [])
+    if not isinstance(allow_mixed, list) or not all(isinstance(name, str) for name in allow_mixed):
+        raise StudyError(
+            f"{path}: allow_mixed is {allow_mixed!r}; expected a list of names, such as "
+            '["n_params"]'
+        )
     return about
 
 
-def _need(folder: Path, table: str) -> pd.DataFrame:
+def _required_table(folder: Path, table: str) -> pd.DataFrame:
     frame = _read_table(folder, table)
     if frame is None:
-        found = ", ".join(sorted(path.name for path in folder.iterdir())) or "nothing"
-        raise StudyError(f"{folder}: no {table}.csv or {table}.parquet; found: {found}")
+        present = ", ".join(sorted(path.name for path in folder.iterdir())) or "nothing"
+        raise StudyError(f"{folder}: no {table}.csv or {table}.parquet; found: {present}")
     return frame
 
 
@@ -154,7 +188,7 @@ def _read_table(folder: Path, table: str) -> pd.DataFrame | None:
     if not paths:
         return None
     if len(paths) == 2:
-        raise StudyError(f"{folder}: both {table}.csv and {table}.parquet are there; keep one")
+        raise StudyError(f"{folder}: has both {table}.csv and {table}.parquet; keep one of them")
     try:
         if paths[0].suffix == ".parquet":
             return pd.read_parquet(paths[0])
@@ -170,19 +204,19 @@ def _read_table(folder: Path, table: str) -> pd.DataFrame | None:
     return frame
 
 
-def _lrs_and_named(lrs: pd.DataFrame | None, runs: pd.DataFrame) -> pd.DataFrame | None:
-    """Learning rates of the file, and of the schedules that runs name for runs not in it."""
+def _add_named_schedules(lrs: pd.DataFrame | None, runs: pd.DataFrame) -> pd.DataFrame | None:
+    """Learning rates of the file, and for runs not in it those of the schedules named in runs."""
     if "schedule" not in runs or "run" not in runs:
         return lrs
-    measured = set() if lrs is None or "run" not in lrs else set(lrs["run"].astype(str))
+    in_file = set() if lrs is None or "run" not in lrs else set(lrs["run"].astype(str))
     parts = [] if lrs is None else [lrs]
     for row in runs.to_dict("records"):
         run, name, params = str(row["run"]), row["schedule"], row.get("schedule_params")
-        if run in measured or not isinstance(name, str) or not name:
+        if run in in_file or not isinstance(name, str) or not name:
             continue
         try:
-            given = schedules.parse_params(params if isinstance(params, str) else "")
-            schedule = schedules.from_name(name, **given)
+            arguments = schedules.parse_params(params if isinstance(params, str) else "")
+            schedule = schedules.from_name(name, **arguments)
         except ScheduleError as error:
             raise StudyError(f"runs: run {run!r}: {error}") from error
         steps = range(1, schedule.n_steps + 1)

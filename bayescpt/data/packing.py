@@ -1,4 +1,4 @@
-"""Arrays and tables as text, exactly: base64 of zlib of their bytes, for JSON."""
+"""Lossless text form of arrays and tables for JSON: their bytes, compressed, in base64."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 
 def pack(array: NDArray[Any]) -> dict[str, str]:
-    """Pack a one-dimensional numeric array.
+    """Convert a one-dimensional numeric array to text.
 
     Parameters
     ----------
     array : ndarray, shape (n,)
-        Numbers.
+        The array.
 
     Returns
     -------
     dict
-        Type and bytes, as text.
+        Data type and bytes as text.
     """
     array = array.astype(array.dtype.newbyteorder("<"))
     return {
@@ -32,34 +32,34 @@ def pack(array: NDArray[Any]) -> dict[str, str]:
 
 
 def unpack(packed: dict[str, str]) -> NDArray[Any]:
-    """Read what `pack` wrote.
+    """Restore the array of `pack`.
 
     Parameters
     ----------
     packed : dict
-        Type and bytes.
+        Result of `pack`.
 
     Returns
     -------
     ndarray, shape (n,)
-        The numbers, read-only.
+        The array, read-only.
     """
     content = zlib.decompress(base64.b64decode(packed["zlib"]))
     return np.frombuffer(content, dtype=np.dtype(packed["dtype"]))
 
 
 def pack_frame(frame: pd.DataFrame) -> dict[str, Any]:
-    """Pack a table column by column.
+    """Convert a table to text, column by column.
 
     Parameters
     ----------
     frame : DataFrame
-        Columns of numbers are packed as bytes, text as codes and the distinct values.
+        The table. Columns of numbers are stored as bytes, others as codes and distinct values.
 
     Returns
     -------
     dict
-        Columns by name.
+        Columns as text by name.
     """
     columns: dict[str, Any] = {}
     for name, values in frame.items():
@@ -67,27 +67,27 @@ def pack_frame(frame: pd.DataFrame) -> dict[str, Any]:
             columns[str(name)] = pack(values.to_numpy())
         else:
             codes, distinct = pd.factorize(values)
-            known = [item.item() if isinstance(item, np.generic) else item for item in distinct]
+            plain = [item.item() if isinstance(item, np.generic) else item for item in distinct]
             columns[str(name)] = {
                 "dtype": str(values.dtype),
                 "codes": pack(codes.astype(np.int32)),
-                "values": known,
+                "values": plain,
             }
     return columns
 
 
 def unpack_frame(columns: dict[str, Any]) -> pd.DataFrame:
-    """Read what `pack_frame` wrote.
+    """Restore the table of `pack_frame`.
 
     Parameters
     ----------
     columns : dict
-        Columns by name.
+        Result of `pack_frame`.
 
     Returns
     -------
     DataFrame
-        The table, index 0...
+        The table, with index 0, 1, ...
     """
     frame = {}
     for name, column in columns.items():

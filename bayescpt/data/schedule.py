@@ -1,4 +1,4 @@
-"""A learning-rate schedule: one learning rate for each optimiser update."""
+"""A learning-rate schedule: one learning rate per optimiser update."""
 
 from __future__ import annotations
 
@@ -16,22 +16,31 @@ from bayescpt.errors import ScheduleError
 class Schedule:
     """Learning rate at each step of one training phase.
 
-    Two schedules are equal when their learning rates are, whatever their names.
+    Schedules are equal if their learning rates are equal; names do not matter.
 
     Parameters
     ----------
     lr : array_like, shape (n_steps,)
         Absolute learning rate of each optimiser update; ``lr[i]`` is that of update ``i + 1``.
-        Kept as a read-only float64 copy.
+        Stored as a read-only float64 copy.
     name : str
-        What the schedule is called in tables and messages.
+        Name of the schedule in tables and messages.
     params : dict
-        Arguments it was made from, JSON-able; empty for measured learning rates.
+        Arguments of its constructor, in a form that JSON can hold; empty for an array.
 
     Raises
     ------
     ScheduleError
         If a learning rate is negative, NaN or infinite, or `lr` is empty or not one-dimensional.
+
+    Examples
+    --------
+    >>> from bayescpt.data import Schedule
+    >>> schedule = Schedule([1e-3, 1e-3, 5e-4], name="logged")
+    >>> schedule
+    Schedule('logged': 3 steps, peak 0.001, final 0.0005)
+    >>> schedule.n_steps, schedule.peak_lr, schedule.final_lr
+    (3, 0.001, 0.0005)
     """
 
     lr: NDArray[np.float64]
@@ -39,7 +48,7 @@ class Schedule:
     params: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "lr", _checked(self.lr, self.name))
+        object.__setattr__(self, "lr", _valid_lr(self.lr, self.name))
 
     @property
     def n_steps(self) -> int:
@@ -62,41 +71,47 @@ class Schedule:
         return hashlib.sha256(self.lr.astype("<f8").tobytes()).hexdigest()
 
     def then(self, other: Schedule) -> Schedule:
-        """Run another schedule after this one, as in a re-warm-up.
+        """Append another schedule, such as one that warms up again.
 
         Parameters
         ----------
         other : Schedule
-            The schedule of the updates that follow.
+            Schedule of the updates that follow.
 
         Returns
         -------
         Schedule
             The concatenation, of ``self.n_steps + other.n_steps`` updates.
+
+        Examples
+        --------
+        >>> from bayescpt.data import schedules
+        >>> schedules.constant(1e-3, 2).then(schedules.linear(1e-3, 2)).lr.tolist()
+        [0.001, 0.001, 0.001, 0.0005]
         """
         parts = [{"name": part.name, "params": part.params} for part in (self, other)]
         lr = np.concatenate([self.lr, other.lr])
         return Schedule(lr, f"{self.name}+{other.name}", {"parts": parts})
 
     def __eq__(self, other: object) -> bool:
-        """Whether the learning rates are the same at every step."""
+        """Whether the learning rates are equal at every step."""
         return isinstance(other, Schedule) and np.array_equal(self.lr, other.lr)
 
     def __hash__(self) -> int:
         """Hash of the learning rates."""
-        # 0.0 and -0.0 are equal but differ in bytes, so the digest would not do.
+        # Not the digest: 0.0 and -0.0 are equal, but their bytes differ.
         return hash((self.n_steps, self.peak_lr, self.final_lr))
 
     def __repr__(self) -> str:
-        """Name, length, peak and end in one line."""
+        """Name, length, peak and final learning rate in one line."""
         return (
             f"Schedule({self.name!r}: {self.n_steps} steps, "
             f"peak {self.peak_lr:.3g}, final {self.final_lr:.3g})"
         )
 
 
-def _checked(values: ArrayLike, name: str) -> NDArray[np.float64]:
-    """Read-only float64 copy of `values`, or an error that names step and value."""
+def _valid_lr(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Read-only float64 copy of `values`; an error names the step and the value."""
     try:
         lr = np.array(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -106,11 +121,11 @@ def _checked(values: ArrayLike, name: str) -> NDArray[np.float64]:
             f"schedule {name!r}: learning rates have shape {lr.shape}; expected (n_steps,)"
         )
     if lr.size == 0:
-        raise ScheduleError(f"schedule {name!r}: no learning rate; it needs at least one step")
-    bad = np.flatnonzero(~(np.isfinite(lr) & (lr >= 0)))
-    if bad.size:
+        raise ScheduleError(f"schedule {name!r}: no learning rate; expected at least one step")
+    invalid = np.flatnonzero(~(np.isfinite(lr) & (lr >= 0)))
+    if invalid.size:
         raise ScheduleError(
-            f"schedule {name!r}, step {bad[0] + 1}: learning rate is {lr[bad[0]]!s}; "
+            f"schedule {name!r}, step {invalid[0] + 1}: learning rate is {lr[invalid[0]]!s}; "
             "expected a finite number, 0 or more"
         )
     lr.flags.writeable = False

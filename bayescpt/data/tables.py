@@ -1,4 +1,4 @@
-"""Tables of runs, curves and learning rates, as they come, made into one form."""
+"""Tables of runs, curves and learning rates, converted from the user's form to the study's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from bayescpt.data import checks
+from bayescpt.data.checks.columns import (
+    require_columns,
+    require_names,
+    require_rows,
+    require_whole_numbers,
+    to_numbers,
+)
+from bayescpt.data.checks.curves import check_curve_steps
+from bayescpt.data.checks.learning_rates import check_lr_runs, check_lr_steps, lr_array
 from bayescpt.data.schedule import Schedule
 
 Array = NDArray[np.float64]
@@ -23,59 +31,70 @@ CURVE_COLUMNS = ("run", "step", "domain", "loss")
 
 
 def tidy_runs(runs: pd.DataFrame) -> pd.DataFrame:
-    """Give a table of runs every core column, of one type each.
+    """Table of runs with all core columns, each of a fixed type.
 
     Parameters
     ----------
     runs : DataFrame
-        As given to `Study.from_frames`.
+        Table as passed to `Study.from_frames`.
 
     Returns
     -------
     DataFrame
-        Columns `CORE_COLUMNS`, then the others; text or NaN, float64 or NaN, branch_step int64.
+        Columns `CORE_COLUMNS`, then the others. Names are str, numbers float64, and blanks of both
+        NaN; ``branch_step`` is int64.
+
+    Raises
+    ------
+    StudyError
+        If a column or all rows are missing, or a value is not a number where one is expected.
     """
-    checks.need_columns(runs, ("run", "phase"), "runs")
-    checks.need_rows(runs, "runs")
-    given = runs.reset_index(drop=True)
-    tidy = pd.DataFrame(index=given.index)
+    require_columns(runs, ("run", "phase"), "runs")
+    require_rows(runs, "runs")
+    original = runs.reset_index(drop=True)
+    tidy = pd.DataFrame(index=original.index)
     for column in CORE_COLUMNS:
-        values = given.get(column, pd.Series(np.nan, index=tidy.index))
+        values = original.get(column, pd.Series(np.nan, index=tidy.index))
         if column in TEXT_COLUMNS:
             tidy[column] = as_text(values)
         else:
-            tidy[column] = checks.numbers(values, column, tidy["run"], "runs")
-    if "replay_ratio" not in given:
+            tidy[column] = to_numbers(values, column, tidy["run"], "runs")
+    if "replay_ratio" not in original:
         tidy.loc[tidy["phase"] == "cpt", "replay_ratio"] = 0.0
     for column in ("steps", "branch_step"):
-        checks.whole_numbers(tidy[column], column, tidy["run"], "runs")
+        require_whole_numbers(tidy[column], column, tidy["run"], "runs")
     tidy["branch_step"] = tidy["branch_step"].fillna(0).astype("int64")
-    for column in given.columns.difference(list(CORE_COLUMNS), sort=False):
-        tidy[column] = given[column]
+    for column in original.columns.difference(list(CORE_COLUMNS), sort=False):
+        tidy[column] = original[column]
     return tidy
 
 
 def tidy_curves(curves: pd.DataFrame) -> pd.DataFrame:
-    """Give a table of curves its four columns, of one type each.
+    """Table of curves with its four columns, each of a fixed type.
 
     Parameters
     ----------
     curves : DataFrame
-        As given to `Study.from_frames`.
+        Table as passed to `Study.from_frames`.
 
     Returns
     -------
     DataFrame
-        Columns `CURVE_COLUMNS`, in the rows' own order.
+        Columns `CURVE_COLUMNS`, with the rows in their original order.
+
+    Raises
+    ------
+    StudyError
+        If a column or all rows are missing, a value is not a number, or steps do not increase.
     """
-    checks.need_columns(curves, CURVE_COLUMNS, "curves")
-    checks.need_rows(curves, "curves")
-    given = curves.reset_index(drop=True)
-    tidy = pd.DataFrame({"run": as_text(given["run"])})
-    tidy["step"] = checks.numbers(given["step"], "step", tidy["run"], "curves")
-    tidy["domain"] = as_text(given["domain"])
-    tidy["loss"] = checks.numbers(given["loss"], "loss", tidy["run"], "curves")
-    checks.check_curve_steps(tidy)
+    require_columns(curves, CURVE_COLUMNS, "curves")
+    require_rows(curves, "curves")
+    original = curves.reset_index(drop=True)
+    tidy = pd.DataFrame({"run": as_text(original["run"])})
+    tidy["step"] = to_numbers(original["step"], "step", tidy["run"], "curves")
+    tidy["domain"] = as_text(original["domain"])
+    tidy["loss"] = to_numbers(original["loss"], "loss", tidy["run"], "curves")
+    check_curve_steps(tidy)
     tidy["step"] = tidy["step"].astype("int64")
     return tidy
 
@@ -83,46 +102,51 @@ def tidy_curves(curves: pd.DataFrame) -> pd.DataFrame:
 def tidy_lrs(
     lrs: pd.DataFrame | Mapping[str, ArrayLike | Schedule] | None, runs: pd.DataFrame
 ) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Split learning rates, and replay ratios where they vary, by run.
+    """Learning rates by run, and replay ratios by run where they vary.
 
     Parameters
     ----------
     lrs : DataFrame, mapping or None
-        As given to `Study.from_frames`.
+        Table or mapping as passed to `Study.from_frames`.
     runs : DataFrame
         From `tidy_runs`.
 
     Returns
     -------
-    dict of str to ndarray, shape (n_steps,)
+    lr_by_run : dict of str to ndarray, shape (n_steps,)
         Learning rates, read-only, in the order of `runs`.
-    dict of str to ndarray, shape (n_steps,)
-        Replay ratios of the runs that give one a step.
+    replays : dict of str to ndarray, shape (n_steps,)
+        Replay ratios of the runs with one ratio per step.
+
+    Raises
+    ------
+    StudyError
+        If a run is unknown, a step is missing, or a value is not a learning rate.
     """
     rates: dict[str, ArrayLike | Schedule] = {}
     replays: dict[str, Array] = {}
     if isinstance(lrs, pd.DataFrame):
-        checks.need_columns(lrs, ("run", "step", "lr"), "lrs")
-        given = lrs.reset_index(drop=True)
-        names = as_text(given["run"])
-        checks.need_names(names, "run", "lrs")
-        for name, rows in given.groupby(names, sort=False):
+        require_columns(lrs, ("run", "step", "lr"), "lrs")
+        original = lrs.reset_index(drop=True)
+        names = as_text(original["run"])
+        require_names(names, "run", "lrs")
+        for name, rows in original.groupby(names, sort=False):
             run = str(name)
-            checks.check_lr_steps(run, rows["step"])
+            check_lr_steps(run, rows["step"])
             rates[run] = rows["lr"].to_numpy()
             if "replay" in rows and rows["replay"].notna().any():
-                column = checks.numbers(rows["replay"], "replay", names[rows.index], "lrs")
+                column = to_numbers(rows["replay"], "replay", names[rows.index], "lrs")
                 replays[run] = np.asarray(column, dtype=np.float64)
     elif lrs is not None:
         rates = {str(run): lr for run, lr in lrs.items()}
-    checks.check_lr_runs(rates, runs)
+    check_lr_runs(rates, runs)
     order = [run for run in runs["run"] if run in rates]
-    checked = {run: checks.checked_lr(run, rates[run]) for run in order}
-    return checked, {run: replays[run] for run in order if run in replays}
+    lr_by_run = {run: lr_array(run, rates[run]) for run in order}
+    return lr_by_run, {run: replays[run] for run in order if run in replays}
 
 
 def fill_steps(runs: pd.DataFrame, curves: pd.DataFrame, lrs: Mapping[str, Array]) -> pd.DataFrame:
-    """Fill in missing steps: a schedule's length, or the last measured step where there is none.
+    """Table of runs with missing numbers of steps filled in.
 
     Parameters
     ----------
@@ -130,34 +154,35 @@ def fill_steps(runs: pd.DataFrame, curves: pd.DataFrame, lrs: Mapping[str, Array
         From `tidy_runs`.
     curves : DataFrame
         From `tidy_curves`.
-    lrs : mapping of str to ndarray
+    lrs : mapping of str to ndarray, shape (n_steps,)
         From `tidy_lrs`.
 
     Returns
     -------
     DataFrame
-        The runs, with steps as int64.
+        The runs with steps as int64: as given, or the length of the schedule, or the last measured
+        step of a run without a schedule.
     """
     lengths = {run: lr.size for run, lr in lrs.items()}
-    measured = curves.groupby("run")["step"].max()
-    steps = runs["steps"].fillna(runs["run"].map(lengths)).fillna(runs["run"].map(measured))
+    last_measured = curves.groupby("run")["step"].max()
+    steps = runs["steps"].fillna(runs["run"].map(lengths)).fillna(runs["run"].map(last_measured))
     return runs.assign(steps=steps.fillna(0).astype("int64"))
 
 
 def as_text(values: pd.Series[Any]) -> pd.Series[str]:
-    """Make names text, and blanks NaN; a run called 7 in one table is the run "7" in all.
+    """Names as text, so that a run called 7 in one table is the run "7" in all.
 
     Parameters
     ----------
     values : Series
-        Names as given.
+        Names as text or whole numbers.
 
     Returns
     -------
     Series of str
-        Names without outer spaces.
+        Names without surrounding spaces; NaN for blanks.
     """
     if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
-        values = values.astype("Int64")  # whole numbers beside a blank
+        values = values.astype("Int64")  # whole numbers in a column with blanks
     text = values.astype(str).str.strip()
     return text.mask(values.isna() | (text == ""))

@@ -1,8 +1,10 @@
-"""Figures of forecasts, decisions and backtests."""
+"""Figures of forecasts, decisions and backtests; matplotlib is imported when one is drawn."""
 
 from bayescpt.present.coverage import plot_coverage, plot_pit
+from bayescpt.present.fan_chart import plot_forecast
+from bayescpt.present.goal_bars import plot_goal_probability
 from bayescpt.present.held_out import plot_held_out
-from bayescpt.present.plots import plot_forecast, plot_goal_probability, plot_losses
+from bayescpt.present.loss_scatter import plot_losses
 
 __all__ = [
     "plot_coverage",

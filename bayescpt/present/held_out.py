@@ -1,4 +1,4 @@
-"""Held-out runs inside the bands of their forecasts, as small multiples."""
+"""Held-out runs and the bands of their forecasts, as small multiples."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bayescpt.data.units import loss_label
 from bayescpt.errors import PlanError
 from bayescpt.evaluate import Backtest
 from bayescpt.evaluate.score import BAND, quantile_column
@@ -28,46 +29,58 @@ def plot_held_out(
     after: float = 0.1,
     columns: int = 5,
 ) -> Figure:
-    """Draw every held-out run beside its forecast: a pair of panels a run, one a domain.
+    """Draw every held-out run with its forecast, one panel per domain.
 
     Parameters
     ----------
     backtest : Backtest
-        Forecasts of held-out rows, of one method. A run cut at several shares has a pair each.
+        Forecasts of held-out losses, by one method. A run that was cut off at several fractions has
+        panels for each. The attribute ``units`` of its table is the unit in the axis label.
     runs : sequence of str, optional
         Runs to draw, in this order; all by default.
     domains : sequence of str, optional
         Domains to draw, from top to bottom; all by default.
     after : float
-        Rows in this first share of a run are left out, as in the scores: a steep start leaves
-        little height for the bands that follow.
+        First fraction of each run to leave out, as in the scores: a steep start leaves little
+        height for the bands that follow.
     columns : int
-        Runs beside each other.
+        Number of runs in a row.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Hollow circles are what was observed, inside the 50% and 90% bands; the share of a
-        panel's circles in the 90% band stands in its corner. Each panel has a loss axis of its own.
+        Hollow circles are the observed losses, over the 50% and 90% bands; the number in the corner
+        of a panel is the fraction of circles inside the 90% band. Each panel has its own loss axis.
 
     Raises
     ------
     PlanError
-        If a run or domain is unknown, there are several methods, or no row is left to draw.
+        If a run or domain is unknown, there are several methods, or no held-out loss remains.
+
+    Examples
+    --------
+    >>> import bayescpt
+    >>> from bayescpt.evaluate.baselines import last_value
+    >>> from bayescpt.present import plot_held_out
+    >>> study = bayescpt.load_example("cpt_micro")
+    >>> backtest = bayescpt.backtest(study, runs=["de_r25_cos"], method=last_value)
+    >>> figure = plot_held_out(backtest)
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['general', 'german']
     """
     table = backtest.table
     if "method" in table and table["method"].nunique() > 1:
-        raise PlanError("the backtest holds several methods; draw one at a time")
+        raise PlanError("the backtest has several methods; draw one at a time")
     rows = table[~table["shared"] & (table["fraction"] > after)]
-    chosen = _chosen(runs, rows["run"], "run")
-    shown = _chosen(domains, rows["domain"], "domain")
+    chosen = _select(runs, rows["run"], "run")
+    shown = _select(domains, rows["domain"], "domain")
     rows = rows[rows["run"].isin(chosen) & rows["domain"].isin(shown)]
     cuts = rows[["run", "cutoff"]].drop_duplicates()
     pairs = [
         (run, cutoff) for run in chosen for cutoff in sorted(cuts.loc[cuts["run"] == run, "cutoff"])
     ]
     if not pairs:
-        raise PlanError(f"no held-out row after the first {after:.0%} of a run is left to draw")
+        raise PlanError(f"no held-out row after the first {after:.0%} of a run remains to be drawn")
 
     width = min(columns, len(pairs))
     groups = -(-len(pairs) // width)
@@ -88,37 +101,39 @@ def plot_held_out(
                 ax.set_title(title, loc="left", fontsize=8, fontweight="bold", color=INK)
             if group == groups - 1 and k == len(shown) - 1:
                 ax.set_xlabel("step", fontsize=8, color=INK)
+    unit = table.attrs.get("units")
+    fig.supylabel(loss_label(unit), fontsize=8.5, color=INK)
     # An entry is at most as wide as a panel.
-    figure_legend(fig, _keys(), width)
+    figure_legend(fig, _legend_entries(), width)
     return fig
 
 
-def _chosen(asked: Sequence[str] | None, there: pd.Series, what: str) -> list[str]:
-    known = [str(name) for name in dict.fromkeys(there)]
-    if asked is None:
-        return known
-    unknown = [name for name in asked if name not in known]
-    if unknown or not asked:
-        raise PlanError(f"unknown {what} {listed(unknown)}; the backtest has {listed(known)}")
-    return list(asked)
+def _select(requested: Sequence[str] | None, column: pd.Series, kind: str) -> list[str]:
+    present = [str(name) for name in dict.fromkeys(column)]
+    if requested is None:
+        return present
+    unknown = [name for name in requested if name not in present]
+    if unknown or not requested:
+        raise PlanError(f"unknown {kind} {listed(unknown)}; the backtest has {listed(present)}")
+    return list(requested)
 
 
 def _limits(rows: pd.DataFrame) -> tuple[float, float]:
-    """Range of circles and bands, in nats."""
+    """Lower and upper limit of the loss axis."""
     edges = rows[["observed", *(quantile_column((1 + side * BAND) / 2) for side in (-1, 1))]]
     low, high = float(edges.min().min()), float(edges.max().max())
     pad = 0.06 * (high - low)
-    # The share of the circles stands above.
+    # The number in the corner needs room above.
     return low - pad, high + 3.5 * pad
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, tone: str) -> None:
-    """Bands, median, circles, and the share of circles inside."""
+    """Draw bands, median, observed losses, and the fraction of them inside the 90% band."""
     if rows.empty:
         ax.annotate("not measured", (0.5, 0.5), xycoords="axes fraction", ha="center",
                     fontsize=7, color=MUTED)  # fmt: skip
         return
-    steps, seen = rows["step"].to_numpy(), rows["observed"].to_numpy(np.float64)
+    steps, observed = rows["step"].to_numpy(), rows["observed"].to_numpy(np.float64)
     for order, prob in enumerate(BANDS):
         low, high = (
             rows[quantile_column(q)].to_numpy(np.float64) for q in ((1 - prob) / 2, (1 + prob) / 2)
@@ -126,11 +141,11 @@ def _panel(ax: Axes, rows: pd.DataFrame, tone: str) -> None:
         alpha = band_alpha(order)
         ax.fill_between(steps, low, high, color=tone, alpha=alpha, linewidth=0, zorder=1.5)
         if prob == BAND:
-            inside = float(np.mean((low <= seen) & (seen <= high)))
+            inside = float(np.mean((low <= observed) & (observed <= high)))
     ax.plot(steps, rows["median"], color=tone, lw=1.0, zorder=3)
     ax.set_ylim(*_limits(rows))
     ax.locator_params(axis="y", nbins=4)
-    ax.scatter(steps, seen, **_circle())
+    ax.scatter(steps, observed, **_circle())
     ax.annotate(
         f"{inside:.0%}",
         (1, 1),
@@ -148,7 +163,7 @@ def _circle() -> dict[str, Any]:
     return {"s": 5, "facecolors": "white", "edgecolors": INK, "linewidths": 0.5, "zorder": 4}
 
 
-def _keys() -> dict[str, Any]:
+def _legend_entries() -> dict[str, Any]:
     from matplotlib.lines import Line2D
 
     circle = Line2D(

@@ -1,4 +1,4 @@
-"""Keys of bands, and one legend a figure."""
+"""Legend entries of bands, and the legend of a figure."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
 
 
 def band_alpha(order: int) -> float:
-    """Return the opacity of a band.
+    """Opacity of a band.
 
     Parameters
     ----------
     order : int
-        The widest band is number 0 and the palest.
+        Number of the band, from 0 for the widest, which is the palest.
 
     Returns
     -------
     float
-        In 0..1.
+        Opacity, 0 to 1.
     """
     return min(0.16 + 0.14 * order, 0.6)
 
 
 def band_keys(probs: list[float]) -> dict[str, Any]:
-    """Return legend entries for the median and the bands, in grey: each domain has a colour.
+    """Legend entries of the median and the bands, in grey because each domain has its colour.
 
     Parameters
     ----------
@@ -40,12 +40,12 @@ def band_keys(probs: list[float]) -> dict[str, Any]:
     Returns
     -------
     dict of str to artist
-        Handle by label.
+        Legend handles by label.
     """
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    # a band lies on all the wider ones, so its key is as dark as their sum
+    # A band is drawn on top of all wider ones, so that their opacities combine.
     light = np.cumprod([1 - band_alpha(i) for i in range(len(probs))])
     keys: dict[str, Any] = {"median": Line2D([], [], color=INK, lw=1.5)}
     for p, shade in zip(reversed(probs), reversed(light), strict=True):
@@ -54,16 +54,16 @@ def band_keys(probs: list[float]) -> dict[str, Any]:
 
 
 def figure_legend(fig: Figure, entries: Mapping[str, Any], columns: int | None = None) -> None:
-    """Put one legend for the whole figure underneath it.
+    """Add one legend for the whole figure, below it.
 
     Parameters
     ----------
     fig : matplotlib.figure.Figure
         The figure.
     entries : Mapping of str to artist
-        Handle by label.
+        Legend handles by label.
     columns : int, optional
-        Entries beside each other; by default by the figure's width.
+        Number of columns; by default it depends on the width of the figure.
     """
     wide = columns or (6 if fig.get_figwidth() > 7 else 3)
     fig.legend(

@@ -1,4 +1,4 @@
-"""One look for all figures; nothing global is changed."""
+"""Common style of all figures; matplotlib's global settings are not changed."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ INK = "#222222"
 MUTED = "#6b6b6b"
 GRID = "#e6e6e6"
 GOAL = "#444444"
-# Okabe and Ito's palette for colour-blind readers, without its yellow (too pale on white)
+# Okabe and Ito's palette for colour-blind readers, without its yellow, which is too pale on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = "osD^vPX"
 
 
 def colour(index: int) -> str:
-    """Return the palette's colour at an index, starting over at its end.
+    """Colour of the palette at an index; the palette repeats.
 
     Parameters
     ----------
     index : int
-        Position, from 0.
+        Index, from 0.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def colour(index: int) -> str:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure that no global state knows.
+    """Empty figure outside pyplot's state.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def new_figure(width: float, height: float) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Figure with constrained layout on white.
+        Figure with a white background and constrained layout.
     """
     from matplotlib.figure import Figure
 
@@ -53,12 +53,12 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def tidy(ax: Axes, grid: str = "y") -> None:
-    """Give axes the common look: two quiet spines, small ticks, a light grid behind.
+    """Apply the common style to axes: two grey spines, small ticks, a light grid.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-        Axes to change.
+        Axes to style.
     grid : {"x", "y", "both"}
         Direction of the grid lines.
     """
@@ -72,17 +72,17 @@ def tidy(ax: Axes, grid: str = "y") -> None:
 
 
 def percent(probability: float) -> str:
-    """Return a probability as text that never claims certainty.
+    """Probability as a percentage that is never 0% or 100%.
 
     Parameters
     ----------
     probability : float
-        In 0..1.
+        Probability, 0 to 1.
 
     Returns
     -------
     str
-        Whole per cent, or `<1%` and `>99%` at the ends.
+        Whole percentage; "<1%" or ">99%" near 0 and 1.
     """
     if probability < 0.005:
         return "<1%"
@@ -92,16 +92,16 @@ def percent(probability: float) -> str:
 
 
 def listed(items: Sequence[object]) -> str:
-    """Return items as text for a message.
+    """Items as text for a message.
 
     Parameters
     ----------
     items : sequence
-        What to list.
+        Items.
 
     Returns
     -------
     str
-        Items in quotes, divided by commas.
+        Items in quotes, separated by commas.
     """
     return ", ".join(repr(str(item)) for item in items)

@@ -1,4 +1,4 @@
-"""The shipped studies are there, sound, and as their README says."""
+"""The example studies are valid and match their README."""
 
 from importlib.resources import files
 

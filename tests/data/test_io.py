@@ -1,4 +1,4 @@
-"""Studies on disk: what is written reads back, and errors name the file."""
+"""Studies on disk: written studies are restored exactly, and errors name the file."""
 
 import re
 
@@ -48,6 +48,21 @@ def test_writing_and_reading_is_exact(tables, tmp_path):
     assert [path.name for path in folder.parent.iterdir()] == ["out"]
 
 
+def test_allow_mixed_and_loss_unit_survive_writing(tables, tmp_path):
+    tables.set_run("mix", n_params=2e6)
+    study = tables.study(allow_mixed="n_params", loss_unit="bit/byte")
+    folder = write_study(study, tmp_path / "out")
+    read = read_study(folder)
+    assert (read.allow_mixed, read.loss_unit) == (("n_params",), "bit/byte")
+    assert 'allow_mixed = ["n_params"]' in (folder / "study.toml").read_text()
+
+
+def test_study_toml_without_allow_mixed_is_written_as_before(study, tmp_path):
+    text = (write_study(study, tmp_path / "out") / "study.toml").read_text()
+    assert "allow_mixed" not in text
+    assert read_study(tmp_path / "out").allow_mixed == ()
+
+
 def test_no_general_domain_survives_writing(tables, tmp_path):
     read = read_study(write_study(tables.study(general=""), tmp_path / "out"))
     assert read.general is None
@@ -89,7 +104,7 @@ def test_named_schedules_in_place_of_lrs(folder, tables):
     assert study.trunk_step("annealed") == 6  # the decay starts from the peak at update 7
 
 
-def test_measured_learning_rates_win_over_named_schedules(folder, tables, study):
+def test_learning_rates_of_the_file_take_precedence_over_named_schedules(folder, tables, study):
     runs = tables.runs.assign(schedule="as in the paper", schedule_params="warmup=30")
     runs.to_csv(folder / "runs.csv", index=False)
     read = read_study(folder)
@@ -144,8 +159,24 @@ def test_names_that_look_like_blanks_or_numbers_stay(folder, tables):
         (lambda f: (f / "study.toml").write_text("name = "), r"study\.toml: cannot be read: "),
         (lambda f: (f / "study.toml").write_text("study = 3"), r"study\.toml: expected a table"),
         (lambda f: (f / "study.toml").write_text("general = 3"), r"study\.toml: expected a table"),
+        (
+            lambda f: (f / "study.toml").write_text('loss_unit = "nats/token"'),
+            r"study\.toml: loss_unit is 'nats/token'; did you mean 'nat/token'\? known units: nat/",
+        ),
+        (
+            lambda f: (f / "study.toml").write_text('loss_units = "bit/byte"'),
+            r"study\.toml: unknown key 'loss_units'; did you mean 'loss_unit'\? known keys: name",
+        ),
+        (
+            lambda f: (f / "study.toml").write_text('allow_mixed = "n_params"'),
+            r"study\.toml: allow_mixed is 'n_params'; expected a list of names",
+        ),
+        (
+            lambda f: (f / "study.toml").write_text('allow_mixed = ["n_param"]'),
+            r"study\.toml: allow_mixed has 'n_param'; did you mean 'n_params'\? known names: n_pa",
+        ),
         (lambda f: (f / "runs.csv").unlink(), r"no runs\.csv or runs\.parquet; found: curves"),
-        (lambda f: (f / "curves.parquet").touch(), r"both curves\.csv and curves\.parquet"),
+        (lambda f: (f / "curves.parquet").touch(), r"has both curves\.csv and curves\.parquet"),
         (lambda f: (f / "curves.csv").write_text(""), r"curves\.csv: cannot be read: "),
         (lambda f: (f / "runs.csv").write_bytes(b"run\n\xff"), r"runs\.csv: cannot be read: "),
         (

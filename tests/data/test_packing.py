@@ -1,4 +1,4 @@
-"""Packed arrays and tables come back as they were, type and all."""
+"""Packed arrays and tables are restored exactly, with their types."""
 
 import json
 

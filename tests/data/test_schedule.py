@@ -1,4 +1,4 @@
-"""A schedule holds learning rates, and only possible ones."""
+"""Schedule: valid learning rates, equality and concatenation."""
 
 import json
 

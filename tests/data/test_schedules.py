@@ -1,4 +1,4 @@
-"""Constructors match the trainers whose names they carry.
+"""Constructors reproduce the schedules of the trainers they are named after.
 
 The formulas below restate, step by step and in plain Python, the lambdas of
 transformers/optimization.py and OptimizerParamScheduler.get_lr of Megatron-LM.
@@ -241,7 +241,7 @@ def test_params_are_the_arguments_and_rebuild_the_schedule():
 
 def test_constructors_keep_their_signature_and_text():
     assert list(inspect.signature(schedules.constant).parameters) == ["lr", "num_training_steps"]
-    assert "One learning rate throughout" in (schedules.constant.__doc__ or "")
+    assert "Constant learning rate" in (schedules.constant.__doc__ or "")
 
 
 def test_from_array_keeps_the_learning_rates():

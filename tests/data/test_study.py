@@ -1,5 +1,6 @@
-"""A study keeps what it is given, knows its families, and has a digest of its content."""
+"""Study: tables, look-ups, sub-studies, digest and JSON."""
 
+import json
 import pickle
 from dataclasses import fields, replace
 
@@ -18,11 +19,11 @@ def same(one, two):
         assert list(ours) == list(theirs)
         for run in ours:
             np.testing.assert_array_equal(ours[run], theirs[run])
-    for name in ("name", "general", "loss_unit", "notes", "digest"):
+    for name in ("name", "general", "loss_unit", "notes", "allow_mixed", "digest"):
         assert getattr(one, name) == getattr(two, name)
 
 
-def test_tables_are_kept_in_one_form(study):
+def test_tables_have_a_fixed_form(study):
     assert list(study.runs)[:5] == ["run", "phase", "parent", "domain", "replay_ratio"]
     assert list(study.runs["note"].dropna()) == ["a", "b", "d"]
     assert list(study.curves) == ["run", "step", "domain", "loss"]
@@ -40,7 +41,7 @@ def test_tables_are_kept_in_one_form(study):
     assert repr(study) == "Study('tiny': 2 pt + 2 cpt runs, 2 domains, 17 losses)"
 
 
-def test_the_tables_given_are_not_changed(tables):
+def test_the_original_tables_are_not_changed(tables):
     before = tables.runs.copy(), tables.curves.copy(), tables.lrs.copy()
     study = tables.study()
     study.runs.loc[0, "run"] = "renamed"
@@ -74,13 +75,13 @@ def test_curve_is_by_step_and_may_be_empty(study):
     assert study.curve("pure", "general").empty
 
 
-def test_a_curve_is_the_caller_s_own(study):
+def test_a_curve_is_a_copy(study):
     mine = study.curve("mix", "german")
     mine.loc[:, "loss"] = 0.0
     assert (study.curve("mix", "german")["loss"] > 0).all()
 
 
-def test_what_was_looked_up_stays_out_of_copies(study):
+def test_cached_look_ups_are_not_copied(study):
     study.curve("mix", "german")
     assert set(study.__getstate__()) == {field.name for field in fields(Study)}
     copy = pickle.loads(pickle.dumps(study))  # noqa: S301
@@ -107,7 +108,7 @@ def test_trunk_step_without_learning_rates_is_the_branch_step(tables):
     assert tables.study().trunk_step("annealed") == 6
 
 
-def test_start_loss_is_step_0_of_any_sibling_else_the_parents_end(study, tables):
+def test_start_loss_is_that_of_step_0_of_a_sibling_or_of_the_parents_end(study, tables):
     assert study.start_loss("mix", "german") == 6.1
     assert study.start_loss("mix", "general") == pytest.approx(7.0 - 0.8 - 0.5)
     assert study.start_loss("pure", "german") == pytest.approx(6.2)
@@ -142,7 +143,7 @@ def test_select_refuses_unknown_runs_and_none(study):
         study.select([])
 
 
-def test_drop_leaves_the_rest(study):
+def test_drop_keeps_the_other_runs(study):
     assert study.drop(["mix"]).runs["run"].tolist() == ["base", "annealed", "pure"]
     assert study.drop(["mix", "annealed"]).runs["run"].tolist() == ["base", "pure"]
     with pytest.raises(StudyError, match=r"cannot drop 'annealed': run 'mix' starts from it or"):
@@ -151,11 +152,11 @@ def test_drop_leaves_the_rest(study):
         study.drop("mxi")
 
 
-def test_digest_ignores_order_name_notes_and_free_columns(study, tables):
+def test_digest_ignores_order_name_notes_and_extra_columns(study, tables):
     tables.runs = tables.runs.iloc[::-1].drop(columns="note")
     tables.curves = tables.curves.sort_values(["domain", "step"], kind="stable")
     tables.lrs = tables.lrs.sort_values(["step", "run"])
-    other = tables.study(name="renamed", notes="told apart by nothing that is fitted")
+    other = tables.study(name="renamed", notes="differs in nothing that is fitted")
     assert other.digest == study.digest
 
 
@@ -171,12 +172,12 @@ def test_digest_ignores_order_name_notes_and_free_columns(study, tables):
         lambda t: t.lrs.insert(3, "replay", np.where(t.lrs["run"] == "mix", 0.25, np.nan)),
     ],
 )
-def test_digest_sees_all_that_a_fit_depends_on(study, tables, change):
+def test_digest_depends_on_everything_that_is_fitted(study, tables, change):
     change(tables)
     assert tables.study().digest != study.digest
 
 
-def test_digest_sees_general_and_unit(study, tables):
+def test_digest_depends_on_general_and_unit(study, tables):
     assert tables.study(general="german").digest != study.digest
     assert tables.study(loss_unit="bit/byte").digest != study.digest
 
@@ -187,14 +188,27 @@ def test_json_round_trip_is_exact(tables):
     tables.runs["day"] = pd.to_datetime(["2026-11-01"] * 4)
     tables.runs.loc[0, "n_params"] = np.inf
     tables.lrs["replay"] = np.where(tables.lrs["run"] == "mix", 0.1 * tables.lrs["step"], np.nan)
-    study = tables.study(name="Größe", notes='two\nlines, "quoted"')
+    study = tables.study(name="Größe", notes='two\nlines, "quoted"', allow_mixed=["n_params"])
     back = Study.from_json(study.to_json())
     same(study, back)
     np.testing.assert_array_equal(back.run("mix").replay_ratio, 0.1 * np.arange(1, 5))
 
 
-def test_json_of_a_part_reads_back(study):
+def test_json_round_trip_of_a_sub_study(study):
     same(Study.from_json(study.select("pure").to_json()), study.select("pure"))
+
+
+def test_json_of_an_older_version_allows_nothing_mixed(study):
+    older = json.loads(study.to_json())
+    del older["allow_mixed"]
+    same(Study.from_json(json.dumps(older)), study)
+
+
+def test_allow_mixed_does_not_change_the_digest(study, tables):
+    allowing = tables.study(name="tiny", allow_mixed=("tokens_per_step", "n_params"))
+    assert allowing.allow_mixed == ("n_params", "tokens_per_step")
+    assert allowing.select("pure").allow_mixed == allowing.allow_mixed
+    assert allowing.digest == study.digest
 
 
 def test_damaged_json_is_refused(study):
@@ -207,7 +221,7 @@ def test_damaged_json_is_refused(study):
         Study.from_json("{}")
 
 
-def test_replay_that_varies_wins_over_the_run_table(tables):
+def test_varying_replay_takes_precedence_over_the_table_of_runs(tables):
     tables.lrs["replay"] = np.where(tables.lrs["run"] == "mix", 0.1 * tables.lrs["step"], np.nan)
     tables.set_run("mix", replay_ratio=np.nan)
     study = tables.study()

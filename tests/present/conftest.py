@@ -43,6 +43,7 @@ def build_forecast(seed=3, n_draws=250):
     dataset = xr.Dataset(
         {"mu": (dims, mu), "loss": (dims, loss)},
         coords={"plan": list(RECIPES), "domain": ["general", "german"], "step": steps},
+        attrs={"units": "nat/token"},
     )
     plans = [
         SimpleNamespace(name=name, schedule=SimpleNamespace(lr=_schedule(kind)))

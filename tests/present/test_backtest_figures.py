@@ -66,7 +66,7 @@ def test_narrow_bands_lie_below_the_identity():
     both = side_by_side({"right": build(), "narrow": build(scale=0.3)})
     fig = plot_coverage(both)
     assert [text.get_text() for text in fig.legends[0].get_texts()] == [
-        *("as asked for", "right", "narrow")
+        *("perfect calibration", "right", "narrow")
     ]
     _, right, narrow = fig.axes[0].lines[:3]
     assert (np.asarray(narrow.get_ydata()) < np.array(MSCE_LEVELS) - 0.1).all()
@@ -119,6 +119,14 @@ def test_a_domain_that_was_not_measured_says_so(made):
     gone = (made.table["run"] == "r0") & (made.table["domain"] == "german")
     fig = plot_held_out(Backtest(made.table[~gone], made.fits, made.finals))
     assert fig.axes[1].texts[0].get_text() == "not measured"
+
+
+def test_loss_axes_have_the_unit_of_the_table(made):
+    assert plot_held_out(made, runs=["r0"]).get_supylabel() == "loss"
+    table = made.table.copy()
+    table.attrs["units"] = "bit/byte"
+    fig = plot_held_out(Backtest(table, made.fits, made.finals), runs=["r0"])
+    assert fig.get_supylabel() == "loss (bits per byte)"
 
 
 def test_rows_of_a_trunk_are_not_drawn(made):

@@ -1,4 +1,4 @@
-"""Figures show the numbers they are given; their looks were checked by eye."""
+"""Figures show the right numbers; their appearance was checked by eye."""
 
 import subprocess
 import sys
@@ -40,7 +40,7 @@ def test_fan_has_a_row_a_plan_and_a_column_a_domain(forecast):
     plans, domains = forecast.dataset["plan"].values, forecast.dataset["domain"].values
     assert set(panels(fig)) == {(p, d) for p in plans for d in domains}
     assert legend_texts(fig) == ["median", "50% band", "90% band"]
-    assert panels(fig)["de_r25_wsd", "general"].get_ylabel() == "loss (nats/token)"
+    assert panels(fig)["de_r25_wsd", "general"].get_ylabel() == "loss (nats per token)"
 
 
 def test_bands_are_the_quantiles_of_the_draws_and_nested(forecast):
@@ -129,7 +129,7 @@ def test_first_step_hides_the_start(forecast, curves):
         ({"observed": pd.DataFrame({"run": ["a"]})}, r"observed lacks the columns \['step'"),
         (
             {"observed": pd.DataFrame({"run": ["a"], "step": 1, "domain": "german", "loss": 3.0})},
-            "no observed run is named like a plan: runs 'a'",
+            "no observed run has the name of a plan: runs 'a'",
         ),
     ],
 )
@@ -160,6 +160,26 @@ def test_whiskers_are_two_monte_carlo_errors_inside_0_1():
     np.testing.assert_allclose(segments[:, :, 0], [[0.4, 0.6], [0.0, 0.004]])
 
 
+def test_labels_have_the_unit_of_the_forecast(forecast):
+    forecast.dataset.attrs["units"] = "bit/byte"
+    assert panels(plot_forecast(forecast))["de_r25_wsd", "general"].get_ylabel() == (
+        "loss (bits per byte)"
+    )
+    [ax] = plot_losses(forecast).axes
+    assert ax.get_xlabel() == "general loss (bits per byte)"
+    assert ax.get_ylabel() == "german loss (bits per byte)"
+    table = goal_probability(forecast, GOAL)
+    table.attrs["units"] = "bit/byte"
+    title = plot_goal_probability(table).get_suptitle()
+    assert title == "Goal: general ≤ 3.3, german ≤ 2.95 (bits per byte)"
+
+
+def test_labels_claim_no_unit_that_is_not_known(forecast):
+    del forecast.dataset.attrs["units"]
+    assert panels(plot_forecast(forecast))["de_r25_wsd", "general"].get_ylabel() == "loss"
+    assert plot_losses(forecast).axes[0].get_xlabel() == "general loss"
+
+
 def test_no_bar_claims_certainty(forecast):
     table = goal_probability(forecast, {"general": 9.0, "german": 1.0})
     [ax] = plot_goal_probability(table).axes
@@ -176,14 +196,14 @@ def test_best_step_is_named(forecast):
 def test_a_table_of_something_else_is_refused(forecast):
     table = goal_probability(forecast, GOAL)
     for bad in (table.drop(columns="joint"), table.iloc[:0]):
-        with pytest.raises(PlanError, match="must be what goal_probability returns"):
+        with pytest.raises(PlanError, match="must be a table of goal_probability"):
             plot_goal_probability(bad)
 
 
 def test_scatter_shows_the_end_of_each_plan_and_the_goal_box(forecast):
     fig = plot_losses(forecast, GOAL, best="de_r50_lin", max_draws=50)
     [ax] = fig.axes
-    assert ax.get_xlabel() == "general loss (nats/token)"
+    assert ax.get_xlabel() == "general loss (nats per token)"
     clouds = [c.get_offsets() for c in ax.collections if len(c.get_offsets()) > 1]
     assert [len(cloud) for cloud in clouds] == [50, 50, 50]
     end = forecast.dataset["loss"].isel(step=-1, plan=0).values

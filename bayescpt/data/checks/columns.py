@@ -1,0 +1,137 @@
+"""Checks of single columns: present, named, numeric, whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayescpt.errors import StudyError
+
+
+def require_columns(frame: pd.DataFrame, columns: Sequence[str], table: str) -> None:
+    """Raise an error if a table lacks a required column.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The table.
+    columns : sequence of str
+        Required columns.
+    table : str
+        Name of the table in messages.
+
+    Raises
+    ------
+    StudyError
+        If a column is missing.
+    """
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        present = ", ".join(map(str, frame.columns)) or "none"
+        raise StudyError(f"{table}: missing column {', '.join(missing)}; found: {present}")
+
+
+def require_rows(frame: pd.DataFrame, table: str) -> None:
+    """Raise an error if a table is empty.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The table.
+    table : str
+        Name of the table in messages.
+
+    Raises
+    ------
+    StudyError
+        If there is no row.
+    """
+    if frame.empty:
+        raise StudyError(f"{table}: the study is empty: no row in {table}")
+
+
+def require_names(names: pd.Series[str], column: str, table: str) -> None:
+    """Raise an error if a name is blank.
+
+    Parameters
+    ----------
+    names : Series of str
+        Names; blanks are NaN.
+    column : str
+        Name of the column.
+    table : str
+        Name of the table.
+
+    Raises
+    ------
+    StudyError
+        If a name is blank.
+    """
+    for row in np.flatnonzero(names.isna())[:1]:
+        raise StudyError(f"{table}: row {row + 1} has no {column}")
+
+
+def to_numbers(
+    values: pd.Series[Any], column: str, runs: pd.Series[str], table: str
+) -> pd.Series[float]:
+    """Convert a column to numbers.
+
+    Parameters
+    ----------
+    values : Series
+        The column; blanks become NaN.
+    column : str
+        Name of the column.
+    runs : Series of str
+        Run of each row.
+    table : str
+        Name of the table.
+
+    Returns
+    -------
+    Series of float64
+        The numbers.
+
+    Raises
+    ------
+    StudyError
+        If a value is text.
+    """
+    parsed = pd.to_numeric(values, errors="coerce").astype("float64")
+    for row in np.flatnonzero(parsed.isna() & values.notna())[:1]:
+        raise StudyError(
+            f"{table}: run {runs.iloc[row]!r}: {column} is {values.iloc[row]!r}; expected a number"
+        )
+    return parsed
+
+
+def require_whole_numbers(
+    values: pd.Series[float], column: str, runs: pd.Series[str], table: str
+) -> None:
+    """Raise an error if a count is negative or not whole.
+
+    Parameters
+    ----------
+    values : Series of float64
+        The column; NaN is allowed.
+    column : str
+        Name of the column.
+    runs : Series of str
+        Run of each row.
+    table : str
+        Name of the table.
+
+    Raises
+    ------
+    StudyError
+        If a value is negative, infinite or not whole.
+    """
+    is_count = (values >= 0) & (values % 1 == 0) & np.isfinite(values)
+    for row in np.flatnonzero(values.notna() & ~is_count)[:1]:
+        raise StudyError(
+            f"{table}: run {runs.iloc[row]!r}: {column} is {values.iloc[row]:g}; "
+            "expected a whole number, 0 or more"
+        )

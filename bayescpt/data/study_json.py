@@ -1,0 +1,110 @@
+"""A study as JSON text and as a digest of its content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import pandas as pd
+
+from bayescpt.data import packing
+from bayescpt.data.study_data import StudyData
+from bayescpt.data.tables import CORE_COLUMNS
+from bayescpt.errors import StudyError
+
+FORMAT = 1
+
+
+def study_digest(study: StudyData) -> str:
+    """SHA-256 of everything in a study that a fit can depend on.
+
+    Parameters
+    ----------
+    study : StudyData
+        The study.
+
+    Returns
+    -------
+    str
+        Digest in hexadecimal.
+    """
+    sha = hashlib.sha256(json.dumps([study.general, study.loss_unit]).encode())
+    for row in study.runs[list(CORE_COLUMNS)].sort_values("run").itertuples(index=False):
+        sha.update(json.dumps([None if pd.isna(value) else value for value in row]).encode())
+    curves = study.curves.sort_values(["run", "step", "domain"])
+    sha.update(json.dumps([list(curves["run"]), list(curves["domain"])]).encode())
+    sha.update(curves["step"].to_numpy("<i8").tobytes())
+    sha.update(curves["loss"].to_numpy("<f8").tobytes())
+    for table in (study.lrs, study.replays):
+        for run in sorted(table):
+            sha.update(json.dumps([run, table[run].size]).encode())
+            sha.update(table[run].astype("<f8").tobytes())
+    return sha.hexdigest()
+
+
+def dump_study(study: StudyData) -> str:
+    """Write a study as JSON.
+
+    Parameters
+    ----------
+    study : StudyData
+        The study.
+
+    Returns
+    -------
+    str
+        JSON, with arrays and tables compressed.
+    """
+    content = {
+        "format": FORMAT,
+        "name": study.name,
+        "general": study.general,
+        "loss_unit": study.loss_unit,
+        "notes": study.notes,
+        "allow_mixed": list(study.allow_mixed),
+        "runs": packing.pack_frame(study.runs),
+        "curves": packing.pack_frame(study.curves),
+        "lrs": {run: packing.pack(lr) for run, lr in study.lrs.items()},
+        "replays": {run: packing.pack(ratio) for run, ratio in study.replays.items()},
+        "digest": study_digest(study),
+    }
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def load_study_fields(text: str) -> tuple[dict[str, Any], str]:
+    """Read the JSON of `dump_study`.
+
+    Parameters
+    ----------
+    text : str
+        JSON.
+
+    Returns
+    -------
+    fields : dict
+        Fields of the study by name.
+    digest : str
+        Digest that the study had when it was written.
+
+    Raises
+    ------
+    StudyError
+        If the text is not such JSON.
+    """
+    try:
+        content = json.loads(text)
+        fields = {
+            "name": content["name"],
+            "runs": packing.unpack_frame(content["runs"]),
+            "curves": packing.unpack_frame(content["curves"]),
+            "lrs": {run: packing.unpack(lr) for run, lr in content["lrs"].items()},
+            "replays": {run: packing.unpack(ratio) for run, ratio in content["replays"].items()},
+            "general": content["general"],
+            "loss_unit": content["loss_unit"],
+            "notes": content["notes"],
+            "allow_mixed": tuple(content.get("allow_mixed", ())),  # absent in older files
+        }
+        return fields, content["digest"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise StudyError(f"stored study cannot be read: {error!r}") from error

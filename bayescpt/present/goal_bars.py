@@ -1,0 +1,149 @@
+"""Bar chart of goal probabilities."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bayescpt.data.units import unit_name
+from bayescpt.errors import PlanError
+from bayescpt.present.legend import figure_legend
+from bayescpt.present.style import INK, MUTED, colour, new_figure, percent, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+# Heights of the bars and of the gap between plans, in the units of the vertical axis.
+JOINT_HEIGHT, DOMAIN_HEIGHT, GAP = 0.9, 0.5, 0.7
+
+
+def plot_goal_probability(table: pd.DataFrame, title: str | None = None) -> Figure:
+    """Draw the probability that each plan meets the goal, jointly and by domain, as bars.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Table of `goal_probability`: one row per plan, a column ``joint``, one column per domain,
+        and for each of them a column ``<name>_mcse``, its Monte Carlo standard error.
+    title : str, optional
+        Title; by default the goal, if ``table.attrs`` holds it under ``goal``, with the unit under
+        ``units``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Plans from top to bottom in the order of the table. Whiskers extend two Monte Carlo standard
+        errors to either side.
+
+    Raises
+    ------
+    PlanError
+        If the table is empty or has no column ``joint``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from bayescpt.present import plot_goal_probability
+    >>> table = pd.DataFrame(
+    ...     {"joint": [0.7], "joint_mcse": [0.01], "german": [0.9], "german_mcse": [0.01]},
+    ...     index=pd.Index(["wsd"], name="plan"),
+    ... )
+    >>> table.attrs = {"goal": {"german": 3.0}, "units": "nat/token"}
+    >>> plot_goal_probability(table).get_suptitle()
+    'Goal: german ≤ 3 (nats per token)'
+    """
+    if "joint" not in table or table.empty:
+        raise PlanError(
+            f"the table has {len(table)} plans and the columns {list(table.columns)}; it must be "
+            "a table of goal_probability"
+        )
+    columns = [column for column in table.columns if f"{column}_mcse" in table]
+    heights = np.array([JOINT_HEIGHT if column == "joint" else DOMAIN_HEIGHT for column in columns])
+    centres = np.cumsum(heights) - heights / 2
+    pitch = heights.sum() + GAP
+    fig = new_figure(6.6, 1.1 + 0.26 * pitch * len(table))
+    ax = fig.add_subplot()
+    tidy(ax, grid="x")
+    for i, column in enumerate(columns):
+        tone = "#4d4d4d" if column == "joint" else colour(i - 1)
+        positions = np.arange(len(table)) * pitch + centres[i]
+        _bars(ax, table, column, positions, heights[i], tone)
+    ax.set_yticks(np.arange(len(table)) * pitch + heights.sum() / 2, _plan_labels(table))
+    ax.set_ylim(len(table) * pitch - 0.45, -0.25)
+    _style_axes(ax)
+    handles, texts = ax.get_legend_handles_labels()
+    figure_legend(fig, dict(zip(texts, handles, strict=True)))
+    title = _goal_title(table) if title is None else title
+    if title:
+        fig.suptitle(title, fontsize=10.5, fontweight="bold", color=INK)
+    return fig
+
+
+def _bars(
+    ax: Axes,
+    table: pd.DataFrame,
+    column: str,
+    positions: NDArray[np.float64],
+    height: float,
+    tone: str,
+) -> None:
+    """Draw the bars of one column, with whiskers and percentages."""
+    probability = table[column].to_numpy(dtype=float)
+    reach = 2 * table[f"{column}_mcse"].to_numpy(dtype=float)
+    low, high = np.clip(probability - reach, 0, 1), np.clip(probability + reach, 0, 1)
+    joint = column == "joint"
+    ax.barh(
+        positions,
+        probability,
+        height=0.86 * height,
+        color=tone,
+        label="all goals together" if joint else f"{column} alone",
+    )
+    # A white outline makes a whisker visible on its bar; a very short one would be all outline.
+    wide = high - low > 0.01
+    ax.hlines(positions[wide], low[wide], high[wide], color="white", lw=3.4, zorder=3)
+    ax.hlines(positions, low, high, color=INK, lw=1.3, zorder=3)
+    for y, value, right in zip(positions, probability, high, strict=True):
+        ax.annotate(
+            percent(value),
+            (right, y),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9 if joint else 7.5,
+            fontweight="bold" if joint else "normal",
+            color=INK if joint else MUTED,
+        )
+
+
+def _plan_labels(table: pd.DataFrame) -> list[str]:
+    labels = [str(plan) for plan in table.index]
+    if "best_step" not in table:
+        return labels
+    steps = table["best_step"]
+    return [f"{plan}\nat step {step}" for plan, step in zip(labels, steps, strict=True)]
+
+
+def _style_axes(ax: Axes) -> None:
+    ax.tick_params(axis="y", length=0, labelsize=9)
+    ax.spines["left"].set_visible(False)
+    ax.set_xlim(0, 1.08)
+    ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
+    ax.spines["bottom"].set_bounds(0, 1)
+    ax.set_xlabel(
+        "probability of meeting the goal (whiskers: ±2 Monte Carlo standard errors)",
+        fontsize=8.5,
+        color=INK,
+    )
+
+
+def _goal_title(table: pd.DataFrame) -> str:
+    if "goal" not in table.attrs:
+        return ""
+    goal = ", ".join(f"{domain} ≤ {loss:g}" for domain, loss in table.attrs["goal"].items())
+    unit = unit_name(table.attrs.get("units"))
+    return f"Goal: {goal} ({unit})" if unit else f"Goal: {goal}"

@@ -1,0 +1,159 @@
+"""Scatter plot of the final losses of plans on two domains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from bayescpt.data.units import loss_label
+from bayescpt.decide.draws import (
+    ForecastLike,
+    Kind,
+    at_steps,
+    check_domains,
+    last_steps,
+    loss_draws,
+    names,
+)
+from bayescpt.decide.goals import Goal
+from bayescpt.errors import PlanError
+from bayescpt.present.labels import forecast_unit
+from bayescpt.present.legend import figure_legend
+from bayescpt.present.style import GOAL, INK, MARKERS, colour, new_figure, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def plot_losses(
+    fc: ForecastLike | xr.Dataset,
+    goal: Goal | Mapping[str, float] | None = None,
+    domains: tuple[str, str] | None = None,
+    best: str | None = None,
+    max_draws: int = 400,
+    kind: Kind = "loss",
+) -> Figure:
+    """Scatter the draws of two domains' losses at the end of each plan, with the goal as a box.
+
+    Parameters
+    ----------
+    fc : ForecastLike or xarray.Dataset
+        Forecast of the plans, or its dataset. The attribute ``units`` of the dataset is the unit in
+        the axis labels.
+    goal : Goal or mapping of str to float, optional
+        Highest loss allowed per domain, in the unit of the forecast. The shaded box holds the
+        losses that meet the goal.
+    domains : tuple of two str, optional
+        Domains on the horizontal and the vertical axis; by default the first two of the goal if it
+        has two, or else of the forecast.
+    best : str, optional
+        Name of the chosen plan (`Decision.best`), which the legend marks.
+    max_draws : int
+        Number of draws to show per plan, evenly spaced along the chains. Medians use all draws.
+    kind : {"loss", "mu"}
+        ``loss`` is the loss that the log of a new run will show; ``mu`` is the expected loss.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One colour and marker per plan; the large marker with a white edge is the median.
+
+    Raises
+    ------
+    PlanError
+        If there are no two domains to draw, or a plan or domain is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> from bayescpt.present import plot_losses
+    >>> draws = np.random.default_rng(0).normal(3.0, 0.1, (2, 50, 1, 2, 1))
+    >>> forecast = xr.Dataset(
+    ...     {"loss": (("chain", "draw", "plan", "domain", "step"), draws)},
+    ...     coords={"plan": ["wsd"], "domain": ["general", "german"], "step": [1000]},
+    ...     attrs={"units": "nat/token"},
+    ... )
+    >>> plot_losses(forecast, goal={"general": 3.1, "german": 3.0}).axes[0].get_xlabel()
+    'general loss (nats per token)'
+    """
+    values = loss_draws(fc, kind)
+    goal = None if goal is None else Goal.of(goal)
+    if domains is None:
+        two = goal.domains if goal is not None and len(goal.domains) > 1 else None
+        two = two or names(values, "domain")
+        if len(two) < 2:
+            raise PlanError(f"a scatter plot needs two domains; the forecast has {two}")
+        domains = (two[0], two[1])
+    check_domains(values, domains)
+    plans = names(values, "plan")
+    if best is not None and best not in plans:
+        raise PlanError(f"unknown plan {best!r}; the forecast has {plans}")
+    losses = at_steps(values.sel(domain=list(domains)), last_steps(values))
+    losses = losses.reshape(len(plans), 2, -1)
+
+    fig = new_figure(6.4, 5.0)
+    ax = fig.add_subplot()
+    tidy(ax, grid="both")
+    stride = max(1, -(-losses.shape[2] // max_draws))
+    for i, plan in enumerate(plans):
+        x, y = losses[i]
+        marker = MARKERS[i % len(MARKERS)]
+        ax.scatter(
+            x[::stride], y[::stride], s=9, marker=marker, color=colour(i), alpha=0.3, linewidths=0
+        )
+        ax.scatter(
+            np.median(x),
+            np.median(y),
+            s=90,
+            marker=marker,
+            color=colour(i),
+            edgecolors="white",
+            linewidths=1.6,
+            zorder=4,
+            label=f"{plan} (chosen)" if plan == best else plan,
+        )
+    if goal is not None:
+        _goal_box(ax, goal.thresholds.get(domains[0]), goal.thresholds.get(domains[1]))
+    unit = forecast_unit(fc)
+    ax.set_xlabel(loss_label(unit, domains[0]), fontsize=9, color=INK)
+    ax.set_ylabel(loss_label(unit, domains[1]), fontsize=9, color=INK)
+    handles, texts = ax.get_legend_handles_labels()
+    figure_legend(fig, dict(zip(texts, handles, strict=True)))
+    return fig
+
+
+def _goal_box(ax: Axes, right: float | None, top: float | None) -> None:
+    """Shade the losses that meet the goal, down to the edges of the axes."""
+    from matplotlib.patches import Rectangle
+
+    (x0, x1), (y0, y1) = ax.get_xlim(), ax.get_ylim()
+    # A goal that no draw meets must still be visible.
+    pad_x, pad_y = 0.16 * (x1 - x0), 0.1 * (y1 - y0)
+    x0, x1 = (
+        min(x0, (x0 if right is None else right) - pad_x),
+        max(x1, x1 if right is None else right),
+    )
+    y0, y1 = min(y0, (y0 if top is None else top) - pad_y), max(y1, y1 if top is None else top)
+    ax.set(xlim=(x0, x1), ylim=(y0, y1))
+    width = (x1 if right is None else right) - x0
+    height = (y1 if top is None else top) - y0
+    box = Rectangle((x0, y0), width, height, facecolor=INK, alpha=0.06, zorder=0, lw=0)
+    ax.add_patch(box)
+    line: dict[str, Any] = {"color": GOAL, "lw": 1.0, "ls": (0, (4, 3)), "zorder": 1}
+    if right is not None:
+        ax.plot([right, right], [y0, y0 + height], **line)
+    if top is not None:
+        ax.plot([x0, x0 + width], [top, top], **line)
+    ax.annotate(
+        "goal met",
+        (x0, y0),
+        xytext=(6, 6),
+        textcoords="offset points",
+        fontsize=8.5,
+        color=GOAL,
+    )
