@@ -273,5 +273,6 @@ def goal_probability(
         "goal": dict(goal.thresholds),
         "by": by,
         "warnings": warnings,
+        "units": values.attrs.get("units"),
     }
     return table

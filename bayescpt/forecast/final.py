@@ -235,8 +235,9 @@ class FinalLosses:
         index = [where[id(plan.view)] for plan in plans] if len(unique) > 1 else slice(None)
         path = plans[0].path
         is_target = path.is_cpt and domain == path.target
+        read = self._draws.card.law.features
         by_view = [
-            view.shared(f"features {is_target}", partial(self._draws.card.law.features, view, is_target))
+            view.shared(f"features {is_target}", partial(read, view, is_target))
             for view in unique.values()
         ]
         f: dict[str, Any] = {"is_cpt": float(path.is_cpt), "is_target": float(is_target)}

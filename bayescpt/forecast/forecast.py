@@ -221,5 +221,5 @@ def _dataset(
             "domain": list(domains),
             "step": at,
         },
-        attrs={"units": "nat/token"},
+        attrs={"units": draws.study.loss_unit},
     )

@@ -77,7 +77,7 @@ def _chained(draws: Draws, fraction: Array, rng: np.random.Generator) -> Array:
     noise, n_domains, n = draws.card.noise, len(draws.labels.domain), fraction.size
     by_domain = [draws.noise_parameters(domain) for domain in draws.labels.domain]
     # All rows of the run in one line, domain after domain.
-    own = {
+    own: dict[str, Array] = {
         name: np.repeat(np.stack([p[name] for p in by_domain], axis=1), n, axis=1)
         for name in ("corr_fraction", "domain_corr")
         if name in by_domain[0]

@@ -19,9 +19,7 @@ FORMAT = 5
 _RENAMED = {"misfit_near": "discrepancy_near", "misfit_far": "discrepancy_far"}
 
 
-def write_fit_file(
-    target: Path, text: Mapping[str, Any], groups: Mapping[str, xr.Dataset]
-) -> Path:
+def write_fit_file(target: Path, text: Mapping[str, Any], groups: Mapping[str, xr.Dataset]) -> Path:
     """Write a fit, whole or not at all.
 
     Parameters
@@ -117,7 +115,9 @@ def _from_format_4(
     from bayescpt.model.rows import card_references
 
     if "checks" not in text:
-        raise FitError("a fit of format 4 without stored checks cannot be read: fit the study again")
+        raise FitError(
+            "a fit of format 4 without stored checks cannot be read: fit the study again"
+        )
     if not text["card"]:
         raise FitError("a fit of format 4 without its card's text cannot be read: fit it again")
     card = parse_card(text["card"], f"card {text['card_name']!r}")

@@ -14,7 +14,6 @@ from bayescpt.forecast.discrepancy.judge import fitted_curves
 from bayescpt.inference.checks import pilot_advice
 from bayescpt.inference.fit import Fit
 
-
 # Of Kallioinen et al., as ArviZ has it.
 THRESHOLD = 0.05
 PRIOR_CARRIES = "the prior carries it"

@@ -106,7 +106,7 @@ class Annealing(Term):
         return {"anneal": view.shared("annealing.basis", lambda: self._basis(view))}
 
     def typical_drop(self, view: View) -> Array:
-        """Annealing area at the medians of the kernel's priors, shape (n,)."""
+        """Return the annealing area at the medians of the kernel's priors, shape (n,)."""
         weights = KERNELS[self.name].weights(typical(self.name), view.refs)
         return np.asarray(self.features(view, False)["anneal"] @ weights)
 

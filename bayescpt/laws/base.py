@@ -85,5 +85,5 @@ class Base(Term):
         return {"A": ref["base_ref"] * xp.exp(ref["alpha_s1"] * xp.log(refs["area"]))}
 
     def course(self, is_cpt: bool) -> str | None:
-        """Pre-training falls by the base term."""
+        """Return ``base_ref``: pre-training falls by the base term."""
         return None if is_cpt else "base_ref"

@@ -82,12 +82,12 @@ class Momentum:
     def basis(
         self, lr: Array, start: float | None, steps: NDArray[np.int64], refs: References
     ) -> Array:
-        """Columns of drops over the peak LR, shape (n, 40)."""
+        """Return columns of drops over the peak LR, shape (n, 40)."""
         memory = memory_nodes(N_NODES, MEMORY_RANGE)
         return annealing_basis(lr, memory, start, steps) / (memory * refs["peak_lr"])
 
     def weights(self, p: Mapping[str, Any], refs: References, xp: Any = np) -> Any:
-        """Weights of the columns, shape (..., 40)."""
+        """Return weights of the columns, shape (..., 40)."""
         nodes = memory_nodes(N_NODES, MEMORY_RANGE)
         return memory_weights(xp.exp(p["log_memory"]), nodes, xp)
 
@@ -109,13 +109,13 @@ class HeavyTail:
     def basis(
         self, lr: Array, start: float | None, steps: NDArray[np.int64], refs: References
     ) -> Array:
-        """Columns of drops over the peak LR, shape (n, 55)."""
+        """Return columns of drops over the peak LR, shape (n, 55)."""
         peak = refs["peak_lr"]
         rates = RATES / peak if self.clock == "area" else RATES
         return relaxation_basis(lr, rates, start, steps, self.clock) / peak
 
     def weights(self, p: Mapping[str, Any], refs: References, xp: Any = np) -> Any:
-        """Weights of the columns, shape (..., 55)."""
+        """Return weights of the columns, shape (..., 55)."""
         shape = p["kernel_shape"]
         # Half of the drop is reached at x = s (2^(1/b) - 1).
         scale = xp.exp(p["log_half"]) / xp.expm1(np.log(2.0) / shape)

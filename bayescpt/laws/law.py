@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 # Importing a term's file registers it.
 from bayescpt.laws import (  # noqa: F401
@@ -159,7 +158,7 @@ class Law:
         return out
 
     def weights(self, p: Mapping[str, Any], refs: References, xp: Any = np) -> dict[str, Any]:
-        """Weights of the columns of every basis, shape (..., J) by basis."""
+        """Return the weights of the columns of every basis, shape (..., J) by basis."""
         out: dict[str, Any] = {}
         for term in self.terms:
             out |= term.weights(p, refs, xp)
@@ -196,9 +195,7 @@ class Law:
                 out[term.slot] = found
         return {"level": {"offset": offset}, **out}
 
-    def rows(
-        self, c: Mapping[str, Mapping[str, Any]], f: Mapping[str, Any], xp: Any = np
-    ) -> Any:
+    def rows(self, c: Mapping[str, Mapping[str, Any]], f: Mapping[str, Any], xp: Any = np) -> Any:
         """Expected loss of every row.
 
         Parameters
@@ -226,11 +223,11 @@ class Law:
         return total
 
     def value(self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np) -> Any:
-        """Expected loss of every row, from parameters and features: nats per token."""
+        """Return the expected loss of every row from parameters and features, nats per token."""
         return self.rows(self.coefficients(p, f, xp), f, xp)
 
     def uses(self, parameter: str, is_target: bool) -> bool:
-        """Tell whether the entry of a parameter, for a target or another domain, has a part."""
+        """Return whether a parameter's entry, for a target or another domain, has a part."""
         return all(
             term.uses(parameter, is_target)
             for term in self.terms
@@ -238,7 +235,7 @@ class Law:
         )
 
     def course(self, is_cpt: bool) -> str | None:
-        """Name of the parameter that measures the loss's course in a phase."""
+        """Return the parameter that measures the loss's course in a phase."""
         return next((name for term in self.terms if (name := term.course(is_cpt))), None)
 
     def to_reference(
@@ -310,7 +307,7 @@ def _absent(term: Term, f: Mapping[str, Any]) -> bool:
 
 
 def sample_view(law: Law) -> View:
-    """Two steps of a run, to learn which features the terms declare."""
+    """Return two steps of a run, to learn which features the terms declare."""
     before, lr = np.ones(2), np.ones(2)
     path = Trajectory(
         "sample", "cpt" if law.continual else "pt", lr, np.zeros(2),

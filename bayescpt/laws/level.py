@@ -38,7 +38,7 @@ L0 = Parameter(
 
 def _since_start(term: Term, view: View) -> NDArray[np.float64]:
     """1, but 0 at the start checkpoint, whose loss is known."""
-    return 1.0 * (view.spent > 0) if view.is_cpt else np.ones(view.steps.size)
+    return np.asarray(1.0 * (view.spent > 0) if view.is_cpt else np.ones(view.steps.size))
 
 
 def _drift(term: Term, view: View) -> NDArray[np.float64]:
@@ -99,7 +99,9 @@ class Level(Term):
         if "start_level" not in ref:
             return {}
         spent = refs["first_start_area"] / refs["area"]
-        return {"L0": ref["start_level"] - ref["base_ref"] * xp.exp(-ref["alpha_s1"] * xp.log(spent))}
+        return {
+            "L0": ref["start_level"] - ref["base_ref"] * xp.exp(-ref["alpha_s1"] * xp.log(spent))
+        }
 
     def reference_points(
         self, fitted: Sequence[Trajectory], refs: References

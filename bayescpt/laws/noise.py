@@ -18,7 +18,7 @@ SOURCE = "bayescpt"
 SIGMA = Parameter(
     "sigma", "sigma", "nat", ("domain",), 0.0, 1.0,
     {"dist": "LogNormal", "mu": -4.6, "sigma": 1.0},
-    "jitter plus short-lived discrepancy: .0003-.001 nats on 100M-scale curves, .01 on small models",
+    "jitter plus short-lived discrepancy: .0003-.001 nats on 100M-scale curves, .01 on small ones",
     SOURCE,
     # Wide at first: a tiny scale around a wrong curve is a cliff.
     start=0.2,
@@ -199,18 +199,7 @@ class Noise:
         return 1.0 + c["early"] * xp.exp(-f["fraction"] / c["early_width"])
 
     def scale(self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np) -> Any:
-        """Scale of every row, nats.
-
-        Parameters
-        ----------
-        p, f, xp
-            As for `coefficients` and `inflation`.
-
-        Returns
-        -------
-        array
-            Standard deviation of the noise, or of its normal core.
-        """
+        """Return the scale of every row, nats: that of the noise, or of its normal core."""
         c = self.coefficients(p, f, xp)
         return c["sigma"] * self.inflation(c, f, xp) if "early" in c else c["sigma"]
 

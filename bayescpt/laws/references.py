@@ -59,7 +59,8 @@ def references(study: Study, law: Law) -> References:
 
     Returns
     -------
-    References
+    refs : References
+        Those of all laws, and those of the law's terms.
 
     Raises
     ------

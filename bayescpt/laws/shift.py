@@ -174,7 +174,7 @@ class Shift(Term):
         return c["shift"] * shift_growth(f["shift_area"], c["onset"], c["beta"], xp)
 
     def course(self, is_cpt: bool) -> str | None:
-        """Continual pre-training moves the loss by the shift."""
+        """Return ``shift_ref``: continual pre-training moves the loss by the shift."""
         return "shift_ref" if is_cpt else None
 
     def to_reference(self, raw: Mapping[str, Any], refs: References, xp: Any = np) -> dict:

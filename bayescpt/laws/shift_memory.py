@@ -76,7 +76,7 @@ class MemoryShift(Shift):
         return (*super().parameters, KAPPA, SHARE_GAMMA, PEAK_EXPONENT, SPEED_EXPONENT)
 
     def uses(self, parameter: str, is_target: bool) -> bool:
-        """The share response belongs to the other sets, the token count to the target."""
+        """Return False for the share response of a target, and the token count of another set."""
         if parameter == "share_gamma":
             return not is_target
         return parameter != "share_kappa" or is_target

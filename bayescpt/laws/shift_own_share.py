@@ -12,7 +12,9 @@ from bayescpt.laws.parameter import Advice, Parameter
 from bayescpt.laws.shift import Shift
 from bayescpt.laws.term import register
 
-SOURCE = "own-share power form, after Que et al., arXiv 2406.01375 (C / (r + eps)^gamma), normalised"
+SOURCE = (
+    "own-share power form, after Que et al., arXiv 2406.01375 (C / (r + eps)^gamma), normalised"
+)
 REPLAY = Advice("the replay response", "add a run at another replay ratio")
 GAMMA = Parameter(
     "replay_gamma", "gamma", "1", ("pair",), 0.0, 10.0,

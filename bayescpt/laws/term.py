@@ -190,11 +190,11 @@ class Term:
         return self.rows(self.coefficients(p, f, xp), f, xp)
 
     def applies(self, is_cpt: bool) -> bool:
-        """Tell whether the term has a part in a phase."""
+        """Return whether the term has a part in a phase."""
         return ("cpt" if is_cpt else "pt") in self.phases
 
     def uses(self, parameter: str, is_target: bool) -> bool:
-        """Tell whether the entry of a parameter, for a target or another domain, has a part."""
+        """Return whether a parameter's entry, for a target or another domain, has a part."""
         return True
 
     def reference_points(
@@ -252,7 +252,7 @@ class Term:
         return {}
 
     def course(self, is_cpt: bool) -> str | None:
-        """Name of the parameter that measures the loss's course in a phase, nats; None for none."""
+        """Return the parameter that measures the loss's course in a phase, nats; None for none."""
         return None
 
 

@@ -81,10 +81,7 @@ class View:
 
     @cached_property
     def replay(self) -> Array:
-        """Replay ratio that the weights remember at the steps, shape (n,).
-
-        See `bayescpt.laws.replay_state.remembered_replay`.
-        """
+        """Remembered replay ratio (`bayescpt.laws.replay_state`) at the steps, shape (n,)."""
         over = self.area / self.refs["shift_area"]
         return remembered_replay(self.trajectory.replay, over, self.steps)
 

@@ -176,8 +176,7 @@ def _plain_mean(
     here = rows["segment"]
     by_row = {
         slot: {
-            name: value[here] if getattr(value, "ndim", 0) else value
-            for name, value in own.items()
+            name: value[here] if getattr(value, "ndim", 0) else value for name, value in own.items()
         }
         for slot, own in coefficients.items()
     }

@@ -79,15 +79,15 @@ class Card:
         """Check what a change in Python could break."""
         if self.run_effects and not self.plain_noise:
             raise CardError(
-                f"card {self.name!r}: noise.run_effects = {list(self.run_effects)} are computed for "
-                f"normal, independent noise; with family {self.family!r}, ar1 = {self.ar1}, "
+                f"card {self.name!r}: noise.run_effects = {list(self.run_effects)} are computed "
+                f"for normal, independent noise; with family {self.family!r}, ar1 = {self.ar1}, "
                 f"domain_correlation = {self.domain_correlation} leave them out (run_effects = [])"
             )
         unknown = [name for name in self.run_effects if name not in self.law.effects]
         if unknown:
             raise CardError(
-                f"card {self.name!r}: noise.run_effects has {unknown[0]!r}, which no term of its law "
-                f"has; its law has {', '.join(self.law.effects)}"
+                f"card {self.name!r}: noise.run_effects has {unknown[0]!r}, which no term of its "
+                f"law has; its law has {', '.join(self.law.effects)}"
             )
         missing = [p.name for p in self.parameters() if p.name not in self.priors]
         if missing:
@@ -107,7 +107,11 @@ class Card:
     def noise(self) -> Noise:
         """The noise model."""
         return NOISES[self.family](
-            self.early, self.ar1, self.domain_correlation, self.continual, self.pretraining != "none"
+            self.early,
+            self.ar1,
+            self.domain_correlation,
+            self.continual,
+            self.pretraining != "none",
         )
 
     @property

@@ -76,7 +76,7 @@ def load_card(card: str | Path | Card) -> Card:
 
 
 def parse_card(text: str, where: str = "card") -> Card:
-    """Read a card from TOML text.
+    r"""Read a card from TOML text.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def parse_card(text: str, where: str = "card") -> Card:
 
     Examples
     --------
-    >>> parse_card('name = "plain"\\ndescription = "Pre-training."').choices["annealing"]
+    >>> parse_card('name = "plain"\ndescription = "Pre-training."').choices["annealing"]
     'momentum'
     """
     try:
@@ -138,9 +138,8 @@ def _parameters(values: Mapping[str, Any]) -> tuple[Parameter, ...]:
     law = Law(
         values["choices"], values["parameterisation"] == "paper", pretraining, values["warmup"]
     )
-    noise = NOISES[values["family"]](
-        *(values[flag] for flag in _NOISE_FLAGS), law.continual, pretraining
-    )
+    flags = {flag: values[flag] for flag in _NOISE_FLAGS}
+    noise = NOISES[values["family"]](**flags, continual=law.continual, pretraining=pretraining)
     return (*law.parameters, *noise.parameters)
 
 

@@ -81,7 +81,7 @@ def card_references(study: Study, card: Card) -> References:
 
     Returns
     -------
-    References
+    refs : References
         Of the runs that the card fits.
     """
     return references(study, card.law)

@@ -94,15 +94,16 @@ def start_notes(labels: Labels, start: dict[str, Floats]) -> list[str]:
     list of str
         One sentence a level that runs depend on; a level that none depends on is not used.
     """
-    return [
-        f"the loss of start checkpoint {name.partition('|')[0]!r} on {name.partition('|')[2]!r} was "
-        f"never measured: its prior is the first loss of a run from there, {value:.3g}, with a "
-        f"standard deviation of {UNMEASURED_SD:g} nat; a loss at step 0 would narrow the bands"
-        for name, value, source in zip(
-            labels.level_names, start["loss"], start["source"], strict=True
-        )
-        if source == FIRST_ROW
-    ]
+    found = []
+    for name, value, source in zip(labels.level_names, start["loss"], start["source"], strict=True):
+        checkpoint, _, domain = name.partition("|")
+        if source == FIRST_ROW:
+            found.append(
+                f"the loss of start checkpoint {checkpoint!r} on {domain!r} was never measured: "
+                f"its prior is the first loss of a run from there, {value:.3g}, with a standard "
+                f"deviation of {UNMEASURED_SD:g} nat; a loss at step 0 would narrow the bands"
+            )
+    return found
 
 
 def _end_features(
@@ -115,5 +116,7 @@ def _end_features(
         path = replace(run_trajectory(study, name, refs.warmup), phase="pt")
         view = View(path, np.array([path.n_steps]), refs)
         for key, value in card.law.features(view, False).items():
-            found.setdefault(f"feature_{key}", []).append(value if np.ndim(value) == 0 else value[0])
+            found.setdefault(f"feature_{key}", []).append(
+                value if np.ndim(value) == 0 else value[0]
+            )
     return {key: np.array(values, dtype=float) for key, values in found.items()}

@@ -202,7 +202,7 @@ def density_source(layout: Layout, noise: Noise) -> str:
 
 
 def density_arguments(layout: Layout, noise: tuple[str, ...]) -> list[str]:
-    """Names of the arguments of ``density``: those with a gradient first."""
+    """Return the names of the arguments of ``density``: those with a gradient first."""
     return [
         "c_offset",
         *(f"{layout.argument(*key)}_in" for key in layout.by[1:]),
@@ -326,7 +326,7 @@ def mean_source(layout: Layout) -> str:
 
 
 def mean_arguments(layout: Layout) -> list[str]:
-    """Names of the arguments of ``mean``: those with a gradient first."""
+    """Return the names of the arguments of ``mean``: those with a gradient first."""
     return [
         "c_offset",
         *(f"{layout.argument(*key)}_in" for key in layout.by[1:]),

@@ -12,7 +12,7 @@ from pytensor.graph.basic import Constant
 NUMBER, SEGMENT, ROW = range(3)
 
 
-class Undecided(Exception):  # noqa: N818 -- no error: it asks for a branch
+class Undecided(Exception):
     """A condition on the segment decides what is to be evaluated.
 
     Parameters
@@ -54,7 +54,7 @@ class Operand(NamedTuple):
     number: float = np.nan
 
     def is_number(self, value: float) -> bool:
-        """Tell whether it is a certain number."""
+        """Return whether it is a certain number."""
         return self.level == NUMBER and self.number == value
 
 

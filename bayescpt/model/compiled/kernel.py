@@ -70,7 +70,7 @@ class Kernel(Op):
 
     @property
     def compiled(self) -> Any:
-        """The function, compiled for use outside of compiled graphs.
+        """Return the function, compiled for use outside of compiled graphs.
 
         It is not kept on disk: numba would not see that the functions of another file have changed.
         """

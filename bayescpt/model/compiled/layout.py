@@ -67,7 +67,10 @@ class Layout:
     @property
     def by(self) -> tuple[tuple[str, str], ...]:
         """Slot and name of every coefficient with a gradient; the offset first."""
-        return (("level", "offset"), *((term.slot, name) for term in self.terms for name in term.by))
+        return (
+            ("level", "offset"),
+            *((term.slot, name) for term in self.terms for name in term.by),
+        )
 
     @property
     def fixed(self) -> tuple[tuple[str, str], ...]:

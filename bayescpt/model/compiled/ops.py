@@ -166,7 +166,10 @@ def curve_density(
 
 
 def curve_mean(
-    law: Law, c: Mapping[str, Mapping[str, Any]], weights: Mapping[str, Any], data: Mapping[str, Any]
+    law: Law,
+    c: Mapping[str, Mapping[str, Any]],
+    weights: Mapping[str, Any],
+    data: Mapping[str, Any],
 ) -> Any:
     """Expected loss of every row.
 
