@@ -1,4 +1,4 @@
-"""One law evaluated three ways, and a study whose areas are known by hand."""
+"""One law evaluated three ways, laws and terms in a line, and a study with areas known by hand."""
 
 from collections.abc import Callable
 
@@ -10,6 +10,11 @@ import pytest
 import xarray as xr
 
 from bayescpt.data import Study
+from bayescpt.laws.law import DEFAULTS, Law
+from bayescpt.laws.references import References, references
+from bayescpt.laws.term import TERMS, Setting, Term
+from bayescpt.laws.trajectory import run_trajectory
+from bayescpt.laws.view import View
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +42,39 @@ def _everywhere(law: Callable, by_draw: dict, by_row: dict, **fixed) -> dict[str
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def make_law():
+    """Function that makes a law from its choices; by default of continual pre-training."""
+    return _make_law
+
+
+def _make_law(paper=False, pretraining=True, warmup="true", **choices) -> Law:
+    return Law({**DEFAULTS, "shift": "power", **choices}, paper, pretraining, warmup)
+
+
+@pytest.fixture(scope="session")
+def make_term():
+    """Function that makes one term from its slot and name."""
+    return _make_term
+
+
+def _make_term(slot, name, paper=False, pretraining=True, continual=True, **choices) -> Term:
+    setting = Setting({slot: name, **choices}, paper, pretraining, continual)
+    return TERMS[slot][name](setting)
+
+
+@pytest.fixture(scope="session")
+def look():
+    """Function that views a run of a study as a law does."""
+    return _look
+
+
+def _look(study: Study, name: str, steps, law: Law, refs: References | None = None) -> View:
+    refs = refs or references(study, law)
+    return View(run_trajectory(study, name, law.warmup), np.asarray(steps), refs)
+
+
+@pytest.fixture(scope="session")
 def make_study():
     """Function that makes a study of a pre-training and two cpt runs from their LR."""
     return _make_study

@@ -3,7 +3,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from bayescpt.laws.shift import expm1_ratio, shift_growth
+from bayescpt.laws.shift import shift_growth
 
 # beta -> 0 through the switch to the series, down to the logarithm itself.
 BETA = np.array([0.0, 1e-300, 1e-14, 1e-9, 1e-6, 1e-4, 2e-4, 1e-3, 0.19, 1.0, 12.0])
@@ -34,13 +34,6 @@ def test_starts_at_0_passes_1_at_the_reference_and_rises(onset, beta):
     assert grown[4] == 1.0
     assert np.all(np.diff(grown) >= -1e-15)
     assert np.all(np.isfinite(grown))
-
-
-def test_is_continuous_where_the_series_begins():
-    x = np.array([-1e-3, 1e-3])
-    for side in (x * (1 - 1e-9), x, x * (1 + 1e-9)):
-        np.testing.assert_allclose(expm1_ratio(side), np.expm1(side) / side, rtol=1e-15)
-    assert expm1_ratio(np.array(0.0)) == 1.0
 
 
 def test_is_the_same_by_numpy_xarray_and_pytensor(everywhere):
@@ -134,3 +127,28 @@ def test_memory_is_the_same_by_numpy_xarray_and_pytensor(everywhere):
     out = everywhere(shift_growth, by_draw, {"area": AREA})
     for values in out.values():
         np.testing.assert_allclose(values, out["numpy"], rtol=1e-10, atol=1e-15)
+
+
+def test_the_term_is_the_growth_times_the_shift_in_nats(make_term):
+    term = make_term("shift", "power")
+    p = {"shift_ref": 0.8, "onset": 28.0, "beta": 0.2}
+    found = term.value(p, {"shift_area": AREA, "replay": 0.25, "is_target": 0.0})
+    np.testing.assert_allclose(found, 0.8 * shift_growth(AREA, 28.0, 0.2), rtol=1e-14)
+    assert [term.applies(is_cpt) for is_cpt in (True, False)] == [True, False]
+    assert (term.course(True), term.course(False)) == ("shift_ref", None)
+
+
+def test_without_a_replay_response_the_mixture_changes_nothing(make_term):
+    term = make_term("shift", "power")
+    p = {"shift_ref": 0.8, "onset": 28.0, "beta": 0.2}
+    for replay in (0.0, 0.25, 1.0):
+        assert term.response(p, {"replay": replay, "is_target": 0.0}) == 1.0
+
+
+def test_its_area_is_that_of_continual_pre_training(make_term, make_study, make_law, look):
+    study, law = make_study(np.full(20, 2e-3), [[1e-3, 2e-3], [3e-3, 0.0]]), make_law()
+    term = make_term("shift", "power")
+    for is_target in (False, True):
+        seen = term.features(look(study, "run0", [0, 1, 2], law), is_target)["shift_area"]
+        np.testing.assert_allclose(seen, [0.0, 1 / 3, 1.0], rtol=1e-12)
+        assert not term.features(look(study, "base", [1, 20], law), is_target)["shift_area"].any()
