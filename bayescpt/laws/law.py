@@ -190,7 +190,7 @@ class Law:
                 continue
             found = term.coefficients(p, f, xp)
             if term.flat:
-                offset = found["offset"] + offset
+                offset = _in_phase(term, found["offset"], f) + offset
             else:
                 out[term.slot] = found
         return {"level": {"offset": offset}, **out}
@@ -216,10 +216,7 @@ class Law:
         for term in self.terms:
             if term.flat or _absent(term, f):
                 continue
-            part = term.rows(c[term.slot], f, xp)
-            if len(term.phases) == 1 and not isinstance(f["is_cpt"], float):
-                part = part * (f["is_cpt"] if term.applies(True) else 1.0 - f["is_cpt"])
-            total = total + part
+            total = total + _in_phase(term, term.rows(c[term.slot], f, xp), f)
         return total
 
     def value(self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np) -> Any:
@@ -304,6 +301,13 @@ class Law:
 def _absent(term: Term, f: Mapping[str, Any]) -> bool:
     """Whether all rows are of a phase that the term has no part in."""
     return isinstance(f["is_cpt"], float) and not term.applies(f["is_cpt"] > 0)
+
+
+def _in_phase(term: Term, part: Any, f: Mapping[str, Any]) -> Any:
+    """A term's part; 0 on rows of a phase that the term has no part in."""
+    if len(term.phases) > 1 or isinstance(f["is_cpt"], float):
+        return part
+    return part * (f["is_cpt"] if term.applies(True) else 1.0 - f["is_cpt"])
 
 
 def sample_view(law: Law) -> View:

@@ -3,8 +3,9 @@ import pytest
 
 from bayescpt.laws import law as law_module
 from bayescpt.laws.law import DEFAULTS, choices_of, sample_view
+from bayescpt.laws.parameter import Parameter
 from bayescpt.laws.shift import shift_growth
-from bayescpt.laws.term import TERMS, Setting, Term
+from bayescpt.laws.term import TERMS, Setting, Term, register, unregister
 
 BETA = np.array([0.0, 1e-12, 1e-4, 0.2, 3.0])
 BY_DRAW = {
@@ -175,6 +176,50 @@ def test_entries_without_a_part_are_known(make_law):
         "base_ref": (True, True),
     }  # fmt: skip
     assert all(make_law().uses(name, True) for name in ("onset", "sigma"))
+
+
+BUMP = Parameter(
+    "bump", "b", "nat", ("domain",), 0.0, 1.0, {"dist": "Beta", "alpha": 2.0, "beta": 8.0},
+    "for a test", "here",
+)  # fmt: skip
+
+
+class Bump(Term):
+    """A number in continual pre-training, and nothing before it."""
+
+    slot, name, phases = "bump", "own", ("cpt",)
+
+    @property
+    def parameters(self):
+        return (BUMP,)
+
+    def coefficients(self, p, f, xp=np):
+        return {"offset": p["bump"]}
+
+
+@pytest.fixture
+def bump():
+    register(Bump)
+    yield Bump
+    unregister(Bump)
+
+
+def test_a_number_of_one_phase_is_left_out_of_the_other(bump, make_law):
+    law = make_law(bump="own")
+    assert law.terms[-1].name == "own"
+    p = VALUES | {"bump": 0.125}
+    found = [
+        law.coefficients(p, SAME | {"is_cpt": is_cpt})["level"]["offset"]
+        for is_cpt in (1.0, 0.0, np.array([1.0, 0.0]))
+    ]
+    assert found[:2] == [3.125, 3.2]
+    np.testing.assert_array_equal(found[2], found[:2])
+
+
+def test_a_term_that_is_taken_out_takes_its_slot_with_it():
+    register(Bump)
+    unregister(Bump)
+    assert "bump" not in TERMS
 
 
 def test_a_term_that_says_nothing_adds_nothing():
