@@ -280,10 +280,15 @@ def register(term: type[Term]) -> type[Term]:
     """
     names = TERMS.setdefault(term.slot, {})
     known = names.get(term.name)
-    if known is not None and known.__qualname__ != term.__qualname__:
+    # A module that is imported again registers its terms again.
+    if known is not None and _place(known) != _place(term):
         raise ValueError(f"law.{term.slot} = {term.name!r} is {known.__qualname__} already")
     names[term.name] = term
     return term
+
+
+def _place(kind: type) -> tuple[str, str]:
+    return kind.__module__, kind.__qualname__
 
 
 def unregister(term: type[Term]) -> None:

@@ -216,6 +216,28 @@ def test_a_number_of_one_phase_is_left_out_of_the_other(bump, make_law):
     np.testing.assert_array_equal(found[2], found[:2])
 
 
+def test_a_slot_and_name_are_taken_once(bump):
+    assert register(bump) is bump
+    assert choices_of("bump") == ("none", "own")
+
+    @register
+    class Other(Term):
+        slot, name = "bump", "other"
+
+    assert choices_of("bump") == ("none", "own", "other")
+    unregister(Other)
+
+    class Same(Term):
+        slot, name = "bump", "own"
+
+    with pytest.raises(ValueError, match=r"law.bump = 'own' is Bump already"):
+        register(Same)
+    # One of the same name in another module is another, too.
+    Same.__qualname__, Same.__module__ = Bump.__qualname__, "elsewhere"
+    with pytest.raises(ValueError, match="already"):
+        register(Same)
+
+
 def test_a_term_that_is_taken_out_takes_its_slot_with_it():
     register(Bump)
     unregister(Bump)
