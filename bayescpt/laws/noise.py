@@ -196,12 +196,14 @@ class Noise:
         array
             At least 1.
         """
+        if "early" not in c:
+            return 1.0
         return 1.0 + c["early"] * xp.exp(-f["fraction"] / c["early_width"])
 
     def scale(self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np) -> Any:
         """Return the scale of every row, nats: that of the noise, or of its normal core."""
         c = self.coefficients(p, f, xp)
-        return c["sigma"] * self.inflation(c, f, xp) if "early" in c else c["sigma"]
+        return c["sigma"] * self.inflation(c, f, xp)
 
     def unit_density(self, z: Any, p: Mapping[str, Any], xp: Any = np) -> Any:
         """Log density of a standardised residual.
