@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bayescpt.laws.functions import log_gamma, select
 from bayescpt.laws.parameter import Parameter
+from bayescpt.laws.term import place
 
 Array = NDArray[np.float64]
 SOURCE = "bayescpt"
@@ -354,7 +355,16 @@ def register_noise(noise: type[Noise]) -> type[Noise]:
     -------
     type
         The same, so that it serves as a decorator.
+
+    Raises
+    ------
+    ValueError
+        If another noise model has the name.
     """
+    known = NOISES.get(noise.name)
+    # A module that is imported again registers its models again.
+    if known is not None and place(known) != place(noise):
+        raise ValueError(f"noise.family = {noise.name!r} is {known.__qualname__} already")
     NOISES[noise.name] = noise
     return noise
 

@@ -281,13 +281,30 @@ def register(term: type[Term]) -> type[Term]:
     names = TERMS.setdefault(term.slot, {})
     known = names.get(term.name)
     # A module that is imported again registers its terms again.
-    if known is not None and _place(known) != _place(term):
+    if known is not None and place(known) != place(term):
         raise ValueError(f"law.{term.slot} = {term.name!r} is {known.__qualname__} already")
     names[term.name] = term
     return term
 
 
-def _place(kind: type) -> tuple[str, str]:
+def place(kind: type) -> tuple[str, str]:
+    """Where a class stands: the same for one that is defined again by its file.
+
+    Parameters
+    ----------
+    kind : type
+        A term or noise model.
+
+    Returns
+    -------
+    tuple of str
+        Module and qualified name.
+
+    Examples
+    --------
+    >>> place(Term)
+    ('bayescpt.laws.term', 'Term')
+    """
     return kind.__module__, kind.__qualname__
 
 

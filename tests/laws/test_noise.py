@@ -377,6 +377,17 @@ def test_a_scale_of_its_own_is_used():
     np.testing.assert_allclose(Widening().scale(values, seen), grown, rtol=1e-14)
 
 
+def test_a_name_is_taken_once():
+    assert register_noise(Widening) is Widening
+
+    class Other(NormalNoise):
+        pass
+
+    with pytest.raises(ValueError, match=r"noise.family = 'normal' is NormalNoise already"):
+        register_noise(Other)
+    assert NOISES["normal"] is NormalNoise
+
+
 def make_card(name, flags):
     early, ar1, correlated = (str(flag).lower() for flag in flags)
     return parse_card(
