@@ -70,13 +70,15 @@ def references(study: Study, law: Law) -> References:
     pilots = study.cpt_runs if law.continual else ()
     cpt = [run_trajectory(study, name, law.warmup) for name in pilots if study.is_observed(name)]
     fitted = cpt or [
-        run_trajectory(study, name) for name in study.pt_runs if study.is_observed(name)
+        run_trajectory(study, name, law.warmup) for name in study.pt_runs if study.is_observed(name)
     ]
     if not fitted:
         raise StudyError(f"study {study.name!r} has no curve to fit: every run is without losses")
     areas = [float(counted_lr(path.lr, law.warmup).sum()) for path in fitted]
+    # Where the base term is measured: at start checkpoints, or at the ends of pre-training.
+    ends = [path.start_area + area for path, area in zip(fitted, areas, strict=True)]
     points = {
-        "area": max(path.start_area for path in cpt) if cpt else max(areas),
+        "area": max(path.start_area for path in cpt) if cpt else max(ends),
         "shift_area": float(np.median(areas)) if cpt else 1.0,
         "peak_lr": max(float(path.lr.max()) for path in fitted),
     }

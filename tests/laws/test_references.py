@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bayescpt.data import Study
 from bayescpt.errors import StudyError
 from bayescpt.laws.references import References, references
 
@@ -21,6 +22,18 @@ def test_without_cpt_runs_the_reference_is_the_longest_run(make_study, make_law)
     known = {name: refs[name] for name in ("area", "shift_area", "peak_lr")}
     assert known == {"area": pytest.approx(0.04), "shift_area": 1.0, "peak_lr": 2e-3}
     assert refs.warmup == "true"
+
+
+def test_pre_training_in_two_stages_is_measured_at_the_end_of_both(make_study, make_law):
+    rising = np.r_[np.linspace(2e-4, 2e-3, 10), FLAT]
+    study = make_study(rising, [[1e-3, 2e-3, 2e-3]])
+    stage = study.runs.assign(
+        phase="pt", domain=None, replay_ratio=np.nan, parent=study.runs["parent"]
+    )
+    two = Study.from_frames(study.curves, stage, study.lrs)
+    assert references(two, make_law())["area"] == pytest.approx(rising.sum() + 5e-3)
+    law = make_law(warmup="peak")
+    assert references(two, law)["area"] == pytest.approx(30 * 2e-3 + 6e-3)
 
 
 def test_a_law_of_pre_training_does_not_look_at_cpt_runs(make_study, make_law):
