@@ -78,6 +78,14 @@ class Annealing(Term):
     form a ridge, the product ``C / (1 - lambda)`` does not. Under a heavy tail `anneal_ref` is what
     takes effect within ``anneal_steps``. With ``replay = "exponential"`` the drop changes with
     the replay ratio as exp(a2 r), arXiv 2505.07796, Eq. 8.
+
+    Examples
+    --------
+    >>> from bayescpt.laws.term import Setting
+    >>> term = MomentumAnnealing(Setting({"annealing": "momentum"}))
+    >>> p = {"anneal_ref": 0.06, "anneal_pt_ref": 0.1}
+    >>> [term.value(p, {"anneal": 1.0, "is_cpt": is_cpt}) for is_cpt in (1.0, 0.0)]
+    [-0.06, -0.1]
     """
 
     slot = "annealing"

@@ -49,6 +49,13 @@ class Base(Term):
 
     ``base_ref [ (S1/S1ref)^-alpha - (S1start/S1ref)^-alpha ]``, the term ``A S1^-alpha`` of arXiv
     2505.07796, Eq. 4, with ``base_ref = A S1ref^-alpha`` in nats.
+
+    Examples
+    --------
+    >>> from bayescpt.laws.term import Setting
+    >>> seen = {"log_area": np.log([1.0, 4.0]), "log_area_start": 0.0}
+    >>> Base(Setting({})).value({"base_ref": 0.2, "alpha_s1": 0.5}, seen).round(3).tolist()
+    [0.0, -0.1]
     """
 
     slot, name = "base", "power"

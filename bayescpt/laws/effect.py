@@ -34,6 +34,14 @@ class Effect:
         Whether a branch has it from its trunk, as it carries on with the trunk's weights.
     grows : bool
         Whether it grows along a run.
+
+    Examples
+    --------
+    A run that is off by more and more:
+
+    >>> effect = Effect("bend", lambda term, view: view.fraction**2)
+    >>> effect.group, effect.grows, effect.inherited
+    ('course', True, False)
     """
 
     name: str

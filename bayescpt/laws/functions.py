@@ -89,6 +89,11 @@ def log_gamma(x: Any, xp: Any = np) -> Any:
     -------
     array
         Same shape as `x`.
+
+    Examples
+    --------
+    >>> log_gamma(5.0).round(4).item()  # of 4!
+    3.1781
     """
     if hasattr(xp, "gammaln"):
         return xp.gammaln(x)

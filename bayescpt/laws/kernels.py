@@ -72,7 +72,17 @@ SHAPE_STEPS = replace(
 
 @dataclass(frozen=True)
 class Momentum:
-    """Exponential memory in steps, arXiv 2408.11029, at Chebyshev nodes in its logarithm."""
+    """Exponential memory in steps, arXiv 2408.11029, at Chebyshev nodes in its logarithm.
+
+    Examples
+    --------
+    >>> refs = References({"peak_lr": 2e-3})
+    >>> lr, steps = np.repeat([2e-3, 0.0], [50, 100]), np.array([50, 60, 150])
+    >>> columns = Momentum().basis(lr, 2e-3, steps, refs)
+    >>> weights = Momentum().weights({"log_memory": np.log(10.0)}, refs)
+    >>> abs(columns @ weights).round(3).tolist()
+    [0.0, 0.651, 1.0]
+    """
 
     parameters: tuple[Parameter, ...] = (LOG_MEMORY,)
     n_columns: int = N_NODES
@@ -99,6 +109,15 @@ class HeavyTail:
     ``(1 + x/s)^-b`` is a Gamma mixture of exponentials, whose weights are smooth in s and b. The
     half-way point, not s, is the parameter. A drop counts as 1 after ``anneal_steps``: what takes
     effect later is far off, and little is known of it.
+
+    Examples
+    --------
+    >>> refs = References({"peak_lr": 2e-3, "anneal_steps": 100.0})
+    >>> lr, steps = np.repeat([2e-3, 0.0], [50, 100]), np.array([50, 60, 150])
+    >>> tail = KERNELS["power"]
+    >>> weights = tail.weights(typical("power"), refs)
+    >>> (tail.basis(lr, 2e-3, steps, refs) @ weights).round(3).tolist()
+    [0.0, 0.247, 1.0]
     """
 
     clock: str
@@ -142,6 +161,11 @@ def typical(kernel: str) -> dict[str, Any]:
     Returns
     -------
     dict of str to ndarray, shape ()
+
+    Examples
+    --------
+    >>> typical("momentum")
+    {'log_memory': array(4.6)}
     """
 
     def _median(parameter: Parameter) -> Any:

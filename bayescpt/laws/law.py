@@ -82,6 +82,10 @@ class Law:
     >>> law = Law({"base": "power", "annealing": "momentum", "level": "anchored"})
     >>> [parameter.name for parameter in law.parameters]
     ['base_ref', 'alpha_s1', 'log_memory', 'anneal_pt_ref', 'level_pt']
+    >>> p = {"base_ref": 0.2, "alpha_s1": 0.5, "anneal_pt_ref": 0.1, "level_pt": 3.0}
+    >>> f = {"log_area": np.log([1.0, 4.0]), "log_area_start": 0.0, "anneal": np.array([0.0, 0.5])}
+    >>> law.value(p, f | {"is_cpt": 0.0}).round(3).tolist()
+    [3.0, 2.85]
     """
 
     choices: Mapping[str, str]
@@ -311,7 +315,23 @@ def _in_phase(term: Term, part: Any, f: Mapping[str, Any]) -> Any:
 
 
 def sample_view(law: Law) -> View:
-    """Return two steps of a run, to learn which features the terms declare."""
+    """Two steps of a run, to learn which features the terms declare.
+
+    Parameters
+    ----------
+    law : Law
+        The law.
+
+    Returns
+    -------
+    View
+
+    Examples
+    --------
+    >>> law = Law({"base": "power", "shift": "power"})
+    >>> law.features(sample_view(law), False)["shift_area"].tolist()
+    [0.5, 1.0]
+    """
     before, lr = np.ones(2), np.ones(2)
     path = Trajectory(
         "sample", "cpt" if law.continual else "pt", lr, np.zeros(2),

@@ -57,6 +57,13 @@ class Level(Term):
     ``start_level`` is the loss of the start checkpoint under the law, ``level_pt`` that of
     pre-training at the reference area before any annealing (L0 + A S1ref^-alpha of arXiv
     2505.07796, Eq. 4), both in nats.
+
+    Examples
+    --------
+    >>> from bayescpt.laws.term import Setting
+    >>> p = {"start_level": 2.9, "level_pt": 3.2}
+    >>> [Level(Setting({})).value(p, {"is_cpt": is_cpt}) for is_cpt in (1.0, 0.0)]
+    [2.9, 3.2]
     """
 
     slot, name = "level", "anchored"

@@ -78,6 +78,17 @@ class Chain:
         Correlation with the first domain's row of the same run and step.
     previous, partner : array of int, shape (n,)
         Those rows; a row itself where there is none.
+
+    Examples
+    --------
+    Three rows of one curve, each with correlation .8 to the row before:
+
+    >>> here = np.arange(3)
+    >>> along = np.array([0.0, 0.8, 0.8])
+    >>> chain = Chain(along, np.zeros(3), np.maximum(here - 1, 0), here)
+    >>> z = NormalNoise(ar1=True).sample(np.random.default_rng(1), (9999, 3), {}, chain)
+    >>> np.corrcoef(z.T)[0].round(1).tolist()
+    [1.0, 0.8, 0.6]
     """
 
     along: Any
@@ -109,6 +120,17 @@ class Noise:
         Whether continual pre-training is described.
     pretraining : bool
         Whether pre-training rows are fitted beside it.
+
+    Examples
+    --------
+    >>> noise = NOISES["normal"](early=True, pretraining=False)
+    >>> [parameter.name for parameter in noise.parameters]
+    ['sigma', 'early', 'early_width']
+    >>> p = {"sigma": 0.01, "early": 4.0, "early_width": 0.02}
+    >>> noise.scale(p, {"is_cpt": 1.0, "fraction": np.array([0.0, 0.5])}).round(3).tolist()
+    [0.05, 0.01]
+    >>> noise.log_density(np.array([0.01]), 0.01, p, None).round(3).tolist()
+    [3.186]
     """
 
     name: ClassVar[str]
@@ -360,6 +382,21 @@ def register_noise(noise: type[Noise]) -> type[Noise]:
     ------
     ValueError
         If another noise model has the name.
+
+    Examples
+    --------
+    >>> @register_noise
+    ... class Laplace(Noise):
+    ...     name = "laplace"
+    ...
+    ...     def unit_density(self, z, p, xp=np):
+    ...         return -abs(z) - np.log(2.0)
+    ...
+    ...     def unit_draws(self, rng, shape, p):
+    ...         return rng.laplace(size=shape)
+    >>> "laplace" in NOISES  # and so in cards
+    True
+    >>> del NOISES["laplace"]
     """
     known = NOISES.get(noise.name)
     # A module that is imported again registers its models again.

@@ -16,6 +16,11 @@ class Advice(NamedTuple):
         What the pilot runs do not determine, such as "the replay response".
     pilot : str
         The run that would, such as "add a run at another replay ratio".
+
+    Examples
+    --------
+    >>> Advice("the replay response", "add a run at another replay ratio").pilot
+    'add a run at another replay ratio'
     """
 
     question: str
@@ -36,7 +41,7 @@ class Parameter:
         Unit of the value; ``nat`` for losses, ``step`` for memory, ``1`` for none.
     dims : tuple of str
         Named dimensions, any number: ``domain`` (evaluated domain), ``pair`` (evaluated domain and
-        target), ``level`` (start checkpoint and evaluated domain).
+        target), ``other`` (evaluated domain but the first).
     lower, upper : float
         Range of values that mean something; the prior must stay inside.
     default : Mapping

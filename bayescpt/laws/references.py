@@ -66,6 +66,14 @@ def references(study: Study, law: Law) -> References:
     ------
     StudyError
         If no run has losses.
+
+    Examples
+    --------
+    >>> from bayescpt.data import load_example
+    >>> from bayescpt.laws.law import Law
+    >>> refs = references(load_example("cpt_micro"), Law({"shift": "power"}))
+    >>> {name: round(value, 3) for name, value in refs.points.items()}
+    {'area': 5.901, 'shift_area': 1.77, 'peak_lr': 0.002}
     """
     pilots = study.cpt_runs if law.continual else ()
     cpt = [run_trajectory(study, name, law.warmup) for name in pilots if study.is_observed(name)]

@@ -43,6 +43,13 @@ class OwnRewarm(Term):
     ``rewarm_ref (rise - reference rise) + jump`` in nats, the rise of the LR from the start
     checkpoint to the top of the re-warm-up over the reference peak LR. Pilots that all rise alike
     tell their sum, the jump at the reference rise, not what a rise does.
+
+    Examples
+    --------
+    >>> from bayescpt.laws.term import Setting
+    >>> term = OwnRewarm(Setting({"rewarm": "own"}))
+    >>> round(term.value({"rewarm_ref": 0.2, "jump": 0.05}, {"rise": 0.5, "is_cpt": 1.0}), 3)
+    0.15
     """
 
     slot, name = "rewarm", "own"

@@ -124,7 +124,16 @@ EFFECT = Effect("shift", _spent_logarithm)
 
 @register
 class Shift(Term):
-    """Shift without a replay response: ``shift_ref h(s) / h(1)`` in nats, see `shift_growth`."""
+    """Shift without a replay response: ``shift_ref h(s) / h(1)`` in nats, see `shift_growth`.
+
+    Examples
+    --------
+    >>> from bayescpt.laws.term import Setting
+    >>> p = {"shift_ref": 0.8, "onset": 30.0, "beta": 0.2}
+    >>> seen = {"shift_area": np.array([0.0, 0.1, 1.0])}
+    >>> Shift(Setting({"shift": "power"})).value(p, seen).round(3).tolist()
+    [0.0, 0.39, 0.8]
+    """
 
     slot, name = "shift", "power"
     phases = ("cpt",)

@@ -32,6 +32,14 @@ class ExponentialShift(Shift):
     """``(1 - exp(-a (1 - r))) / (1 - exp(-a))`` is left at a replay ratio r, on every set.
 
     The annealing term reads ``anneal_replay``: its drop changes as exp(a2 r).
+
+    Examples
+    --------
+    >>> from bayescpt.laws.term import Setting
+    >>> term = ExponentialShift(Setting({"replay": "exponential"}))
+    >>> left = term.response({"replay_rate": 2.0}, {"replay": np.array([0.0, 0.25, 1.0])})
+    >>> left.round(3).tolist()
+    [1.0, 0.898, 0.0]
     """
 
     slot, name, extends = "replay", "exponential", "shift"

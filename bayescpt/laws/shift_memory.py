@@ -65,7 +65,19 @@ class MemoryShift(Shift):
     rises as `bayescpt.laws.shift.shift_growth` has it, times (peak / reference peak)^a. The target
     learns from its own tokens: its shift grows with ``share^kappa speed S`` in place of S, where S
     = sum of LR^.6 and the speed is (peak / reference peak)^(q - .6).
-    """
+
+    Examples
+    --------
+    >>> from bayescpt.laws.term import Setting
+    >>> term = MemoryShift(Setting({"replay": "memory"}))
+    >>> p = {
+    ...     "shift_ref": 0.8, "onset": 30.0, "beta": 0.2, "share_kappa": 1.0,
+    ...     "share_gamma": 0.0, "shift_peak": 0.2, "speed_peak": 0.0,
+    ... }
+    >>> seen = {"is_target": 0.0, "log_peak": 0.0, "shift_area": np.array([0.0, 1.0])}
+    >>> [term.value(p, seen | {"replay": replay}).round(3).tolist() for replay in (0.0, 0.25)]
+    [[0.0, 0.8], [0.0, 0.543]]
+    """  # fmt: skip
 
     slot, name, extends = "replay", "memory", "shift"
     fixed = ("keep",)

@@ -54,8 +54,8 @@ def power_share(share: Any, gamma: Any, eps: Any, xp: Any = np) -> Any:
 
     Examples
     --------
-    >>> power_share(np.array([0.0, 1.0]), 0.5, 0.03).tolist()
-    [1.0, -0.0]
+    >>> abs(power_share(np.array([0.0, 0.25, 1.0]), 0.5, 0.03)).round(3).tolist()
+    [1.0, 0.189, 0.0]
     """
     log_all = xp.log1p(eps)
     top = xp.expm1(-gamma * (xp.log(share + eps) - log_all))
@@ -68,6 +68,15 @@ class OwnShareShift(Shift):
 
     r is the general set's own share of the mixture, 1 - r the target's: 1 without replay and 0 at
     replay 1, on both. `power_share` is phi.
+
+    Examples
+    --------
+    >>> from bayescpt.laws.term import Setting
+    >>> term = OwnShareShift(Setting({"replay": "own_share"}))
+    >>> p = {"replay_gamma": 0.5, "replay_eps": 0.03}
+    >>> left = [term.response(p, {"replay": 0.25, "is_target": target}) for target in (0.0, 1.0)]
+    >>> np.round(left, 2).tolist()  # little forgetting, most of the learning
+    [0.19, 0.97]
     """
 
     slot, name, extends = "replay", "own_share", "shift"

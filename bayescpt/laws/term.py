@@ -31,6 +31,11 @@ class Setting:
         Whether rows of pre-training runs are fitted.
     continual : bool
         Whether continual pre-training is described.
+
+    Examples
+    --------
+    >>> Setting({"annealing": "area", "rewarm": "own"}).choices["rewarm"]
+    'own'
     """
 
     choices: Mapping[str, str]
@@ -84,6 +89,15 @@ class Term:
         Unit and dimensions of what `symbols` and `to_reference` give.
     pretraining_symbols : tuple of str
         Those that only pre-training rows tell.
+
+    Examples
+    --------
+    >>> base = TERMS["base"]["power"](Setting({}))
+    >>> [parameter.name for parameter in base.parameters]
+    ['base_ref', 'alpha_s1']
+    >>> seen = {"log_area": np.log(4.0), "log_area_start": 0.0}
+    >>> base.value({"base_ref": 0.2, "alpha_s1": 0.5}, seen).round(4).item()
+    -0.1
     """
 
     slot: ClassVar[str]
@@ -277,6 +291,18 @@ def register(term: type[Term]) -> type[Term]:
     ------
     ValueError
         If another term has the slot and name.
+
+    Examples
+    --------
+    >>> @register
+    ... class Offset(Term):
+    ...     slot, name = "offset", "half"
+    ...
+    ...     def coefficients(self, p, f, xp=np):
+    ...         return {"offset": 0.5}
+    >>> TERMS["offset"]["half"](Setting({})).value({}, {})  # in cards: [law] offset = "half"
+    0.5
+    >>> unregister(Offset)
     """
     names = TERMS.setdefault(term.slot, {})
     known = names.get(term.name)
@@ -315,6 +341,15 @@ def unregister(term: type[Term]) -> None:
     ----------
     term : type
         A registered term.
+
+    Examples
+    --------
+    >>> @register
+    ... class Offset(Term):
+    ...     slot, name = "offset", "none at all"
+    >>> unregister(Offset)
+    >>> "offset" in TERMS
+    False
     """
     TERMS[term.slot].pop(term.name, None)
     if not TERMS[term.slot]:

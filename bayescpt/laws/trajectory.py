@@ -49,6 +49,13 @@ class Trajectory:
         Steps shared with `branch_of`.
     run : str or None
         Run of the study that this is, by name; see `digest` for whether it really is.
+
+    Examples
+    --------
+    >>> lr = np.array([1e-3, 2e-3, 2e-3, 0.0])
+    >>> path = Trajectory("run", "pt", lr, np.ones(4), None, 0.0, (), None, None)
+    >>> path.n_steps, path.is_cpt
+    (4, False)
     """
 
     name: str
@@ -118,6 +125,12 @@ def area_before(study: Study, start: str | None, warmup: str = "true") -> float:
     ------
     StudyError
         If an ancestor has no schedule.
+
+    Examples
+    --------
+    >>> from bayescpt.data import load_example
+    >>> round(area_before(load_example("cpt_micro"), "pt_r1"), 3)
+    5.901
     """
     return float(start_fields(study, start, warmup)["start_area"])
 
@@ -138,6 +151,12 @@ def start_fields(study: Study, start: str | None, warmup: str = "true") -> dict[
     -------
     dict
         start, start_area, before, start_lr.
+
+    Examples
+    --------
+    >>> from bayescpt.data import load_example
+    >>> start_fields(load_example("cpt_micro"), None)
+    {'start': None, 'start_area': 0, 'before': (), 'start_lr': None}
     """
     names = () if start is None else study.lineage(start)
     before = tuple(_lr(study, name) for name in names)
@@ -172,6 +191,11 @@ def counted_lr(lr: Array, warmup: str) -> Array:
     Returns
     -------
     ndarray, shape (n_steps,)
+
+    Examples
+    --------
+    >>> counted_lr(np.array([0.5, 1.0, 0.5]), "peak").tolist()
+    [1.0, 1.0, 0.5]
     """
     return count_warmup_at_peak(lr) if warmup == "peak" else lr
 
@@ -191,6 +215,13 @@ def run_trajectory(study: Study, name: str, warmup: str = "true") -> Trajectory:
     Returns
     -------
     Trajectory
+
+    Examples
+    --------
+    >>> from bayescpt.data import load_example
+    >>> path = run_trajectory(load_example("cpt_micro"), "de_r25_cos")
+    >>> path.start, path.target, path.n_steps, path.replay[0].item()
+    ('pt_r0', 'german', 1000, 0.25)
     """
     run = study.run(name)
     lr = _lr(study, name)

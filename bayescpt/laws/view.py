@@ -33,6 +33,15 @@ class View:
         Steps, 0..n_steps; 0 only where there is a start checkpoint.
     refs : References
         Reference points.
+
+    Examples
+    --------
+    >>> lr = np.array([1e-3, 2e-3, 2e-3, 0.0])
+    >>> path = Trajectory("run", "cpt", lr, np.zeros(4), "base", 0.04, (), 2e-3, "german")
+    >>> refs = References({"area": 0.04, "shift_area": 5e-3, "peak_lr": 2e-3})
+    >>> view = View(path, np.array([0, 2, 4]), refs)
+    >>> view.spent.round(3).tolist(), view.fraction.tolist()
+    ([0.0, 0.6, 1.0], [0.0, 0.5, 1.0])
     """
 
     trajectory: Trajectory
