@@ -74,6 +74,15 @@ SHAPE_STEPS = replace(
 class Momentum:
     """Exponential memory in steps, arXiv 2408.11029, at Chebyshev nodes in its logarithm.
 
+    Attributes
+    ----------
+    parameters : tuple of Parameter
+        The log of the memory.
+    n_columns : int
+        Number of nodes.
+    holds_climb : bool
+        Whether the level holds the rise of the LR by the warm-up, see `HeavyTail`.
+
     Examples
     --------
     >>> refs = References({"peak_lr": 2e-3})
@@ -109,6 +118,18 @@ class HeavyTail:
     ``(1 + x/s)^-b`` is a Gamma mixture of exponentials, whose weights are smooth in s and b. The
     half-way point, not s, is the parameter. A drop counts as 1 after ``anneal_steps``: what takes
     effect later is far off, and little is known of it.
+
+    Attributes
+    ----------
+    clock : str
+        ``area`` or ``steps``: what x counts.
+    parameters : tuple of Parameter
+        The log of the half-way point, and the shape.
+    n_columns : int
+        Number of rates.
+    holds_climb : bool
+        Whether the level holds the rise of the LR by the warm-up: without a lambda the two would
+        form a ridge.
 
     Examples
     --------

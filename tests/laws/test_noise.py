@@ -10,6 +10,7 @@ from scipy import integrate, linalg, stats
 
 from bayescpt.evaluate.generate import draw_parameters
 from bayescpt.forecast import Draws, Plan, forecast
+from bayescpt.inference import fit, load_fit
 from bayescpt.laws.functions import log_gamma
 from bayescpt.laws.noise import NOISES, Chain, Noise, NormalNoise, StudentNoise, register_noise
 from bayescpt.laws.parameter import Parameter
@@ -460,3 +461,17 @@ def test_forecasts_draw_from_it(simulated_study, name):
         scale = card.noise.scale(own, {"is_cpt": 1.0, "fraction": steps / 200})
         z = noise.sel(domain=domain).transpose("draw", "step").to_numpy() / scale
         check_frequencies(z, card.noise, p)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [kind.name for kind in OWN])
+def test_a_model_of_ones_own_is_fitted_saved_and_loaded(simulated_study, tmp_path, name):
+    card = make_card(name, (True, True, True))
+    made = fit(simulated_study, card, draws=20, tune=50, chains=2, seed=1, progress=False)
+    names = {parameter.name for parameter in card.noise.parameters}
+    assert names <= set(made.posterior.data_vars)
+    made.save(tmp_path / "fit.nc")
+    again = load_fit(tmp_path / "fit.nc")
+    assert isinstance(again.card.noise, NOISES[name])
+    for key in names:
+        np.testing.assert_array_equal(again.posterior[key], made.posterior[key])
