@@ -21,6 +21,10 @@ def calibrate(  # numpydoc ignore=PR01
     tune: Annotated[int, typer.Option(help="Warm-up draws of a chain.")] = 600,
     chains: Annotated[int, typer.Option(help="Chains.")] = 2,
     seed: Annotated[int, typer.Option(help="Seed of all simulations.")] = 1,
+    run_effects: Annotated[
+        bool,
+        typer.Option("--run-effects", help="Simulate and judge the card's effects of runs too."),
+    ] = False,
     workers: Workers = 1,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -29,8 +33,10 @@ def calibrate(  # numpydoc ignore=PR01
 
     Draws parameters from the priors, simulates a small study, fits it, and ranks the true
     parameters and the final losses of a run that was not fitted among the draws: ranks of a sound
-    posterior are uniform. The control is a posterior of half the width, which must be found out.
-    Exit code 1 if a quantity is not uniform, or the control passes.
+    posterior are uniform. The control is a posterior of half the width, which must be detected.
+    By default effects of runs, which widen the bands of real runs, are left out; with --run-effects
+    they are simulated and judged too, by the final losses of the run that was not fitted. Exit code
+    1 if a quantity is not uniform, or the control passes.
     """
     from bayescpt.evaluate import calibrate as simulate
 
@@ -49,6 +55,7 @@ def calibrate(  # numpydoc ignore=PR01
             seed=seed,
             executor=executor,
             on_simulation=_said,
+            run_effects=run_effects,
             **options,
         )
     table = made.table()

@@ -15,9 +15,14 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayescpt.errors import FitError, StudyError
+from bayescpt.errors import CardError, FitError, StudyError
 from bayescpt.evaluate.execute import run_tasks
-from bayescpt.evaluate.generate import draw_curves, draw_parameters, with_losses
+from bayescpt.evaluate.generate import (
+    draw_curves,
+    draw_parameters,
+    draw_spreads,
+    with_losses,
+)
 from bayescpt.evaluate.score import thin
 from bayescpt.evaluate.simulate import simulate_study
 from bayescpt.evaluate.splits import split_by_run
@@ -144,6 +149,7 @@ def calibrate(
     executor: Executor | None = None,
     fit: Callable[..., Any] | None = None,
     on_simulation: Callable[[int], None] | None = None,
+    run_effects: bool = False,
     **fit_options: Any,
 ) -> Calibration:
     """Simulation-based calibration of a card (Talts et al., arXiv 1804.06788).
@@ -154,13 +160,16 @@ def calibrate(
     Studies that could not be (a loss of 0 or less, or rows that the card would leave out) are drawn
     again, parameters and all, which leaves calibration as it is: the event is one of the data.
 
-    Law and noise are tested, not effects of runs: those are no part of the prior, but judged after
-    sampling (`bayescpt.forecast.discrepancy.judge`), so simulations and refits go without them.
+    By default law and noise are tested, without effects of runs: those are no part of the model
+    that is sampled, but judged afterwards (`bayescpt.forecast.discrepancy.judge`), and they are
+    what widens the bands of real runs. With `run_effects` the simulations draw their sizes from
+    their priors and the refits judge them; then only the final losses of the run left out are
+    ranked, as the law's own posteriors are sampled as if there were no effects.
 
     Parameters
     ----------
     card : str, Path or Card
-        The card; its run effects are left out.
+        The card.
     design : Study, optional
         Runs and evaluation steps; losses are replaced, but for step 0 of CPT runs, which each start
         checkpoint needs on each domain. By default four short CPT runs, or three pre-training runs
@@ -179,6 +188,8 @@ def calibrate(
         In place of ``bayescpt.fit``; called the same way. It must pickle if there is an executor.
     on_simulation : callable, optional
         Called with the number of each simulation as it is done, in their order.
+    run_effects : bool
+        Simulate and judge the card's effects of runs too.
     **fit_options
         Passed to the fit; unless given, ``progress=False`` and ``extend=1``.
 
@@ -189,13 +200,19 @@ def calibrate(
 
     Raises
     ------
+    CardError
+        If `run_effects` is asked of a card that has none.
     StudyError
         If the design lacks the loss of a start checkpoint, or no study that could be was drawn in
         1,000 tries.
     """
     from bayescpt.model.card_file import load_card
 
-    read = replace(load_card(card), run_effects=())
+    read = load_card(card)
+    if not run_effects:
+        read = replace(read, run_effects=())
+    elif not read.run_effects:
+        raise CardError(f"card {read.name!r} has no effects of runs (noise.run_effects)")
     study = _default_design(read) if design is None else design
     run = split_by_run(study)[-1].run if held_out is None else held_out
     _check_starts(study)
@@ -312,8 +329,11 @@ def simulation(
     made = fitted.forecast(
         [Plan.from_run(train.run(setup.run))], steps=last, seed=fit_seed, allow_failed=True
     )
+    judged = ("mu", "loss")
+    if setup.card.run_effects:
+        found, judged = {}, ("loss",)
     for row in finals.itertuples(index=False):
-        for kind in ("mu", "loss"):
+        for kind in judged:
             draws = made.dataset[kind].isel(plan=0).sel(domain=row.domain, step=row.step)
             found[f"final {kind}[{row.domain}]"] = (getattr(row, kind), draws.values.ravel())
     ranked = [
@@ -361,7 +381,7 @@ def _draw(
 
     card = setup.card
     for redraws in range(_TRIES):
-        values = draw_parameters(card, setup.drawn, rng)
+        values = draw_spreads(card, draw_parameters(card, setup.drawn, rng), rng)
         table = draw_curves(card, design, setup.drawn, values, int(rng.integers(2**31)))
         train = with_losses(design, table[setup.visible].reset_index(drop=True))
         losses = train.curves["loss"]
