@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bayescpt.cli.inputs import open_study
-from bayescpt.cli.options import Figure, Json, Quiet, StudyName
+from bayescpt.cli.options import CardName, Chains, Draws, Figure, Json, Quiet, StudyName, Tune
 from bayescpt.cli.output import fixed, progress, say, show_json, show_table
 from bayescpt.cli.workers import Workers, process_pool
 from bayescpt.errors import PlanError
@@ -26,76 +26,84 @@ BASELINES = ("last_value", "run_power_law", "paper_recipe", "paper_bootstrap", "
 GROUPS = ("domain", "run", "phase", "horizon", "cutoff", "all")
 
 
+By = Annotated[
+    str,
+    typer.Option(
+        metavar="run|cutoff",
+        help="Hide one run at a time, or the end of one run at a time.",
+    ),
+]
+HeldOut = Annotated[
+    list[str] | None,
+    typer.Option("--run", "-r", metavar="NAME", help="Hold out only this run. Repeatable."),
+]
+Cutoffs = Annotated[
+    list[float] | None,
+    typer.Option(
+        metavar="SHARE", help="Share of a run that --by cutoff leaves visible. Repeatable."
+    ),
+]
+Fitted = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fit",
+        metavar="NAME",
+        help="Fit only this run, and score all others from the one fit. Repeatable.",
+    ),
+]
+After = Annotated[
+    float, typer.Option(metavar="SHARE", help="Leave the first share of a run out of scores.")
+]
+Groups = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="|".join(GROUPS),
+        help="Score by this; by default domain; all is one row. Repeatable.",
+    ),
+]
+Beside = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="|".join(BASELINES),
+        help="Score this method on the same rows beside it. Repeatable.",
+    ),
+]
+Goals = Annotated[
+    bool,
+    typer.Option("--goals", help="Also judge the probabilities of meeting final loss goals."),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", metavar="FILE", help="Write every row: .parquet or .csv."),
+]
+PitFigure = Annotated[
+    Path | None, typer.Option(metavar="PNG", help="Write where losses fall in their forecasts.")
+]
+RunsFigure = Annotated[
+    Path | None, typer.Option(metavar="PNG", help="Write every held-out run inside its bands.")
+]
+
+
 def backtest(  # numpydoc ignore=PR01
     study: StudyName,
-    card: Annotated[
-        str | None,
-        typer.Option(help="Card by name or TOML file; by default the one that suits the study."),
-    ] = None,
-    by: Annotated[
-        str,
-        typer.Option(
-            metavar="run|cutoff",
-            help="Hide one run at a time, or the end of one run at a time.",
-        ),
-    ] = "run",
-    run: Annotated[
-        list[str] | None,
-        typer.Option("--run", "-r", metavar="NAME", help="Hold out only this run. Repeatable."),
-    ] = None,
-    cutoff: Annotated[
-        list[float] | None,
-        typer.Option(
-            metavar="SHARE", help="Share of a run that --by cutoff leaves visible. Repeatable."
-        ),
-    ] = None,
-    fit: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--fit",
-            metavar="NAME",
-            help="Fit only this run, and score all others from the one fit. Repeatable.",
-        ),
-    ] = None,
-    after: Annotated[
-        float, typer.Option(metavar="SHARE", help="Leave the first share of a run out of scores.")
-    ] = 0.1,
-    group: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="|".join(GROUPS),
-            help="Score by this; by default domain; all is one row. Repeatable.",
-        ),
-    ] = None,
-    baseline: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="|".join(BASELINES),
-            help="Score this method on the same rows beside it. Repeatable.",
-        ),
-    ] = None,
-    goals: Annotated[
-        bool,
-        typer.Option("--goals", help="Also judge the probabilities of meeting final loss goals."),
-    ] = False,
-    draws: Annotated[int, typer.Option(help="Kept draws of a chain.")] = 1000,
-    tune: Annotated[int, typer.Option(help="Warm-up draws of a chain.")] = 500,
-    chains: Annotated[int, typer.Option(help="Chains.")] = 4,
+    card: CardName = None,
+    by: By = "run",
+    run: HeldOut = None,
+    cutoff: Cutoffs = None,
+    fit: Fitted = None,
+    after: After = 0.1,
+    group: Groups = None,
+    baseline: Beside = None,
+    goals: Goals = False,
+    draws: Draws = 1000,
+    tune: Tune = 500,
+    chains: Chains = 4,
     seed: Annotated[int, typer.Option(help="Seed of all refits.")] = 1,
     workers: Workers = 1,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="Write every row: .parquet or .csv."),
-    ] = None,
+    out: Out = None,
     figure: Figure = None,
-    pit_figure: Annotated[
-        Path | None,
-        typer.Option(metavar="PNG", help="Write where losses fall in their forecasts."),
-    ] = None,
-    runs_figure: Annotated[
-        Path | None,
-        typer.Option(metavar="PNG", help="Write every held-out run inside its bands."),
-    ] = None,
+    pit_figure: PitFigure = None,
+    runs_figure: RunsFigure = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -113,11 +121,7 @@ def backtest(  # numpydoc ignore=PR01
 
     from bayescpt.evaluate import goal_calibration, side_by_side
 
-    splits: dict[str, Any] = {"by": by, "runs": run}
-    if fit:
-        splits |= {"by": "split", "fit_runs": fit}
-    elif by == "cutoff" and cutoff:
-        splits["cutoffs"] = cutoff
+    splits = _splits(by, run, cutoff, fit)
     sampled: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains}
     if workers > 1:
         sampled["cores"] = 1
@@ -135,28 +139,8 @@ def backtest(  # numpydoc ignore=PR01
     written = _write(joined, baselines, after, out, figure, pit_figure, runs_figure)
     failed = joined.fits[joined.fits["failed_checks"] != ""]
     if as_json:
-        show_json(
-            {
-                "study": read.name,
-                "by": splits["by"],
-                "fitted": fit,
-                "after": after,
-                "seed": seed,
-                "scores": scores.to_dict("records"),
-                "goals": [
-                    {"method": name, **row}
-                    for name, one in judged.items()
-                    for row in one.table().reset_index().to_dict("records")
-                ],
-                "reliability": [
-                    {"method": name, **row}
-                    for name, one in judged.items()
-                    for row in one.reliability().to_dict("records")
-                ],
-                "fits": joined.fits.to_dict("records"),
-                "written": [str(path) for path in written],
-            }
-        )
+        asked = {"study": read.name, "by": splits["by"], "fitted": fit, "after": after}
+        show_json({**asked, "seed": seed, **_content(joined, scores, judged, written)})
     else:
         show_backtest(scores, keys, after)
         if judged:
@@ -167,6 +151,40 @@ def backtest(  # numpydoc ignore=PR01
             say(f"FAILED CHECKS: {row['method']} without {row['run']}: {row['failed_checks']}")
     if not failed.empty:
         raise typer.Exit(1)
+
+
+def _splits(
+    by: str, run: list[str] | None, cutoff: list[float] | None, fit: list[str] | None
+) -> dict[str, Any]:
+    """What is held out, as `bayescpt.backtest` takes it."""
+    if fit:
+        return {"runs": run, "by": "split", "fit_runs": fit}
+    cut = {"cutoffs": cutoff} if by == "cutoff" and cutoff else {}
+    return {"runs": run, "by": by, **cut}
+
+
+def _content(
+    joined: Backtest,
+    scores: pd.DataFrame,
+    judged: Mapping[str, GoalCalibration],
+    written: Sequence[Path],
+) -> dict[str, Any]:
+    """What ``--json`` prints of a backtest."""
+    return {
+        "scores": scores.to_dict("records"),
+        "goals": [
+            {"method": name, **row}
+            for name, one in judged.items()
+            for row in one.table().reset_index().to_dict("records")
+        ],
+        "reliability": [
+            {"method": name, **row}
+            for name, one in judged.items()
+            for row in one.reliability().to_dict("records")
+        ],
+        "fits": joined.fits.to_dict("records"),
+        "written": [str(path) for path in written],
+    }
 
 
 def by_method(joined: Backtest) -> dict[str, Backtest]:
