@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bayescpt.cli.backtest_tables import OWN, show_backtest, show_goal_calibration
 from bayescpt.cli.inputs import open_study
-from bayescpt.cli.options import Figure, Json, Quiet, StudyName
-from bayescpt.cli.output import fixed, progress, say, show_json, show_table
+from bayescpt.cli.options import CardName, Chains, Draws, Figure, Json, Quiet, StudyName, Tune
+from bayescpt.cli.output import progress, say, show_json
 from bayescpt.cli.workers import Workers, process_pool
 from bayescpt.errors import PlanError
 
@@ -20,82 +21,89 @@ if TYPE_CHECKING:
 
     from bayescpt.evaluate import Backtest, GoalCalibration
 
-OWN = "bayescpt"
 # Quick ones first: what they cannot do shows before an hour of sampling.
 BASELINES = ("last_value", "run_power_law", "paper_recipe", "paper_bootstrap", "iid")
 GROUPS = ("domain", "run", "phase", "horizon", "cutoff", "all")
 
 
+By = Annotated[
+    str,
+    typer.Option(
+        metavar="run|cutoff",
+        help="Hide one run at a time, or the end of one run at a time.",
+    ),
+]
+HeldOut = Annotated[
+    list[str] | None,
+    typer.Option("--run", "-r", metavar="NAME", help="Hold out only this run. Repeatable."),
+]
+Cutoffs = Annotated[
+    list[float] | None,
+    typer.Option(
+        metavar="SHARE", help="Share of a run that --by cutoff leaves visible. Repeatable."
+    ),
+]
+Fitted = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fit",
+        metavar="NAME",
+        help="Fit only this run, and score all others from the one fit. Repeatable.",
+    ),
+]
+After = Annotated[
+    float, typer.Option(metavar="SHARE", help="Leave the first share of a run out of scores.")
+]
+Groups = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="|".join(GROUPS),
+        help="Score by this; by default domain; all is one row. Repeatable.",
+    ),
+]
+Beside = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="|".join(BASELINES),
+        help="Score this method on the same rows beside it. Repeatable.",
+    ),
+]
+Goals = Annotated[
+    bool,
+    typer.Option("--goals", help="Also judge the probabilities of meeting final loss goals."),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", metavar="FILE", help="Write every row: .parquet or .csv."),
+]
+PitFigure = Annotated[
+    Path | None, typer.Option(metavar="PNG", help="Write where losses fall in their forecasts.")
+]
+RunsFigure = Annotated[
+    Path | None, typer.Option(metavar="PNG", help="Write every held-out run inside its bands.")
+]
+
+
 def backtest(  # numpydoc ignore=PR01
     study: StudyName,
-    card: Annotated[
-        str | None,
-        typer.Option(help="Card by name or TOML file; by default the one that suits the study."),
-    ] = None,
-    by: Annotated[
-        str,
-        typer.Option(
-            metavar="run|cutoff",
-            help="Hide one run at a time, or the end of one run at a time.",
-        ),
-    ] = "run",
-    run: Annotated[
-        list[str] | None,
-        typer.Option("--run", "-r", metavar="NAME", help="Hold out only this run. Repeatable."),
-    ] = None,
-    cutoff: Annotated[
-        list[float] | None,
-        typer.Option(
-            metavar="SHARE", help="Share of a run that --by cutoff leaves visible. Repeatable."
-        ),
-    ] = None,
-    fit: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--fit",
-            metavar="NAME",
-            help="Fit only this run, and score all others from the one fit. Repeatable.",
-        ),
-    ] = None,
-    after: Annotated[
-        float, typer.Option(metavar="SHARE", help="Leave the first share of a run out of scores.")
-    ] = 0.1,
-    group: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="|".join(GROUPS),
-            help="Score by this; by default domain; all is one row. Repeatable.",
-        ),
-    ] = None,
-    baseline: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="|".join(BASELINES),
-            help="Score this method on the same rows beside it. Repeatable.",
-        ),
-    ] = None,
-    goals: Annotated[
-        bool,
-        typer.Option("--goals", help="Also judge the probabilities of meeting final loss goals."),
-    ] = False,
-    draws: Annotated[int, typer.Option(help="Kept draws of a chain.")] = 1000,
-    tune: Annotated[int, typer.Option(help="Warm-up draws of a chain.")] = 500,
-    chains: Annotated[int, typer.Option(help="Chains.")] = 4,
+    card: CardName = None,
+    by: By = "run",
+    run: HeldOut = None,
+    cutoff: Cutoffs = None,
+    fit: Fitted = None,
+    after: After = 0.1,
+    group: Groups = None,
+    baseline: Beside = None,
+    goals: Goals = False,
+    draws: Draws = 1000,
+    tune: Tune = 500,
+    chains: Chains = 4,
     seed: Annotated[int, typer.Option(help="Seed of all refits.")] = 1,
     workers: Workers = 1,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="Write every row: .parquet or .csv."),
-    ] = None,
+    out: Out = None,
     figure: Figure = None,
-    pit_figure: Annotated[
-        Path | None,
-        typer.Option(metavar="PNG", help="Write where losses fall in their forecasts."),
-    ] = None,
-    runs_figure: Annotated[
-        Path | None,
-        typer.Option(metavar="PNG", help="Write every held-out run inside its bands."),
-    ] = None,
+    pit_figure: PitFigure = None,
+    runs_figure: RunsFigure = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -113,11 +121,7 @@ def backtest(  # numpydoc ignore=PR01
 
     from bayescpt.evaluate import goal_calibration, side_by_side
 
-    splits: dict[str, Any] = {"by": by, "runs": run}
-    if fit:
-        splits |= {"by": "split", "fit_runs": fit}
-    elif by == "cutoff" and cutoff:
-        splits["cutoffs"] = cutoff
+    splits = _splits(by, run, cutoff, fit)
     sampled: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains}
     if workers > 1:
         sampled["cores"] = 1
@@ -135,30 +139,10 @@ def backtest(  # numpydoc ignore=PR01
     written = _write(joined, baselines, after, out, figure, pit_figure, runs_figure)
     failed = joined.fits[joined.fits["failed_checks"] != ""]
     if as_json:
-        show_json(
-            {
-                "study": read.name,
-                "by": splits["by"],
-                "fitted": fit,
-                "after": after,
-                "seed": seed,
-                "scores": scores.to_dict("records"),
-                "goals": [
-                    {"method": name, **row}
-                    for name, one in judged.items()
-                    for row in one.table().reset_index().to_dict("records")
-                ],
-                "reliability": [
-                    {"method": name, **row}
-                    for name, one in judged.items()
-                    for row in one.reliability().to_dict("records")
-                ],
-                "fits": joined.fits.to_dict("records"),
-                "written": [str(path) for path in written],
-            }
-        )
+        asked = {"study": read.name, "by": splits["by"], "fitted": fit, "after": after}
+        show_json({**asked, "seed": seed, **_content(joined, scores, judged, written)})
     else:
-        show_backtest(scores, keys, after)
+        show_backtest(scores, keys, after, read.loss_unit)
         if judged:
             show_goal_calibration(judged)
         for path in written:
@@ -167,6 +151,40 @@ def backtest(  # numpydoc ignore=PR01
             say(f"FAILED CHECKS: {row['method']} without {row['run']}: {row['failed_checks']}")
     if not failed.empty:
         raise typer.Exit(1)
+
+
+def _splits(
+    by: str, run: list[str] | None, cutoff: list[float] | None, fit: list[str] | None
+) -> dict[str, Any]:
+    """What is held out, as `bayescpt.backtest` takes it."""
+    if fit:
+        return {"runs": run, "by": "split", "fit_runs": fit}
+    cut = {"cutoffs": cutoff} if by == "cutoff" and cutoff else {}
+    return {"runs": run, "by": by, **cut}
+
+
+def _content(
+    joined: Backtest,
+    scores: pd.DataFrame,
+    judged: Mapping[str, GoalCalibration],
+    written: Sequence[Path],
+) -> dict[str, Any]:
+    """What ``--json`` prints of a backtest."""
+    return {
+        "scores": scores.to_dict("records"),
+        "goals": [
+            {"method": name, **row}
+            for name, one in judged.items()
+            for row in one.table().reset_index().to_dict("records")
+        ],
+        "reliability": [
+            {"method": name, **row}
+            for name, one in judged.items()
+            for row in one.reliability().to_dict("records")
+        ],
+        "fits": joined.fits.to_dict("records"),
+        "written": [str(path) for path in written],
+    }
 
 
 def by_method(joined: Backtest) -> dict[str, Backtest]:
@@ -264,125 +282,3 @@ def _write(
         if runs_figure is not None:
             plot_held_out(own, after=after).savefig(runs_figure, dpi=150)
     return [path for path in (out, figure, pit_figure, runs_figure) if path is not None]
-
-
-def show_backtest(scores: pd.DataFrame, keys: Sequence[str], after: float) -> None:
-    """Print scores, a row a group.
-
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        From `Backtest.scores`.
-    keys : sequence of str
-        Columns that it was grouped by.
-    after : float
-        Share of a run that was left out.
-    """
-    names = map(str, scores)
-    coverage = [name for name in names if name.startswith("coverage_") and name[-3:] != "_se"]
-    heads = [f"in {name.removeprefix('coverage_')}%" for name in coverage]
-    errors = {
-        "crps": "CRPS",
-        "interval_score": "interval score",
-        "width_90": "90% width",
-        "mae": "MAE",
-        "mae_all_rows": "MAE, all rows",
-        "bias": "bias",
-    }
-    shown = [name for name in errors if name in scores]
-    show_table(
-        f"held-out losses after the first {after:.0%} of a run (nats; ± standard error by run)",
-        [
-            *keys,
-            *("runs", "rows"),
-            *heads,
-            "MSCE",
-            *(errors[name] for name in shown),
-            "energy",
-            "log score",
-            "finals in 90%",
-        ],
-        [
-            [
-                *(_label(row[key]) for key in keys),
-                *(int(row["runs"]), int(row["rows"])),
-                *(_share(row[name], row[f"{name}_se"]) for name in coverage),
-                fixed(row["msce"], 4),
-                *(fixed(row[name], 4) for name in shown),
-                fixed(row["energy"], 4),
-                fixed(row["log_score"], 2),
-                _share(row["finals_inside"], row["finals_inside_se"]),
-            ]
-            for row in scores.to_dict("records")
-        ],
-    )
-    say(
-        "Lower is better but for the log score: the log density of a loss given those before it on "
-        "its curve, to compare laws and noise models by."
-    )
-    if "mae_all_rows" in scores:
-        say(
-            "MAE, all rows: over every row of the held-out curves, those of a fitted trunk and the "
-            "first ones too, as published errors count them; the other scores leave these out."
-        )
-
-
-def show_goal_calibration(judged: dict[str, GoalCalibration]) -> None:
-    """Print how true the goal probabilities were.
-
-    Parameters
-    ----------
-    judged : dict of str to GoalCalibration
-        By method.
-    """
-    several = len(judged) > 1
-    show_table(
-        "probability of final loss goals against what happened (± standard error by run)",
-        [
-            *(["method"] if several else []),
-            *("goal on", "forecasts", "runs", "Brier", "Brier of the base rate", "skill", "ECE"),
-        ],
-        [
-            [
-                *([name] if several else []),
-                "all together" if domain == "joint" else str(domain),
-                *(int(row["forecasts"]), int(row["runs"])),
-                _plus_minus(row["brier"], row["brier_se"]),
-                _plus_minus(row["climatology_brier"], row["climatology_brier_se"]),
-                fixed(row["skill"]),
-                fixed(row["ece"]),
-            ]
-            for name, one in judged.items()
-            for domain, row in one.table().iterrows()
-        ],
-    )
-    # One method's bins fill a screen; --json has those of all.
-    show_table(
-        f"reliability of {OWN}'s goal probabilities",
-        ["goal on", "forecast between", "forecasts", "runs", "mean forecast", "share met"],
-        [
-            [
-                "all together" if row["domain"] == "joint" else str(row["domain"]),
-                f"{row['lower']:.0%}-{row['upper']:.0%}",
-                *(int(row["forecasts"]), int(row["runs"])),
-                fixed(row["probability"]),
-                _plus_minus(row["met"], row["met_se"]),
-            ]
-            for row in judged[OWN].reliability().to_dict("records")
-        ],
-    )
-
-
-def _label(value: Any) -> str:
-    return f"{value:.0%}" if isinstance(value, float) else str(value)
-
-
-def _share(value: float, error: float) -> str:
-    """Share in per cent with its standard error."""
-    if value != value:
-        return ""
-    return f"{value:.0%}" + ("" if error != error else f" ± {100 * error:.0f}")
-
-
-def _plus_minus(value: float, error: float) -> str:
-    return fixed(value) + ("" if error != error else f" ± {fixed(error)}")

@@ -128,6 +128,7 @@ def show_decision(decision: Decision) -> None:
     decision : Decision
         From `compare`.
     """
+    from bayescpt.data.units import unit_name
     from bayescpt.decide.risks import measures
 
     table = decision.table
@@ -140,7 +141,7 @@ def show_decision(decision: Decision) -> None:
     shown = [name for name in table if name in heads]
     weights = " + ".join(f"{value:g} {domain}" for domain, value in decision.weights.items())
     show_table(
-        f"weighted loss ({weights}), nats/token",
+        f"weighted loss ({weights}), {unit_name(decision.units)}",
         ["plan", *(heads[name] for name in shown), "eligible"],
         [
             [
@@ -160,7 +161,7 @@ def show_decision(decision: Decision) -> None:
         rest = decision.contrasts.drop(index=decision.best)
         for plan, row in rest.iterrows():
             say(
-                f"{plan} minus {decision.best}: {row['mean']:+.3f} nats "
+                f"{plan} minus {decision.best}: {row['mean']:+.3f} "
                 f"(90% interval {row['lower']:+.3f} to {row['upper']:+.3f}); better with "
                 f"probability {row['prob_better']:.3f}"
             )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bayescpt.cli.inputs import open_study
-from bayescpt.cli.options import Json, Quiet, StudyName
+from bayescpt.cli.options import CardName, Chains, Draws, Json, Quiet, StudyName, Tune
 from bayescpt.cli.output import (
     fixed,
     notes,
@@ -26,19 +26,13 @@ if TYPE_CHECKING:
 
 def fit(  # numpydoc ignore=PR01
     study: StudyName,
-    card: Annotated[
-        str | None,
-        typer.Option(
-            help="Card by name (see `bayescpt cards`) or TOML file; by default the one that suits "
-            "the study's runs."
-        ),
-    ] = None,
+    card: CardName = None,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Fit file.")] = Path(
         "fit.nc"
     ),
-    draws: Annotated[int, typer.Option(help="Kept draws of a chain.")] = 1000,
-    tune: Annotated[int, typer.Option(help="Warm-up draws of a chain.")] = 500,
-    chains: Annotated[int, typer.Option(help="Chains.")] = 4,
+    draws: Draws = 1000,
+    tune: Tune = 500,
+    chains: Chains = 4,
     cores: Annotated[
         int | None, typer.Option(help="Chains at once; by default one a processor.")
     ] = None,
@@ -83,26 +77,41 @@ def fit(  # numpydoc ignore=PR01
     progress(f"wrote {path}", quiet)
     summary = fitted.summary()
     if as_json:
-        show_json(
-            {
-                "file": str(path),
-                "card": fitted.card.name,
-                "study": read.name,
-                "study_digest": read.digest,
-                "seed": seed,
-                "failed": fitted.failed,
-                "failed_checks": fitted.failed_checks,
-                "checks": [found.to_dict() for found in fitted.checks()],
-                "parameters": records(summary),
-            }
-        )
+        show_json({"file": str(path), **content(fitted, summary)})
     else:
         show_parameters(summary)
         show_checks(fitted)
         say(f"fit file: {path}")
-        notes(fitted.failed_checks, [])
+        notes(fitted.failed_checks, fitted.notes)
     if fitted.failed:
         raise typer.Exit(1)
+
+
+def content(fitted: Fit, summary: Any) -> dict[str, Any]:
+    """What ``--json`` prints of a fit.
+
+    Parameters
+    ----------
+    fitted : Fit
+        The fit.
+    summary : pandas.DataFrame
+        From `Fit.summary`.
+
+    Returns
+    -------
+    dict
+    """
+    return {
+        "card": fitted.card.name,
+        "study": fitted.study.name,
+        "study_digest": fitted.study.digest,
+        "seed": fitted.seed,
+        "failed": fitted.failed,
+        "failed_checks": fitted.failed_checks,
+        "checks": [check.to_dict() for check in fitted.checks()],
+        "notes": fitted.notes,
+        "parameters": records(summary),
+    }
 
 
 def show_parameters(summary: Any) -> None:

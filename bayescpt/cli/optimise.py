@@ -109,6 +109,7 @@ def show_optimum(optimum: Optimum) -> None:
     optimum : Optimum
         From `optimise`.
     """
+    from bayescpt.data.units import unit_name
     from bayescpt.decide.risks import measures
 
     table, decision = optimum.table, optimum.decision
@@ -130,7 +131,7 @@ def show_optimum(optimum: Optimum) -> None:
     columns = [heads.get(c, c) for c in (*chances, *risks)]
     show_table(
         f"best of {len(optimum.tried)} recipes by {decision.risk} (probability ± Monte Carlo "
-        "standard error; weighted loss, nats/token)",
+        f"standard error; weighted loss, {unit_name(optimum.decision.units)})",
         ["recipe", *columns, "in pilots' range"],
         rows,
     )

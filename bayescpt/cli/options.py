@@ -65,3 +65,14 @@ MinProbability = Annotated[
         help="Least joint goal probability a plan must have; exit code 1 if none has it.",
     ),
 ]
+CardName = Annotated[
+    str | None,
+    typer.Option(
+        "--card",
+        help="Card by name (see `bayescpt cards`) or TOML file; by default the one that suits the "
+        "study's runs.",
+    ),
+]
+Draws = Annotated[int, typer.Option("--draws", help="Kept draws of a chain.")]
+Tune = Annotated[int, typer.Option("--tune", help="Warm-up draws of a chain.")]
+Chains = Annotated[int, typer.Option("--chains", help="Chains.")]

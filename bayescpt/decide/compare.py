@@ -69,6 +69,8 @@ class Decision:
         in the chosen risk) and `mcse` (its Monte Carlo standard error). Empty if `best` is None.
     warnings : list of str
         Reasons for caution in reading the choice.
+    units : str or None
+        Unit of the losses, as in a study's ``loss_unit``; None where it is not known.
     """
 
     table: pd.DataFrame
@@ -80,6 +82,7 @@ class Decision:
     goal: Goal | None
     contrasts: pd.DataFrame
     warnings: list[str]
+    units: str | None = None
 
 
 def compare(
@@ -197,7 +200,8 @@ def compare(
             f"no plan reaches the goal with probability {min_probability}: none is chosen; the "
             f"likeliest is {chances.idxmax()!r} with {chances.max():.3f}"
         )
-    return Decision(table, best, risk, level, by, shares, goal, contrasts, warnings)
+    unit = values.attrs.get("units")
+    return Decision(table, best, risk, level, by, shares, goal, contrasts, warnings, unit)
 
 
 def _weights(

@@ -2,8 +2,9 @@
 
 from bayescpt.evaluate import baselines
 from bayescpt.evaluate.backtest import Backtest, backtest
-from bayescpt.evaluate.calibrate import Calibration, calibrate
+from bayescpt.evaluate.calibrate import calibrate
 from bayescpt.evaluate.predict import Prediction, bayes_forecast
+from bayescpt.evaluate.ranks import Calibration
 from bayescpt.evaluate.reliability import GoalCalibration, goal_calibration
 from bayescpt.evaluate.residuals import residuals_by_phase
 from bayescpt.evaluate.score import crps, energy_score, interval_score, score_table

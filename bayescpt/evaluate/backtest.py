@@ -159,8 +159,10 @@ def backtest(
         fits.append({"split": name, "run": held_out, "cutoff": splits[0].cutoff, **report})
         if on_split is not None:
             on_split(name)
+    table = pd.concat(tables, ignore_index=True)
+    table.attrs["units"] = study.loss_unit
     return Backtest(
-        pd.concat(tables, ignore_index=True),
+        table,
         pd.DataFrame(fits),
         pd.concat(finals, ignore_index=True),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,15 +13,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from bayescpt.errors import FitError, StudyError
+from bayescpt.errors import CardError, FitError, StudyError
 from bayescpt.evaluate.execute import run_tasks
-from bayescpt.evaluate.generate import draw_curves, draw_parameters, with_losses
-from bayescpt.evaluate.score import thin
+from bayescpt.evaluate.generate import (
+    draw_curves,
+    draw_parameters,
+    draw_spreads,
+    with_losses,
+)
+from bayescpt.evaluate.ranks import Calibration, ranks_of
 from bayescpt.evaluate.simulate import simulate_study
 from bayescpt.evaluate.splits import split_by_run
-from bayescpt.evaluate.uniformity import band_p, chi_square_p
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -30,107 +34,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-# The negative control: every posterior is pulled to its mean by this factor.
-CONTROL = 0.5
 _TRIES = 1000
-
-
-@dataclass(frozen=True, eq=False)
-class Calibration:
-    """Ranks of the truth among posterior draws, over simulations.
-
-    Attributes
-    ----------
-    ranks : DataFrame
-        A row a simulation and quantity: simulation, quantity (such as ``alpha_s1[general]``, or
-        ``final loss[target]`` of the run that was not fitted), rank, and control: the rank in a
-        posterior that is half as wide, which must be found out.
-    fits : DataFrame
-        A row a simulation: simulation, redraws (simulated studies that could not be),
-        effective_draws (the least bulk ESS of a parameter) and seconds.
-    n_ranks : int
-        Draws that the truth is ranked among: ranks are 0..n_ranks.
-    """
-
-    ranks: pd.DataFrame
-    fits: pd.DataFrame = field(repr=False)
-    n_ranks: int
-
-    def table(self) -> pd.DataFrame:
-        """Test every quantity for uniform ranks.
-
-        Returns
-        -------
-        DataFrame
-            Index: quantity. Columns: simulations, mean_rank (0..1, .5 if unbiased), p_chi2, p_band
-            (`bayescpt.evaluate.uniformity`), p_adjusted (p_band, Holm's correction for the number
-            of quantities) and control_p_band.
-        """
-        rows = {}
-        for name, group in self.ranks.groupby("quantity", sort=False):
-            rank, control = group["rank"].to_numpy(), group["control"].to_numpy()
-            rows[name] = {
-                "simulations": len(group),
-                "mean_rank": (rank.mean() + 0.5) / (self.n_ranks + 1),
-                "p_chi2": chi_square_p(rank, self.n_ranks),
-                "p_band": band_p(rank, self.n_ranks),
-                "control_p_band": band_p(control, self.n_ranks),
-            }
-        out = pd.DataFrame.from_dict(rows, orient="index").rename_axis("quantity")
-        out.insert(4, "p_adjusted", holm(out["p_band"].to_numpy()))
-        return out
-
-    def uniform(self, level: float = 0.05) -> bool:
-        """Tell whether no quantity's ranks depart from uniform.
-
-        Parameters
-        ----------
-        level : float
-            Chance of a false alarm over all quantities together.
-
-        Returns
-        -------
-        bool
-            True if every p_adjusted is above `level`.
-        """
-        return bool((self.table()["p_adjusted"] > level).all())
-
-    def control_rejected(self, level: float = 0.05) -> bool:
-        """Tell whether the test finds posteriors that are half as wide as they should be.
-
-        Parameters
-        ----------
-        level : float
-            As in `uniform`.
-
-        Returns
-        -------
-        bool
-            True if the control is rejected on some quantity; if not, there are too few simulations
-            for `uniform` to mean anything.
-        """
-        return bool((holm(self.table()["control_p_band"].to_numpy()) <= level).any())
-
-
-def holm(p: ArrayLike) -> Array:
-    """Holm's correction of p-values for their number.
-
-    Parameters
-    ----------
-    p : array_like, shape (n,)
-        P-values.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        Adjusted p-values, at most 1 (Holm 1979, Scandinavian Journal of Statistics 6).
-    """
-    values = np.asarray(p, dtype=np.float64)
-    order = np.argsort(values)
-    steps = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
-    out = np.empty_like(values)
-    out[order] = np.minimum(steps, 1.0)
-    return out
 
 
 def calibrate(
@@ -144,6 +48,7 @@ def calibrate(
     executor: Executor | None = None,
     fit: Callable[..., Any] | None = None,
     on_simulation: Callable[[int], None] | None = None,
+    run_effects: bool = False,
     **fit_options: Any,
 ) -> Calibration:
     """Simulation-based calibration of a card (Talts et al., arXiv 1804.06788).
@@ -154,13 +59,16 @@ def calibrate(
     Studies that could not be (a loss of 0 or less, or rows that the card would leave out) are drawn
     again, parameters and all, which leaves calibration as it is: the event is one of the data.
 
-    Law and noise are tested, not effects of runs: those are no part of the prior, but judged after
-    sampling (`bayescpt.forecast.discrepancy.judge`), so simulations and refits go without them.
+    By default law and noise are tested, without effects of runs: those are no part of the model
+    that is sampled, but judged afterwards (`bayescpt.forecast.discrepancy.judge`), and they are
+    what widens the bands of real runs. With `run_effects` the simulations draw their sizes from
+    their priors and the refits judge them; then only the final losses of the run left out are
+    ranked, as the law's own posteriors are sampled as if there were no effects.
 
     Parameters
     ----------
     card : str, Path or Card
-        The card; its run effects are left out.
+        The card.
     design : Study, optional
         Runs and evaluation steps; losses are replaced, but for step 0 of CPT runs, which each start
         checkpoint needs on each domain. By default four short CPT runs, or three pre-training runs
@@ -179,6 +87,8 @@ def calibrate(
         In place of ``bayescpt.fit``; called the same way. It must pickle if there is an executor.
     on_simulation : callable, optional
         Called with the number of each simulation as it is done, in their order.
+    run_effects : bool
+        Simulate and judge the card's effects of runs too.
     **fit_options
         Passed to the fit; unless given, ``progress=False`` and ``extend=1``.
 
@@ -189,13 +99,19 @@ def calibrate(
 
     Raises
     ------
+    CardError
+        If `run_effects` is asked of a card that has none.
     StudyError
         If the design lacks the loss of a start checkpoint, or no study that could be was drawn in
         1,000 tries.
     """
     from bayescpt.model.card_file import load_card
 
-    read = replace(load_card(card), run_effects=())
+    read = load_card(card)
+    if not run_effects:
+        read = replace(read, run_effects=())
+    elif not read.run_effects:
+        raise CardError(f"card {read.name!r} has no effects of runs (noise.run_effects)")
     study = _default_design(read) if design is None else design
     run = split_by_run(study)[-1].run if held_out is None else held_out
     _check_starts(study)
@@ -312,12 +228,15 @@ def simulation(
     made = fitted.forecast(
         [Plan.from_run(train.run(setup.run))], steps=last, seed=fit_seed, allow_failed=True
     )
+    judged: tuple[str, ...] = ("mu", "loss")
+    if setup.card.run_effects:
+        found, judged = {}, ("loss",)
     for row in finals.itertuples(index=False):
-        for kind in ("mu", "loss"):
+        for kind in judged:
             draws = made.dataset[kind].isel(plan=0).sel(domain=row.domain, step=row.step)
             found[f"final {kind}[{row.domain}]"] = (getattr(row, kind), draws.values.ravel())
     ranked = [
-        {"simulation": number, "quantity": name, **_ranks(value, draws, n_ranks, rng)}
+        {"simulation": number, "quantity": name, **ranks_of(value, draws, n_ranks, rng)}
         for name, (value, draws) in found.items()
     ]
     report = {
@@ -361,7 +280,7 @@ def _draw(
 
     card = setup.card
     for redraws in range(_TRIES):
-        values = draw_parameters(card, setup.drawn, rng)
+        values = draw_spreads(card, draw_parameters(card, setup.drawn, rng), rng)
         table = draw_curves(card, design, setup.drawn, values, int(rng.integers(2**31)))
         train = with_losses(design, table[setup.visible].reset_index(drop=True))
         losses = train.curves["loss"]
@@ -405,33 +324,3 @@ def _quantities(truth: xr.Dataset, posterior: xr.Dataset) -> dict[str, tuple[flo
                     draws.sel(at).values.ravel(),
                 )
     return out
-
-
-def _ranks(value: float, draws: Array, n_ranks: int, rng: np.random.Generator) -> dict[str, int]:
-    """Rank of the truth in the draws, and in the negative control's."""
-    if draws.size < n_ranks:
-        raise FitError(f"{draws.size} draws are too few for {n_ranks} ranks: draw more")
-    kept = thin(draws, n_ranks)
-    tight = draws.mean() + CONTROL * (kept - draws.mean())
-    return {"rank": rank(value, kept, rng), "control": rank(value, tight, rng)}
-
-
-def rank(value: float, draws: Array, rng: np.random.Generator) -> int:
-    """Number of draws below a value; ties fall either way at random.
-
-    Parameters
-    ----------
-    value : float
-        The truth.
-    draws : ndarray, shape (n,)
-        Draws.
-    rng : numpy.random.Generator
-        Breaks ties.
-
-    Returns
-    -------
-    int
-        0..n.
-    """
-    ties = int(np.sum(draws == value))
-    return int(np.sum(draws < value)) + int(rng.integers(ties + 1))

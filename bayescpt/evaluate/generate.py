@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from bayescpt.forecast import Draws, Plan, forecast
+from bayescpt.forecast.discrepancy.judge import FAR_SCALE, NEAR_SCALE
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -53,6 +54,43 @@ def draw_parameters(card: Card, rows: Rows, rng: np.random.Generator) -> xr.Data
     if card.continual and not card.law.paper:
         _add("start_offset", ("level",), rng.standard_normal)
     return add_symbols(xr.Dataset(values), rows, card)
+
+
+def draw_spreads(card: Card, values: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
+    """Draw how large the effects of runs are, from their priors.
+
+    Parameters
+    ----------
+    card : Card
+        Its effects of runs.
+    values : Dataset
+        From `draw_parameters`.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    Dataset
+        With ``discrepancy_near`` and ``discrepancy_far``, from which curves draw the effects of
+        every run; unchanged for a card without.
+    """
+    if not card.run_effects:
+        return values
+    groups = dict.fromkeys(card.law.effects[name][1].group for name in card.run_effects)
+    names = [f"{group}|{domain}" for group in groups for domain in values["domain"].to_numpy()]
+    place = {"chain": [0], "draw": [0], "discrepancy": names}
+    scales = {"discrepancy_near": NEAR_SCALE, "discrepancy_far": FAR_SCALE}
+    return values.assign(
+        {
+            name: xr.DataArray(
+                scale * np.abs(rng.standard_normal((1, 1, len(names)))),
+                place,
+                ("chain", "draw", "discrepancy"),
+                attrs={"units": "1", "sampled": 0},
+            )
+            for name, scale in scales.items()
+        }
+    )
 
 
 def draw_curves(

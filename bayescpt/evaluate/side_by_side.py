@@ -61,4 +61,6 @@ def _stacked(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         labels = pd.Categorical([name] * len(part), list(tables))
         part.insert(0, "method", pd.Series(labels, index=part.index))
         parts.append(part)
-    return pd.concat(parts, ignore_index=True)
+    joined = pd.concat(parts, ignore_index=True)
+    joined.attrs["units"] = next(iter(tables.values())).attrs.get("units")
+    return joined

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bayescpt.data import Schedule, Study, published_fits, schedules
 from bayescpt.errors import PlanError
 from bayescpt.evaluate.generate import draw_curves, share_trunks
+from bayescpt.evaluate.simulated_noise import SimulatedNoise
 from bayescpt.forecast import Draws, Plan, forecast
 from bayescpt.laws.law import Law
 from bayescpt.laws.references import References
@@ -160,7 +161,7 @@ def simulate_study(
     if continual:
         truth = truth.assign(start_level=_start_level(design, card, rows, truth))
     expected = _expected(design, card, rows, truth)
-    noise = _Noise(sigma, misfit_sd, misfit_length, outlier_share, outlier_sd)
+    noise = SimulatedNoise(sigma, misfit_sd, misfit_length, outlier_share, outlier_sd)
     study = _observed(design, expected, noise, rng)
     return Simulation(study, truth, expected, card)
 
@@ -345,32 +346,10 @@ def _expected(design: Study, card: Card, rows: Rows, truth: xr.Dataset) -> pd.Da
     return table[["run", "step", "domain"]].assign(mean=mean)
 
 
-@dataclass(frozen=True)
-class _Noise:
-    sigma: float
-    misfit_sd: float
-    misfit_length: float
-    outlier_share: float
-    outlier_sd: float
-
-    def draw(self, fraction: Array, start: float, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Misfit and the whole noise of one curve, from a misfit at its start."""
-        misfit = np.empty(len(fraction))
-        before, now = 0.0 if not len(fraction) else fraction[0], start
-        for n, at in enumerate(fraction):
-            keep = np.exp(-(at - before) / self.misfit_length)
-            now = keep * now + self.misfit_sd * np.sqrt(1.0 - keep**2) * rng.standard_normal()
-            misfit[n], before = now, at
-        jitter = self.sigma * rng.standard_normal(len(fraction))
-        hit = rng.random(len(fraction)) < self.outlier_share
-        jitter += hit * self.outlier_sd * rng.standard_normal(len(fraction))
-        return misfit, misfit + jitter
-
-
 def _observed(
     design: Study,
     expected: pd.DataFrame,
-    noise: _Noise,
+    noise: SimulatedNoise,
     rng: np.random.Generator,
 ) -> Study:
     """The study with noisy losses: trunks shared, one measurement a checkpoint."""

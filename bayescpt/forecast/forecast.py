@@ -212,8 +212,9 @@ def _dataset(
         moved = np.moveaxis(values, 2, 0)
         return moved.reshape(sizes["chain"], sizes["draw"], *moved.shape[1:])
 
+    unit = {"units": draws.study.loss_unit}
     return xr.Dataset(
-        {"mu": (dims, shaped(mu)), "loss": (dims, shaped(loss))},
+        {"mu": (dims, shaped(mu), unit), "loss": (dims, shaped(loss), unit)},
         coords={
             "chain": draws.posterior["chain"].to_numpy(),
             "draw": draws.posterior["draw"].to_numpy(),
@@ -221,5 +222,5 @@ def _dataset(
             "domain": list(domains),
             "step": at,
         },
-        attrs={"units": draws.study.loss_unit},
+        attrs=unit,
     )

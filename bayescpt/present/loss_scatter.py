@@ -14,7 +14,7 @@ from bayescpt.decide.draws import (
     Kind,
     at_steps,
     check_domains,
-    last_steps,
+    end_steps,
     loss_draws,
     names,
 )
@@ -65,7 +65,8 @@ def plot_losses(
     Raises
     ------
     PlanError
-        If there are no two domains to draw, or a plan or domain is unknown.
+        If there are no two domains to draw, a plan or domain is unknown, or a plan is not
+        forecast at its own last step.
 
     Examples
     --------
@@ -93,7 +94,8 @@ def plot_losses(
     plans = names(values, "plan")
     if best is not None and best not in plans:
         raise PlanError(f"unknown plan {best!r}; the forecast has {plans}")
-    losses = at_steps(values.sel(domain=list(domains)), last_steps(values))
+    index, _ = end_steps(values, fc)
+    losses = at_steps(values.sel(domain=list(domains)), index)
     losses = losses.reshape(len(plans), 2, -1)
 
     fig = new_figure(6.4, 5.0)

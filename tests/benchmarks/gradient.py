@@ -17,11 +17,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bayescpt.inference.compile import compiled_sampler
+from bayescpt.inference.compile import compiled_sampler, pad
 from bayescpt.model.card import Card
-from bayescpt.model.rows import Rows
+from bayescpt.model.rows import Rows, make_rows
 from tests.benchmarks.density import Density, plain_sampler
-from tests.benchmarks.problem import CARDS, DEFAULT, rows
+from tests.benchmarks.new_term import with_new_term
+from tests.benchmarks.problem import CARDS, DEFAULT, rows, study
 from tests.benchmarks.timing import Call, Options, Result, in_turn, ratio
 
 # A known size: two of each of 1,088 rows.
@@ -31,8 +32,8 @@ REFERENCE_EXPS = 2176
 def counts(arrays: Rows, card: Card, noise: bool = True) -> tuple[int, int]:
     """Calls of exp and of log that one evaluation needs, over all rows."""
     total = arrays.loss.size
-    cpt = int(arrays.segment["is_cpt"][arrays.row["segment"]].sum()) if card.has_shift else 0
-    early = (cpt if card.has_shift else total) if card.early and noise else 0
+    cpt = int(arrays.segment["is_cpt"][arrays.row["segment"]].sum()) if card.continual else 0
+    early = (cpt if card.continual else total) if card.early and noise else 0
     return total + cpt + early, cpt + early
 
 
@@ -76,3 +77,21 @@ def run(options: Options) -> Iterator[Result]:
                 against, "exp and log of the law alone"
             )
             yield Result(case, fused, "s", label, times[against], quotient, target)
+    yield from new_term(options)
+
+
+def new_term(options: Options) -> Iterator[Result]:
+    """Time a row of the annealing card with a term of a row shape of its own."""
+    arrays, card = rows("annealing")
+    with with_new_term(card) as longer:
+        more = pad(make_rows(study("annealing"), longer), longer)
+        calls = {}
+        for name, (one, of) in {"annealing": (arrays, card), "with": (more, longer)}.items():
+            density = Density(compiled_sampler(one, of))
+            calls[name] = density.at(density.start())
+        times = in_turn(calls, options.repeats)
+    quotient = ratio(times["with"], times["annealing"])
+    yield Result(
+        f"annealing and a new term, {arrays.loss.size} rows", times["with"], "s", "annealing",
+        times["annealing"], quotient, "<= 1.5",
+    )  # fmt: skip

@@ -8,7 +8,8 @@ import pytest
 import xarray as xr
 
 from bayescpt.errors import FitError, StudyError
-from bayescpt.evaluate.calibrate import _prepare, calibrate, holm, rank, simulation
+from bayescpt.evaluate.calibrate import _prepare, calibrate, simulation
+from bayescpt.evaluate.ranks import holm, rank
 from bayescpt.evaluate.simulate import simulate_study
 from bayescpt.evaluate.uniformity import band_p, chi_square_p
 from bayescpt.forecast import Draws, Plan, forecast

@@ -1,0 +1,143 @@
+"""Tables of ``bayescpt backtest``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from bayescpt.cli.output import fixed, say, show_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayescpt.evaluate import GoalCalibration
+
+# The method that is judged.
+OWN = "bayescpt"
+
+
+def show_backtest(scores: pd.DataFrame, keys: Sequence[str], after: float, unit: str) -> None:
+    """Print scores, a row a group.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        From `Backtest.scores`.
+    keys : sequence of str
+        Columns that it was grouped by.
+    after : float
+        Share of a run that was left out.
+    unit : str
+        Loss unit of the study.
+    """
+    from bayescpt.data.units import unit_name
+
+    names = map(str, scores)
+    coverage = [name for name in names if name.startswith("coverage_") and name[-3:] != "_se"]
+    heads = [f"in {name.removeprefix('coverage_')}%" for name in coverage]
+    errors = {
+        "crps": "CRPS",
+        "interval_score": "interval score",
+        "width_90": "90% width",
+        "mae": "MAE",
+        "mae_all_rows": "MAE, all rows",
+        "bias": "bias",
+    }
+    shown = [name for name in errors if name in scores]
+    show_table(
+        f"held-out losses after the first {after:.0%} of a run ({unit_name(unit)}; "
+        "± standard error by run)",
+        [
+            *keys,
+            *("runs", "rows"),
+            *heads,
+            "MSCE",
+            *(errors[name] for name in shown),
+            "energy",
+            "log score",
+            "finals in 90%",
+        ],
+        [
+            [
+                *(_label(row[key]) for key in keys),
+                *(int(row["runs"]), int(row["rows"])),
+                *(_share(row[name], row[f"{name}_se"]) for name in coverage),
+                fixed(row["msce"], 4),
+                *(fixed(row[name], 4) for name in shown),
+                fixed(row["energy"], 4),
+                fixed(row["log_score"], 2),
+                _share(row["finals_inside"], row["finals_inside_se"]),
+            ]
+            for row in scores.to_dict("records")
+        ],
+    )
+    say(
+        "Lower is better but for the log score: the log density of a loss given those before it on "
+        "its curve, to compare laws and noise models by."
+    )
+    if "mae_all_rows" in scores:
+        say(
+            "MAE, all rows: over every row of the held-out curves, those of a fitted trunk and the "
+            "first ones too, as published errors count them; the other scores leave these out."
+        )
+
+
+def show_goal_calibration(judged: dict[str, GoalCalibration]) -> None:
+    """Print how true the goal probabilities were.
+
+    Parameters
+    ----------
+    judged : dict of str to GoalCalibration
+        By method.
+    """
+    several = len(judged) > 1
+    show_table(
+        "probability of final loss goals against what happened (± standard error by run)",
+        [
+            *(["method"] if several else []),
+            *("goal on", "forecasts", "runs", "Brier", "Brier of the base rate", "skill", "ECE"),
+        ],
+        [
+            [
+                *([name] if several else []),
+                "all together" if domain == "joint" else str(domain),
+                *(int(row["forecasts"]), int(row["runs"])),
+                _plus_minus(row["brier"], row["brier_se"]),
+                _plus_minus(row["climatology_brier"], row["climatology_brier_se"]),
+                fixed(row["skill"]),
+                fixed(row["ece"]),
+            ]
+            for name, one in judged.items()
+            for domain, row in one.table().iterrows()
+        ],
+    )
+    # One method's bins fill a screen; --json has those of all.
+    show_table(
+        f"reliability of {OWN}'s goal probabilities",
+        ["goal on", "forecast between", "forecasts", "runs", "mean forecast", "share met"],
+        [
+            [
+                "all together" if row["domain"] == "joint" else str(row["domain"]),
+                f"{row['lower']:.0%}-{row['upper']:.0%}",
+                *(int(row["forecasts"]), int(row["runs"])),
+                fixed(row["probability"]),
+                _plus_minus(row["met"], row["met_se"]),
+            ]
+            for row in judged[OWN].reliability().to_dict("records")
+        ],
+    )
+
+
+def _label(value: Any) -> str:
+    return f"{value:.0%}" if isinstance(value, float) else str(value)
+
+
+def _share(value: float, error: float) -> str:
+    """Share in per cent with its standard error."""
+    if value != value:
+        return ""
+    return f"{value:.0%}" + ("" if error != error else f" ± {100 * error:.0f}")
+
+
+def _plus_minus(value: float, error: float) -> str:
+    return fixed(value) + ("" if error != error else f" ± {fixed(error)}")

@@ -1,0 +1,286 @@
+"""One truth test for every registered term: NumPy, xarray, PyTensor and the compiled pass agree."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytensor
+import pytest
+import xarray as xr
+from pytensor.compile.mode import Mode
+
+from bayescpt.data import Study
+from bayescpt.evaluate import simulate_study
+from bayescpt.forecast import Draws
+from bayescpt.forecast.posterior import expected_curve
+from bayescpt.inference.symbols import add_symbols
+from bayescpt.laws.law import DEFAULTS
+from bayescpt.laws.term import TERMS
+from bayescpt.laws.trajectory import run_trajectory
+from bayescpt.laws.view import View
+from bayescpt.model.build import rows_model
+from bayescpt.model.card_file import load_card, parse_card, shipped_cards
+from bayescpt.model.rows import make_rows
+
+# No rewrites: the graph as it is written.
+PLAIN = Mode(linker="py", optimizer=None)
+SEEDS = (1, 2)
+HEAD = 'name = "truth"\ndescription = "Every term in turn."\n'
+
+
+def law_with(slot: str, name: str, head: str = "") -> str:
+    """A card in which a term is chosen, with what it needs."""
+    term = TERMS[slot][name]
+    choices = DEFAULTS | {"shift": "power", slot: name}
+    if term.extends is not None and choices[term.extends] == "none":
+        choices[term.extends] = next(iter(TERMS[term.extends]))
+    rows = "\n".join(f'{key} = "{value}"' for key, value in choices.items())
+    return f'{HEAD}{head}[law]\n{rows}\n[rows]\npretraining = "all"\n'
+
+
+def all_cards():
+    """Every registered term, alone and on the paper's scale, and every shipped card."""
+    for slot, names in TERMS.items():
+        for name in names:
+            yield f"{slot}={name}", parse_card(law_with(slot, name))
+    for name in TERMS["replay"]:
+        text = law_with("replay", name, 'parameterisation = "paper"\n')
+        if name != "memory":  # has no symbols of its own in the paper
+            yield f"paper, replay={name}", parse_card(text)
+    for name in shipped_cards():
+        yield name, load_card(name)
+
+
+def distinct_cards():
+    """Cards by name; a term that is in every law is under test in the first."""
+    seen = []
+    for name, card in all_cards():
+        key = (card.parameterisation, card.pretraining, card.choices)
+        if key not in seen:
+            seen.append(key)
+            yield name, card
+
+
+CARDS = dict(distinct_cards())
+
+
+def test_every_registered_term_is_in_some_card():
+    kinds = {type(term) for card in CARDS.values() for term in card.law.terms}
+    assert kinds == {term for names in TERMS.values() for term in names.values()}
+
+
+@cache
+def studies():
+    """A study of CPT runs at replay 0, .25 and 1 and along a curriculum; one of pre-training."""
+    made = simulate_study(
+        replays=(0.0, 0.25, 1.0), cpt_schedules=("wsd",), eval_every=900, pt_eval_every=3000
+    ).study
+    lrs = dict(made.lrs)
+    runs = made.runs.copy()
+    curriculum = runs[runs["run"] == "r25_wsd"].assign(run="rising")
+    n = made.run("r25_wsd").steps
+    frames = [made.run(name).schedule.lr for name in runs["run"]]
+    table = pd.concat(
+        pd.DataFrame({"run": name, "step": np.arange(1, lr.size + 1), "lr": lr, "replay": np.nan})
+        for name, lr in zip([*runs["run"], "rising"], [*frames, lrs["r25_wsd"]], strict=True)
+    )
+    table.loc[table["run"] == "rising", "replay"] = np.repeat([0.0, 0.5], [n // 2, n - n // 2])
+    own = made.curves[made.curves["run"] == "r25_wsd"].assign(run="rising")
+    both = Study.from_frames(
+        pd.concat([made.curves, own]), pd.concat([runs, curriculum]), table, name="truth",
+        general=made.general,
+    )  # fmt: skip
+    return {True: both, False: simulate_study(continual=False, pt_eval_every=3000).study}
+
+
+def draw(card, rows, seed, changed=None):
+    """Values of all parameters from their priors, some of them changed."""
+    rng = np.random.default_rng(seed)
+    sizes = {dim: len(names) for dim, names in rows.labels.coords().items()}
+    values = {
+        p.name: np.asarray(card.priors[p.name].draw(rng, tuple(sizes[d] for d in p.dims)))
+        for p in card.parameters()
+    }
+    if card.continual and not card.law.paper:
+        values["start_offset"] = rng.standard_normal(sizes["level"])
+    for name, value in (changed or {}).items():
+        if name in values:
+            values[name] = np.full_like(values[name], value)
+    return values
+
+
+@cache
+def mean_function(name, fused):
+    """Expected loss of every row as a function of the parameters, by name."""
+    card = CARDS[name]
+    model = rows_model(make_rows(studies()[card.continual], card), card, fused=fused)
+    loss = model["loss"].owner
+    mean = loss.op.dist_params(loss)[0]
+    function = pytensor.function(model.free_RVs, mean, mode=PLAIN, on_unused_input="ignore")
+    return lambda values: function(*[values[v.name] for v in model.free_RVs])
+
+
+def means_of(values, name):
+    """Expected loss of every row, by the plain graph and by the compiled pass."""
+    return (mean_function(name, fused)(values) for fused in ("nothing", "mean"))
+
+
+def posterior_of(values, rows, card):
+    """The values as a posterior of one draw."""
+    labels = rows.labels.coords()
+    dims = {p.name: p.dims for p in card.parameters()} | {"start_offset": ("level",)}
+    variables = {}
+    for name, value in values.items():
+        place = {"chain": [0], "draw": [0], **{dim: list(labels[dim]) for dim in dims[name]}}
+        variables[name] = xr.DataArray(value[None, None], place, ("chain", "draw", *dims[name]))
+    return add_symbols(xr.Dataset(variables), rows, card)
+
+
+def by_numpy(values, rows, card, study):
+    """Expected loss of every row, as a forecast has it."""
+    draws = Draws(posterior_of(values, rows, card), card, study, rows)
+    curve = np.asarray(rows.segment["curve"])[rows.row["segment"]]
+    out = np.empty(rows.loss.size)
+    for c, (run, domain) in enumerate(rows.labels.curve):
+        here = np.flatnonzero(curve == c)
+        path = run_trajectory(study, run, rows.refs.warmup)
+        view = View(path, np.asarray(rows.row["step"])[here], rows.refs)
+        out[here] = expected_curve(draws, view, domain, np.random.default_rng(0))[0]
+    return out
+
+
+def by_xarray(values, rows, card, study):
+    """Expected loss of every row, by the law on labelled arrays."""
+    posterior = posterior_of(values, rows, card).isel(chain=0, draw=0, drop=True)
+    curve = np.asarray(rows.segment["curve"])[rows.row["segment"]]
+    out = np.empty(rows.loss.size)
+    for c, (run, domain) in enumerate(rows.labels.curve):
+        here = np.flatnonzero(curve == c)
+        path = run_trajectory(study, run, rows.refs.warmup)
+        is_target = path.is_cpt and path.target == domain
+        view = View(path, np.asarray(rows.row["step"])[here], rows.refs)
+        at = {
+            "domain": domain,
+            "pair": f"{domain}|{path.target}",
+            "level": f"{path.start}|{domain}",
+        }
+        p = {}
+        for name, value in posterior.data_vars.items():
+            known = {d: at[d] for d in value.dims if d in at and at[d] in value[d]}
+            if len(known) == value.ndim:
+                p[str(name)] = value.sel(known)
+        f = {name: _labelled(value) for name, value in card.law.features(view, is_target).items()}
+        scalars = {name: np.asarray(value) for name, value in values.items() if value.ndim == 0}
+        for name, weights in card.law.weights(scalars, rows.refs).items():
+            f[name] = f[name] @ xr.DataArray(weights, dims="column")
+        f |= {"is_cpt": float(path.is_cpt), "is_target": float(is_target)}
+        out[here] = card.law.value(p, f | {"replay": _labelled(view.replay)}).to_numpy()
+    return out
+
+
+def _labelled(value):
+    return (
+        value
+        if np.ndim(value) == 0
+        else xr.DataArray(value, dims=("row", "column")[: np.ndim(value)])
+    )
+
+
+def density_and_gradient(rows, card, fused):
+    """Function of a point: log density and gradient by every variable."""
+    model = rows_model(rows, card, fused=fused)
+    variables = model.value_vars
+    total = model.logp()
+    function = pytensor.function(
+        variables, [total, *pytensor.grad(total, variables)], mode=PLAIN, on_unused_input="ignore"
+    )
+    return model, lambda point: function(*[point[v.name] for v in variables])
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_the_equation_is_the_same_everywhere(name):
+    card = CARDS[name]
+    study = studies()[card.continual]
+    rows = make_rows(study, card)
+    if card.continual:
+        assert {0.0, 0.25, 1.0} <= set(rows.segment["replay"])
+        assert np.unique(rows.segment["replay"]).size > 3
+    for seed in SEEDS:
+        values = draw(card, rows, seed)
+        expected, compiled = means_of(values, name)
+        assert np.isfinite(expected).all()
+        size = np.abs(expected).max()
+        for found in (compiled, by_numpy(values, rows, card, study)):
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * size)
+        if not card.law.paper:
+            found = by_xarray(values, rows, card, study)
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * size)
+
+
+LIMITS = {
+    "exponents to 0": {
+        "beta": 1e-12, "share_gamma": 1e-12, "shift_peak": 0.0, "speed_peak": 0.0,
+        "share_kappa": 1e-9, "alpha_s1": 1e-9, "replay_gamma": 1e-9, "replay_rate": 1e-9,
+    },
+    "sizes 0": {"base_ref": 0.0, "anneal_ref": 0.0, "shift_ref": 0.0, "B": 0.0, "rewarm_ref": 0.0},
+    "fast": {"onset": 1e6, "E": 1e9, "beta": 3.0, "replay_eps": 1.0},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.parametrize("name", CARDS)
+def test_limits_are_finite_and_the_same_everywhere(name, limit):
+    card = CARDS[name]
+    study = studies()[card.continual]
+    rows = make_rows(study, card)
+    values = draw(card, rows, 3, LIMITS[limit])
+    expected, compiled = means_of(values, name)
+    assert np.isfinite(expected).all()
+    size = np.abs(expected).max()
+    for found in (compiled, by_numpy(values, rows, card, study)):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * size)
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_gradients_are_those_of_automatic_differentiation_and_finite_differences(name):
+    card = CARDS[name]
+    card = replace(card, run_effects=())
+    rows = make_rows(studies()[card.continual], card)
+    model, plain = density_and_gradient(rows, card, "nothing")
+    _, compiled = density_and_gradient(rows, card, "density")
+    rng = np.random.default_rng(5)
+    point = {
+        key: value + 0.1 * rng.standard_normal(np.shape(value))
+        for key, value in model.initial_point().items()
+    }
+    (value, *theirs), (found, *mine) = plain(point), compiled(point)
+    assert found == pytest.approx(float(value), rel=1e-10)
+    names = [v.name for v in model.value_vars]
+    along = {key: rng.standard_normal(np.shape(value)) for key, value in point.items()}
+    slope = 0.0
+    for key, one, other in zip(names, mine, theirs, strict=True):
+        size = max(float(np.abs(other).max()), 1e-8 * abs(float(value)))
+        np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-8 * size, err_msg=key)
+        slope += float(np.sum(one * along[key]))
+    step = 1e-5
+    ends = [
+        float(compiled({key: point[key] + sign * step * along[key] for key in point})[0])
+        for sign in (1, -1)
+    ]
+    assert slope == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-4)
+
+
+def test_at_no_area_and_no_replay_left_a_run_stays_at_its_start():
+    """At step 0 every term of a continual run is 0 but what belongs to the start."""
+    card = CARDS["replay=memory"]
+    study = studies()[True]
+    rows = make_rows(study, card)
+    values = draw(card, rows, 1)
+    draws = Draws(posterior_of(values, rows, card), card, study, rows)
+    path = run_trajectory(study, "r0_wsd")
+    view = View(path, np.array([0]), rows.refs)
+    for domain in rows.labels.domain:
+        found = expected_curve(draws, view, domain, np.random.default_rng(0))
+        start = draws.start_level(path, domain, np.random.default_rng(0))
+        np.testing.assert_allclose(found[:, 0], start, rtol=1e-12)
