@@ -201,7 +201,7 @@ class Noise:
     def scale(self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np) -> Any:
         """Return the scale of every row, nats: that of the noise, or of its normal core."""
         c = self.coefficients(p, f, xp)
-        return c["sigma"] * self.inflation(c, f, xp) if "early" in c else c["sigma"]
+        return c["sigma"] * self.inflation(c, f, xp) if len(c) > 1 else c["sigma"]
 
     def unit_density(self, z: Any, p: Mapping[str, Any], xp: Any = np) -> Any:
         """Log density of a standardised residual.
