@@ -1,18 +1,18 @@
-"""A term from outside the package whose equation is not finite at 0, where lanes are empty."""
+"""Terms from outside the package in the compiled pass."""
 
 import numpy as np
 import pytest
 
 from bayescpt.laws.functions import select
 from bayescpt.laws.parameter import Parameter
-from bayescpt.laws.term import Term, register, unregister
+from bayescpt.laws.term import Setting, Term, register, unregister
 from bayescpt.model.build import rows_model
 from bayescpt.model.compiled.layout import layout
 from bayescpt.model.rows import make_rows
 
 
 class Singular(Term):
-    """Powers, quotients, a logarithm and conditions of a feature that is above 0 on every row."""
+    """Not finite at 0, where lanes are empty: powers, quotients, a logarithm, and conditions."""
 
     slot, name = "toy", "singular"
 
@@ -38,26 +38,50 @@ class Singular(Term):
         return select(sign > 0.0, c["size"] * risen, step, xp)
 
 
-@pytest.fixture
-def singular():
-    register(Singular)
-    yield Singular
-    unregister(Singular)
+class Warming(Term):
+    """A term of pre-training alone, with a coefficient that is the same for all segments."""
+
+    slot, name, phases = "warming", "pretraining", ("pt",)
+
+    @property
+    def parameters(self):
+        normal = {"dist": "Normal", "mu": 0.0, "sigma": 0.5}
+        return (Parameter("warming", "w", "nat", (), -9, 9, normal, "a test", "a test"),)
+
+    def features(self, view, is_target):
+        return {"warming_left": 1.0 - view.fraction}
+
+    def coefficients(self, p, f, xp=np):
+        return {"warming": p["warming"], "rate": 3.0}
+
+    def rows(self, c, f, xp=np):
+        return c["warming"] * xp.exp(-c["rate"] * f["warming_left"])
 
 
-@pytest.mark.parametrize("law", ["", 'shift = "power"\nreplay = "memory"\n'])
+@pytest.fixture(params=[Singular, Warming])
+def term(request):
+    register(request.param)
+    yield request.param
+    unregister(request.param)
+
+
 def test_density_and_mean_are_those_of_the_plain_graph(
-    study, card, logp_and_gradient, near, same_density, singular, law
+    study, card, logp_and_gradient, near, same_density, term
 ):
-    made = card(f'[law]\n{law}toy = "singular"\n[noise]\nearly = true')
+    made = card(f'[law]\nshift = "power"\n{term.slot} = "{term.name}"\n[noise]\nearly = true')
     rows = make_rows(study, made)
-    assert 0.5 in rows.row["fraction"]
-    assert rows.row["toy_left"].min() > 0
-    (plan,) = (term for term in layout(made.law).terms if term.slot == "toy")
-    assert plan.code.condition == "f_toy_sign_of > 0.0"
-    assert plan.code.yes.singular
+    (plan,) = (one for one in layout(made.law).terms if one.slot == term.slot)
+    if term is Singular:
+        assert 0.5 in rows.row["fraction"]
+        assert rows.row["toy_left"].min() > 0
+        assert plan.code.condition == "f_toy_sign_of > 0.0"
+        assert plan.code.yes.singular
+    else:
+        assert plan.phases == ("pt",)
     models = [rows_model(rows, made, fused=part) for part in ("nothing", "density", "mean")]
     point = near(models[0], 4)
     expected, *others = (logp_and_gradient(model)(point) for model in models)
+    own = {parameter.name for parameter in term(Setting({})).parameters}
+    assert all(np.abs(expected[1][name]).min() > 0 for name in own)
     for found in others:
         same_density(found, expected)
