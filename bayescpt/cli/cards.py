@@ -11,7 +11,7 @@ from bayescpt.cli.options import Json
 from bayescpt.cli.output import number, say, show_json, show_table
 
 if TYPE_CHECKING:
-    from bayescpt.laws.references import References
+    from bayescpt.laws.points import References
     from bayescpt.model.card import Card
 
 DRAWS = 20_000

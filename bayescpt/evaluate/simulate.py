@@ -17,7 +17,7 @@ from bayescpt.evaluate.generate import draw_curves, share_trunks
 from bayescpt.evaluate.simulated_noise import SimulatedNoise
 from bayescpt.forecast import Draws, Plan, forecast
 from bayescpt.laws.law import Law
-from bayescpt.laws.references import References
+from bayescpt.laws.points import References
 from bayescpt.model.card import Card
 from bayescpt.model.card_file import parse_card
 from bayescpt.model.rows import Rows, make_rows

@@ -19,7 +19,7 @@ from bayescpt.forecast import Draws, Forecast, Plan, forecast
 from bayescpt.forecast.final import Screener
 from bayescpt.inference.checks import Check, convergence_checks, read_checks
 from bayescpt.inference.fit_file import read_fit_file, write_fit_file
-from bayescpt.laws.references import References
+from bayescpt.laws.points import References
 from bayescpt.model.card import Card
 from bayescpt.model.rows import Rows, make_rows
 from bayescpt.model.starts import start_notes

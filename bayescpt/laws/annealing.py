@@ -17,7 +17,7 @@ from bayescpt.laws.term import Term, register
 from bayescpt.laws.trajectory import counted_lr
 
 if TYPE_CHECKING:
-    from bayescpt.laws.references import References
+    from bayescpt.laws.points import References
     from bayescpt.laws.trajectory import Trajectory
     from bayescpt.laws.view import View
 

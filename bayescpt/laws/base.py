@@ -12,7 +12,7 @@ from bayescpt.laws.parameter import Parameter
 from bayescpt.laws.term import Term, register
 
 if TYPE_CHECKING:
-    from bayescpt.laws.references import References
+    from bayescpt.laws.points import References
     from bayescpt.laws.view import View
 
 FITS = "Wang et al., arXiv 2505.07796, Eq. 4 and the 18 published fits"

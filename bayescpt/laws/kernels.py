@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bayescpt.data.areas import annealing_basis, memory_nodes, memory_weights, relaxation_basis
 from bayescpt.laws.parameter import Advice, Parameter
-from bayescpt.laws.references import References
+from bayescpt.laws.points import References
 
 Array = NDArray[np.float64]
 

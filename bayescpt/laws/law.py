@@ -22,7 +22,7 @@ from bayescpt.laws import (  # noqa: F401
 )
 from bayescpt.laws.effect import Effect
 from bayescpt.laws.parameter import Parameter
-from bayescpt.laws.references import References
+from bayescpt.laws.points import References
 from bayescpt.laws.term import TERMS, Setting, Term
 from bayescpt.laws.trajectory import Trajectory
 from bayescpt.laws.view import View
@@ -75,7 +75,7 @@ class Law:
     pretraining : bool
         Whether rows of pre-training runs are fitted.
     warmup : str
-        Convention of the areas, see `bayescpt.laws.references.References`.
+        Convention of the areas, see `bayescpt.laws.points.References`.
 
     Examples
     --------

@@ -9,61 +9,18 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescpt.laws.functions import log_gamma, select
+from bayescpt.laws.functions import select
+from bayescpt.laws.noise_parameters import (
+    CORRELATION_LENGTH,
+    DOMAIN_CORRELATION,
+    EARLY,
+    SIGMA,
+    SIGMA_PT,
+)
 from bayescpt.laws.parameter import Parameter
 from bayescpt.laws.term import place
 
 Array = NDArray[np.float64]
-SOURCE = "bayescpt"
-
-SIGMA = Parameter(
-    "sigma", "sigma", "nat", ("domain",), 0.0, 1.0,
-    {"dist": "LogNormal", "mu": -4.6, "sigma": 1.0},
-    "jitter plus short-lived discrepancy: .0003-.001 nats on 100M-scale curves, .01 on small ones",
-    SOURCE,
-    # Wide at first: a tiny scale around a wrong curve is a cliff.
-    start=0.2,
-)  # fmt: skip
-SIGMA_PT = Parameter(
-    "sigma_pt", "sigma_pt", "nat", ("domain",), 0.0, 5.0,
-    {"dist": "LogNormal", "mu": -3.9, "sigma": 1.2},
-    "pre-training rows have a scale of their own, so a curve that the law does not fit there "
-    "counts for little",
-    SOURCE,
-    start=0.2,
-)  # fmt: skip
-NU = Parameter(
-    "nu", "nu", "1", (), 0.0, 1000.0,
-    {"dist": "Gamma", "alpha": 2.0, "beta": 0.1},
-    "Juarez and Steel (2010): from heavy tails to near normal",
-    SOURCE,
-)  # fmt: skip
-EARLY = (
-    Parameter(
-        "early", "kappa", "1", ("domain",), 0.0, 1000.0,
-        {"dist": "LogNormal", "mu": 1.6, "sigma": 0.8},
-        "the first 10% after a re-warm-up deviates several times more than the rest",
-        SOURCE,
-    ),
-    Parameter(
-        "early_width", "w", "1", ("domain",), 0.001, 1.0,
-        {"dist": "LogNormal", "mu": -3.5, "sigma": 0.4},
-        "the bump is over after some percent of the run",
-        SOURCE,
-    ),
-)  # fmt: skip
-CORRELATION_LENGTH = Parameter(
-    "corr_fraction", "ell", "1", ("domain",), 0.0, 10.0,
-    {"dist": "LogNormal", "mu": -3.5, "sigma": 0.7},
-    "short-range correlation: a few percent of a run. Longer ones absorb the law's discrepancy",
-    SOURCE,
-)  # fmt: skip
-DOMAIN_CORRELATION = Parameter(
-    "domain_corr", "rho", "1", ("other",), -1.0, 1.0,
-    {"dist": "Uniform", "lower": -0.95, "upper": 0.95},
-    "general and domain residuals of one step share the weights they are measured on",
-    SOURCE,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -404,48 +361,3 @@ def register_noise(noise: type[Noise]) -> type[Noise]:
         raise ValueError(f"noise.family = {noise.name!r} is {known.__qualname__} already")
     NOISES[noise.name] = noise
     return noise
-
-
-@register_noise
-class NormalNoise(Noise):
-    """Normal noise."""
-
-    name = "normal"
-
-    def unit_density(self, z: Any, p: Mapping[str, Any], xp: Any = np) -> Any:
-        """Return the log density of the standard normal distribution."""
-        return -0.5 * z**2 - 0.5 * np.log(2.0 * np.pi)
-
-    def unit_draws(
-        self, rng: np.random.Generator, shape: tuple[int, ...], p: Mapping[str, Any]
-    ) -> Array:
-        """Return standard normal draws."""
-        return rng.standard_normal(shape)
-
-
-@register_noise
-class StudentNoise(Noise):
-    """Student-t noise with nu degrees of freedom, for outliers."""
-
-    name = "student_t"
-    # The gradient by nu calls Python, which code from disk could not find.
-    storable = False
-
-    @property
-    def tail_parameters(self) -> tuple[Parameter, ...]:
-        """Degrees of freedom."""
-        return (NU,)
-
-    def unit_density(self, z: Any, p: Mapping[str, Any], xp: Any = np) -> Any:
-        """Return the log density of Student's t distribution."""
-        nu = p["nu"]
-        half = (nu + 1.0) / 2.0
-        constant = log_gamma(half, xp) - log_gamma(nu / 2.0, xp) - 0.5 * xp.log(nu * np.pi)
-        return constant - half * xp.log1p(z**2 / nu)
-
-    def unit_draws(
-        self, rng: np.random.Generator, shape: tuple[int, ...], p: Mapping[str, Any]
-    ) -> Array:
-        """Return normal draws over the root of a chi-squared one per degree of freedom."""
-        normal = rng.standard_normal(shape)
-        return np.asarray(normal / np.sqrt(rng.chisquare(p["nu"], shape) / p["nu"]))

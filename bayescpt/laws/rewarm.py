@@ -13,7 +13,7 @@ from bayescpt.laws.parameter import Advice, Parameter
 from bayescpt.laws.term import Term, register
 
 if TYPE_CHECKING:
-    from bayescpt.laws.references import References
+    from bayescpt.laws.points import References
     from bayescpt.laws.trajectory import Trajectory
     from bayescpt.laws.view import View
 

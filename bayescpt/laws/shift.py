@@ -14,7 +14,7 @@ from bayescpt.laws.parameter import Advice, Parameter
 from bayescpt.laws.term import Term, register
 
 if TYPE_CHECKING:
-    from bayescpt.laws.references import References
+    from bayescpt.laws.points import References
     from bayescpt.laws.view import View
 
 SOURCE = "Wang et al., arXiv 2505.07796, Eq. 4: B (1 - (1 + E S1cpt)^-beta)"

@@ -12,7 +12,7 @@ from bayescpt.laws.effect import Effect
 from bayescpt.laws.parameter import Parameter
 
 if TYPE_CHECKING:
-    from bayescpt.laws.references import References
+    from bayescpt.laws.points import References
     from bayescpt.laws.trajectory import Trajectory
     from bayescpt.laws.view import View
 

@@ -114,7 +114,7 @@ def area_before(study: Study, start: str | None, warmup: str = "true") -> float:
     start : str or None
         Name of the run; None means from scratch.
     warmup : str
-        Convention, see `bayescpt.laws.references.References`.
+        Convention, see `bayescpt.laws.points.References`.
 
     Returns
     -------
@@ -145,7 +145,7 @@ def start_fields(study: Study, start: str | None, warmup: str = "true") -> dict[
     start : str or None
         Run whose end checkpoint it is; None means from scratch.
     warmup : str
-        Convention for the area, see `bayescpt.laws.references.References`.
+        Convention for the area, see `bayescpt.laws.points.References`.
 
     Returns
     -------
@@ -210,7 +210,7 @@ def run_trajectory(study: Study, name: str, warmup: str = "true") -> Trajectory:
     name : str
         Name of the run.
     warmup : str
-        Convention for the area before the start, see `bayescpt.laws.references.References`.
+        Convention for the area before the start, see `bayescpt.laws.points.References`.
 
     Returns
     -------

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescpt.data.areas import forward_area
-from bayescpt.laws.references import References
+from bayescpt.laws.points import References
 from bayescpt.laws.replay_state import remembered_replay
 from bayescpt.laws.trajectory import Trajectory, counted_lr
 

@@ -11,7 +11,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayescpt.laws.parameter import Parameter
-from bayescpt.laws.references import References
+from bayescpt.laws.points import References
 from bayescpt.model.card import Card
 from bayescpt.model.card_file import load_card
 from bayescpt.model.compiled.ops import curve_density, curve_mean

@@ -9,7 +9,8 @@ from typing import Any
 
 from bayescpt.errors import CardError
 from bayescpt.laws.law import Law
-from bayescpt.laws.noise import NOISES, Noise
+from bayescpt.laws.noise import Noise
+from bayescpt.laws.noises import NOISES
 from bayescpt.laws.parameter import Parameter
 from bayescpt.model.priors import Prior, parse_prior
 

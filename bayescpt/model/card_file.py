@@ -9,7 +9,7 @@ from typing import Any
 
 from bayescpt.errors import CardError
 from bayescpt.laws.law import DEFAULTS, Law
-from bayescpt.laws.noise import NOISES
+from bayescpt.laws.noises import NOISES
 from bayescpt.laws.parameter import Parameter
 from bayescpt.laws.term import TERMS
 from bayescpt.model.card import Card, check_choices

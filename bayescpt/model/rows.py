@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from bayescpt.data.areas import warmup_end
 from bayescpt.errors import FitError
-from bayescpt.laws.references import References, references
+from bayescpt.laws.points import References
+from bayescpt.laws.references import references
 from bayescpt.laws.trajectory import Trajectory, run_trajectory
 from bayescpt.laws.view import View
 from bayescpt.model.labels import Labels

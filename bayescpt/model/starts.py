@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescpt.laws.references import References
+from bayescpt.laws.points import References
 from bayescpt.laws.trajectory import run_trajectory
 from bayescpt.laws.view import View
 from bayescpt.model.labels import Labels
@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 # Nats; the loss moves by about this much in the first steps of a run.
 UNMEASURED_SD = 1.0
 # How the level of a start checkpoint on a domain is known: `known_starts`'s ``source``.
-MEASURED, FIRST_ROW, NOT_AT_ALL = 0.0, 1.0, 2.0
+MEASURED, FIRST_ROW, NOT_AT_ALL, FROM_PRETRAINING = 0.0, 1.0, 2.0, 3.0
 # Nats; stands for a level that no row depends on.
 PLACEHOLDER = 3.0
 
@@ -75,6 +75,8 @@ def known_starts(
             # The first row of a run from it tells the region.
             out["loss"][k], out["source"][k] = loss[here[0]], FIRST_ROW
     if card.law.paper:
+        # L0 + A S1^-alpha - C1 S2, whatever was measured.
+        out["source"] = np.full(n_levels, FROM_PRETRAINING)
         out |= _end_features(study, card, labels, refs)
     return out
 

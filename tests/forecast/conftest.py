@@ -7,10 +7,10 @@ from functools import partial
 import numpy as np
 import pytest
 import xarray as xr
+from bayescpt.forecast.effects import effect_groups
 
 from bayescpt.data import Study
 from bayescpt.forecast import Draws
-from bayescpt.forecast.effects import effect_groups
 from bayescpt.inference.sample import add_symbols
 from bayescpt.model.card_file import parse_card
 from bayescpt.model.rows import make_rows

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import xarray as xr
+from bayescpt.forecast.effects import COURSE_SHARE, effect_spread, effect_unit, run_effects
+from bayescpt.laws.features import features, run_path
 
 from bayescpt.data import Study, schedules
 from bayescpt.forecast import Draws, Plan, forecast
-from bayescpt.forecast.effects import COURSE_SHARE, effect_spread, effect_unit, run_effects
 from bayescpt.forecast.plan import plan_path
-from bayescpt.laws.features import features, run_path
 
 WSD = schedules.wsd(2e-3, 200, 10, 40)
 

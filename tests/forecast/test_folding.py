@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from bayescpt.laws.replay import own_tokens_growth
 
 from bayescpt.forecast.folding import Folding, Value
-from bayescpt.laws.replay import own_tokens_growth
 from bayescpt.laws.shift import shift_growth
 
 RNG = np.random.default_rng(5)

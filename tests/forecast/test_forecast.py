@@ -8,6 +8,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import xarray as xr
+from bayescpt.laws.curve import expected_loss
+from bayescpt.laws.features import features
+from bayescpt.laws.replay import power_response
 
 from bayescpt.data import schedules
 from bayescpt.data.areas import annealing_area, forward_area
@@ -16,9 +19,6 @@ from bayescpt.evaluate.generate import with_losses
 from bayescpt.forecast import Plan, forecast
 from bayescpt.forecast.plan import plan_path
 from bayescpt.laws.annealing import kernel_weights
-from bayescpt.laws.curve import expected_loss
-from bayescpt.laws.features import features
-from bayescpt.laws.replay import power_response
 from bayescpt.laws.shift import shift_growth
 from bayescpt.model.rows import make_rows
 

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
-from bayescpt.data import schedules
 from bayescpt.forecast.novelty import FARTHEST, novelty, recipe
 from bayescpt.laws.features import Path, run_path
+
+from bayescpt.data import schedules
 
 
 def path(lr=None, replay=0.25, start_lr=0.0, target="german", peak=2e-3, steps=200, phase="cpt"):

@@ -4,8 +4,6 @@ import sys
 
 import numpy as np
 import pytest
-
-from bayescpt.inference import misfit
 from bayescpt.inference.misfit import (
     OUTLIER_SHARE,
     SPREADS,
@@ -14,6 +12,8 @@ from bayescpt.inference.misfit import (
     _draw_ratios,
     held_out_likelihood,
 )
+
+from bayescpt.inference import misfit
 
 N_ROWS, N_DRAWS, SIGMA = 24, 4000, 0.01
 STEPS = np.linspace(0.1, 1.0, N_ROWS)

@@ -11,7 +11,8 @@ import xarray as xr
 
 from bayescpt.data import Study
 from bayescpt.laws.law import DEFAULTS, Law
-from bayescpt.laws.references import References, references
+from bayescpt.laws.points import References
+from bayescpt.laws.references import references
 from bayescpt.laws.term import TERMS, Setting, Term
 from bayescpt.laws.trajectory import run_trajectory
 from bayescpt.laws.view import View

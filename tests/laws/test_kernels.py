@@ -3,7 +3,7 @@ import pytensor.tensor as pt
 import pytest
 
 from bayescpt.laws.kernels import KERNELS, LOG_MEMORY, MEMORY_RANGE, RATES, typical
-from bayescpt.laws.references import References
+from bayescpt.laws.points import References
 from bayescpt.model.priors import parse_prior
 
 NORM = 250.0

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bayescpt.laws.references import References
+from bayescpt.laws.points import References
 
 
 def level_of(make_term, **setting):

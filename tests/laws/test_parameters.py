@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from bayescpt.laws.law import DEFAULTS, Law, choices_of
-from bayescpt.laws.noise import NOISES
+from bayescpt.laws.noises import NOISES
 from bayescpt.laws.term import TERMS, Setting
 from bayescpt.model.priors import parse_prior
 

@@ -5,7 +5,8 @@ import pytest
 
 from bayescpt.data import Study
 from bayescpt.errors import StudyError
-from bayescpt.laws.references import References, references
+from bayescpt.laws.points import References
+from bayescpt.laws.references import references
 
 FLAT = np.full(20, 2e-3)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bayescpt.laws.references import References
+from bayescpt.laws.points import References
 
 REPLAY = np.array([0.0, 1e-6, 0.01, 0.25, 0.5, 0.75, 1.0])
 

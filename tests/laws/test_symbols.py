@@ -6,7 +6,7 @@ from bayescpt.data import published_fits, schedules
 from bayescpt.data.areas import annealing_area, forward_area
 from bayescpt.laws.kernels import KERNELS
 from bayescpt.laws.law import choices_of
-from bayescpt.laws.references import References
+from bayescpt.laws.points import References
 
 PEAK, DECAY = 2e-4, 0.999
 PT = schedules.wsd(lr=PEAK, num_training_steps=20_000, num_warmup_steps=500, num_decay_steps=4_000)

@@ -3,7 +3,7 @@ import pytest
 
 from bayescpt.data import schedules
 from bayescpt.laws.kernels import KERNELS
-from bayescpt.laws.references import References
+from bayescpt.laws.points import References
 from bayescpt.laws.trajectory import Trajectory
 from bayescpt.laws.view import SMALLEST, View
 

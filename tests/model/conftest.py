@@ -27,7 +27,6 @@ CARDS = {
         early = true
         ar1 = true
         domain_correlation = true
-        run_effects = ["level", "shift", "anneal", "drift"]
     """,
     "paper": """
         parameterisation = "paper"
@@ -155,6 +154,21 @@ def _logp_and_gradient(model, rewritten=False):
         return value, dict(zip([v.name for v in variables], slopes, strict=True))
 
     return evaluate
+
+
+@pytest.fixture(scope="session")
+def same_density():
+    """Function of two results of `logp_and_gradient`: the same to 1e-10, gradients to 1e-8."""
+
+    def same(found, expected):
+        (value, slopes), (reference, theirs) = found, expected
+        assert value == pytest.approx(reference, rel=1e-10)
+        assert slopes.keys() == theirs.keys()
+        for key, slope in slopes.items():
+            size = 1e-8 * np.abs(theirs[key]).max()
+            np.testing.assert_allclose(slope, theirs[key], rtol=1e-8, atol=size, err_msg=key)
+
+    return same
 
 
 @pytest.fixture(scope="session")

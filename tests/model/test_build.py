@@ -1,17 +1,13 @@
 """Models of cards and studies as PyMC users meet them."""
 
-import inspect
-
 import numpy as np
 import pymc as pm
 import pytest
 
-from bayescpt.laws import paper
-from bayescpt.laws.annealing import kernel_weights
-from bayescpt.laws.curve import expected_loss
-from bayescpt.laws.features import features, run_path, warming
-from bayescpt.laws.terms import cpt_terms, pt_terms
-from bayescpt.model.build import ARGUMENTS, build_model, rows_model
+from bayescpt.laws.kernels import KERNELS
+from bayescpt.laws.trajectory import run_trajectory
+from bayescpt.laws.view import View
+from bayescpt.model.build import build_model, rows_model
 from bayescpt.model.card_file import load_card
 from bayescpt.model.containers import arrays
 from bayescpt.model.rows import make_rows
@@ -212,55 +208,47 @@ def test_the_paper_card_and_the_reference_card_draw_the_same_curves(study, card)
     """Other coordinates of one law: L0, A, ... against their reference quantities."""
     raw = {key: np.array(value) for key, value in RAW.items()}
     in_paper, reference = card("paper"), card("own_share")
-    rows = make_rows(study, reference)
+    rows = make_rows(study, in_paper)
     mean = mean_of(pm.do(rows_model(rows, in_paper, starts=False), raw))
 
     # The start level of Eq. 4: L0 + A S1pt^-alpha - C1 S2pt, by checkpoint and domain.
-    s1 = rows.refs.area * np.exp(rows.start["log_area"])[:, None]
-    s2 = (rows.start["anneal"] @ kernel_weights("momentum", raw, rows.refs.anneal_steps))[:, None]
-    s2 = s2 * np.exp(raw["log_memory"]) * rows.refs.peak_lr
+    start = rows.start
+    s1 = rows.refs["area"] * np.exp(start["feature_log_area"])[:, None]
+    s2 = (start["feature_anneal"] @ KERNELS["momentum"].weights(raw, rows.refs))[:, None]
+    s2 = s2 * np.exp(raw["log_memory"]) * rows.refs["peak_lr"]
     level = (raw["L0"] + raw["A"] * s1 ** -raw["alpha_s1"] - raw["C1"] * s2).ravel()
-    values = raw | paper.to_reference(raw, rows.refs)
+    values = raw | in_paper.law.to_reference(raw, rows.refs)
     values = {p.name: values[p.name] for p in reference.parameters()}
+    rows = make_rows(study, reference)
     values["start_offset"] = (level - rows.start["loss"]) / rows.start["sd"]
     expected = mean_of(pm.do(rows_model(rows, reference, starts=False), values))
     np.testing.assert_allclose(mean, expected, rtol=0, atol=1e-10)
 
 
-def test_arguments_are_those_of_the_law():
-    assert set(ARGUMENTS) <= set(inspect.signature(expected_loss).parameters)
-
-
 def law_of_row(values, rows, card, study, n):
     """Expected loss of a row from the features of its run, without the rows' own arrays."""
-    labels, row = rows.labels, {key: rows.row[key][n] for key in ("run", "domain", "step")}
-    d = int(row["domain"])
-    path = run_path(study, labels.run[row["run"]])
-    seen = features(path, np.array([row["step"]]), rows.refs)
-    is_cpt, is_target = path.phase == "cpt", labels.domain[d] == path.target
-    index = {"domain": d}
-    if is_cpt:
-        index["pair"] = labels.pair.index((labels.domain[d], path.target))
-    own = {
+    labels, law = rows.labels, card.law
+    domain, step = labels.domain[rows.row["domain"][n]], rows.row["step"][n]
+    path = run_trajectory(study, labels.run[rows.row["run"][n]])
+    view = View(path, np.array([step]), rows.refs)
+    is_target = path.is_cpt and domain == path.target
+    index = {"domain": labels.domain.index(domain)}
+    own = {}
+    if path.is_cpt:
+        index["pair"] = labels.pair.index((domain, path.target))
+        level = labels.level_names.index(f"{path.start}|{domain}")
+        offset = rows.start["sd"][level] * values["start_offset"][level]
+        own["start_level"] = rows.start["loss"][level] + offset
+    own |= {
         p.name: values[p.name][index[p.dims[0]]] if p.dims else values[p.name]
         for p in card.parameters()
         if not p.dims or p.dims[0] in index
     }
-    if is_cpt:
-        level = labels.level_names.index(f"{path.start}|{labels.domain[d]}")
-        offset = rows.start["sd"][level] * values["start_offset"][level]
-        own["start_level"] = rows.start["loss"][level] + offset
-        terms = cpt_terms(
-            own, seen.replay, float(is_target), card.law, np, *warming(path, rows.refs)
-        )
-        terms["shift_area"] = seen.target_area if is_target else seen.shift_area
-    else:
-        terms = pt_terms(own)
-    weights = kernel_weights(card.law["annealing"], values, rows.refs.anneal_steps)
-    anneal = seen.anneal @ weights
-    return expected_loss(
-        **terms, log_area=seen.log_area, log_area_start=seen.log_area_start, anneal=anneal
-    ).item()
+    seen = law.features(view, is_target)
+    for name, weights in law.weights(values, rows.refs).items():
+        seen[name] = seen[name] @ weights
+    phase = {"is_cpt": float(path.is_cpt), "is_target": float(is_target)}
+    return law.value(own, {**seen, **phase, "replay": view.replay[0]}).item()
 
 
 def test_every_row_is_the_law_at_the_features_of_its_run(study, card):

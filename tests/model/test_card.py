@@ -1,8 +1,14 @@
+import json
+from dataclasses import replace
+from itertools import product
+
 import pytest
 
 from bayescpt.errors import CardError
-from bayescpt.laws import annealing, base, paper, replay, shift
-from bayescpt.model import folder, noise_table
+from bayescpt.laws.noises import NOISES
+from bayescpt.laws.term import TERMS, Setting
+from bayescpt.model import folder
+from bayescpt.model.card import Card
 from bayescpt.model.card_file import load_card, parse_card, shipped_cards
 from bayescpt.model.priors import DISTRIBUTIONS
 
@@ -14,9 +20,9 @@ def test_shipped_cards():
     assert shipped_cards() == ("annealing", "cpt", "cpt_momentum", "cpt_replay")
     cards = {name: load_card(name) for name in shipped_cards()}
     assert all(card.name == name and card.description for name, card in cards.items())
-    assert [card.has_shift for card in cards.values()] == [False, True, True, True]
-    assert [card.law["replay"] for card in cards.values()] == ["none", "none", *["memory"] * 2]
-    assert [card.law["annealing"] for card in cards.values()] == [
+    assert [card.continual for card in cards.values()] == [False, True, True, True]
+    assert [card.choices["replay"] for card in cards.values()] == ["none", "none", *["memory"] * 2]
+    assert [card.choices["annealing"] for card in cards.values()] == [
         "power",
         "momentum",
         "momentum",
@@ -83,19 +89,12 @@ def test_parameters_are_those_of_the_components(text, expected):
 
 
 def test_every_parameter_can_be_on_a_card():
-    tables = [
-        *base.PARAMETERS, base.LEVEL_PT, annealing.ANNEAL, annealing.ANNEAL_PT,
-        *annealing.KERNELS["momentum"], *annealing.KERNELS["area"], annealing.REWARM,
-        shift.JUMP, shift.PEAK_EXPONENT, shift.SPEED_EXPONENT, *shift.PARAMETERS,
-        *replay.POWER_PARAMETERS, replay.KAPPA, replay.SHARE_GAMMA,
-        *replay.EXPONENTIAL_PARAMETERS, *paper.BASE, paper.C1, paper.C2, *paper.SHIFT,
-        noise_table.SIGMA, noise_table.SIGMA_PT, noise_table.NU, *noise_table.EARLY,
-        noise_table.CORRELATION_STEPS, noise_table.DOMAIN_CORRELATION,
-    ]  # fmt: skip
-    noise = (
-        '[noise]\nfamily = "student_t"\nearly = true\nar1 = true\ndomain_correlation = true\n'
-        'run_effects = ["level", "shift", "anneal", "drift"]\n'
-    )
+    """Of all registered terms under any setting, and of all noise models with all their parts."""
+    settings = [Setting({}, *flags) for flags in product((False, True), repeat=3)]
+    kinds = [kind for named in TERMS.values() for kind in named.values()]
+    tables = {p.name for kind in kinds for setting in settings for p in kind(setting).parameters}
+    tables |= {p.name for kind in NOISES.values() for p in kind(True, True, True).parameters}
+    noise = '[noise]\nfamily = "student_t"\nearly = true\nar1 = true\ndomain_correlation = true\n'
     exponential = CPT.replace("own_share", "exponential")
     other = '[law]\nrewarm = "own"\nannealing = "area"\nshift = "power"\nreplay = "memory"\n'
     offered = (
@@ -104,7 +103,7 @@ def test_every_parameter_can_be_on_a_card():
         | names(exponential)
         | names('parameterisation = "paper"\n' + CPT)
     )
-    assert offered == {p.name for p in tables}
+    assert offered == tables
 
 
 def test_a_prior_of_the_card_replaces_the_default():
@@ -132,11 +131,11 @@ GOOD = 'dist = "Normal"\nmu = 1.0\nsigma = 0.1\n'
         ('[law]\nshift = "exp"', ["law.shift = 'exp'", "none, power"]),
         (
             '[law]\nshift = "power"\nreplay = "log"',
-            ["'log'", "none, own_share, memory, exp"],
+            ["'log'", "none, own_share, exponential, memory"],
         ),
         ('[law]\nreplay = "own_share"', ["law.replay = 'own_share' needs law.shift"]),
         ('[law]\nrewarm = "own"', ["law.rewarm = 'own' needs law.shift"]),
-        ('[law]\ndrift = "x"', ["unknown drift", "base, annealing, shift, rewarm, replay"]),
+        ('[law]\ndrift = "x"', ["unknown drift", ", ".join(TERMS)]),
         (
             'parameterisation = "paper"\n[law]\nannealing = "area"',
             ["'momentum' only", "'area'"],
@@ -150,11 +149,17 @@ GOOD = 'dist = "Normal"\nmu = 1.0\nsigma = 0.1\n'
         ('[noise]\nfamily = "cauchy"', ["'cauchy'", "normal, student_t"]),
         ('[noise]\nar1 = "yes"', ["noise.ar1 = 'yes' must be true or false"]),
         ("[noise]\nwhite = true", ["unknown white", "family", "early", "ar1", "run_effects"]),
-        ('[noise]\nrun_effects = ["slope"]', ["'slope'", "level, shift, anneal, drift"]),
-        ('[noise]\nrun_effects = "level"', ["'level'", "must be a list", "level, shift"]),
+        ('[noise]\nrun_effects = ["slope"]', ["'slope'", "anneal, level, drift, shift"]),
+        (
+            '[noise]\nrun_effects = "level"',
+            ["'level'", "must be a list", "anneal, level, drift, shift"],
+        ),
         ("[noise]\nrun_effects = 5", ["run_effects = 5", "must be a list"]),
-        ('[noise]\nrun_effects = ["level", "level"]', ["each term once"]),
-        ('[noise]\nrun_effects = ["shift"]', ["'shift', which needs law.shift"]),
+        ('[noise]\nrun_effects = ["level", "level"]', ["each effect once"]),
+        (
+            '[noise]\nrun_effects = ["shift"]',
+            ["'shift', which no term of its law has", "its law has anneal, level, drift"],
+        ),
         (
             '[priors.shift_ref]\ndist = "Normal"\nmu = 0\nsigma = 1\nreason = "r"',
             ["unknown shift_ref", "base_ref, alpha_s1, log_memory"],
@@ -212,8 +217,119 @@ def test_a_file_works_where_a_name_does(tmp_path):
     by_path, by_text = load_card(path), load_card(str(path))
     assert by_path == by_text
     assert by_path.name == "mine"
-    assert by_path.text == HEAD + CPT
+    assert by_path == parse_card(HEAD + CPT)
     assert load_card(by_path) is by_path
+
+
+NOT_PLAIN = {
+    "student_t": {"family": "student_t"},
+    "ar1": {"ar1": True},
+    "domain_correlation": {"domain_correlation": True},
+}
+REFUSED = r"run_effects = \['level'\] are computed for normal, independent noise.*leave them out"
+
+
+def toml(noise):
+    """Table of the noise."""
+    entries = [f"{key} = {json.dumps(value)}" for key, value in noise.items()]
+    return "\n".join(["[noise]", *entries, ""])
+
+
+@pytest.mark.parametrize("part", list(NOT_PLAIN))
+def test_effects_of_runs_need_normal_independent_noise(part):
+    noise = NOT_PLAIN[part]
+    with pytest.raises(CardError, match=rf"^mine\.toml: .*{REFUSED}"):
+        parse_card(HEAD + toml(noise | {"run_effects": ["level"]}), "mine.toml")
+    assert not parse_card(HEAD + toml(noise)).plain_noise
+
+
+@pytest.mark.parametrize("part", list(NOT_PLAIN))
+def test_a_card_changed_in_python_needs_it_too(part):
+    noise = NOT_PLAIN[part]
+    with_effects = parse_card(HEAD + toml({"run_effects": ["level"]}))
+    assert with_effects.plain_noise
+    with pytest.raises(CardError, match=REFUSED):
+        replace(with_effects, **noise)
+    without = parse_card(HEAD + toml(noise))
+    with pytest.raises(CardError, match=REFUSED):
+        replace(without, run_effects=("level",))
+
+
+def test_a_card_changed_in_python_needs_a_prior_of_every_parameter():
+    card = parse_card(HEAD)
+    with pytest.raises(CardError, match="'mine' has no prior of corr_fraction"):
+        replace(card, ar1=True)
+    with pytest.raises(CardError, match="'mine' has no prior of early, early_width"):
+        replace(card, early=True)
+    priors = {**card.priors, **parse_card(HEAD + "[noise]\nearly = true").priors}
+    assert replace(card, early=True, priors=priors).early
+
+
+def test_a_card_changed_in_python_needs_a_term_for_each_effect():
+    with pytest.raises(CardError, match=r"'shift', which no term of its law has; .*level, drift"):
+        replace(parse_card(HEAD), run_effects=("shift",))
+
+
+@pytest.mark.parametrize("name", shipped_cards())
+def test_a_card_comes_back_from_plain_values(name):
+    card = load_card(name)
+    # As a saved file holds them.
+    values = json.loads(json.dumps(card.to_dict()))
+    back = Card.from_dict(values)
+    assert back == card
+    assert back.parameters() == card.parameters()
+    assert back.to_dict() == card.to_dict()
+
+
+def test_a_changed_prior_comes_back():
+    text = HEAD + '[priors.alpha_s1]\ndist = "Gamma"\nalpha = 4\nbeta = 8\nreason = "a trial"\n'
+    card = parse_card(text)
+    back = Card.from_dict(json.loads(json.dumps(card.to_dict())))
+    assert back == card
+    assert back.priors["alpha_s1"].reason == "a trial"
+    assert str(back.priors["alpha_s1"]) == "Gamma(alpha=4, beta=8)"
+
+
+def test_bounds_of_a_prior_and_a_paper_card_come_back():
+    bounded = PRIOR + GOOD + 'reason = "r"\nlower = 0.5\nupper = 2.0\n'
+    for text in (bounded, 'parameterisation = "paper"\nwarmup = "peak"\n' + CPT):
+        card = parse_card(HEAD + text)
+        assert Card.from_dict(json.loads(json.dumps(card.to_dict()))) == card
+
+
+@pytest.mark.parametrize("key", list(load_card("cpt").to_dict()))
+def test_plain_values_without_a_key_are_no_card(key):
+    values = load_card("cpt").to_dict()
+    del values[key]
+    with pytest.raises(CardError, match=rf"^saved: missing or unknown {key}$"):
+        Card.from_dict(values, "saved")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"color": 1}, "missing or unknown color"),
+        ({"choices": {"shift": "exp"}}, r"law\.shift = 'exp'; allowed are none, power"),
+        ({"choices": {"drift": "linear"}}, "no slot 'drift'; slots are"),
+        ({"choices": {"shift": "none"}}, r"law\.rewarm = 'own' needs law\.shift"),
+        ({"family": "cauchy"}, "no noise model 'cauchy' is registered here"),
+        ({"priors": {"beta": {"dist": "Cauchy", "reason": "r"}}}, r"priors\.beta.*'Cauchy'"),
+    ],
+)
+def test_plain_values_of_another_version_are_no_card(changed, said):
+    """Such as a term that was registered where the card was saved."""
+    values = load_card("cpt_replay").to_dict()
+    for key, value in changed.items():
+        values[key] = {**values[key], **value} if isinstance(value, dict) else value
+    with pytest.raises(CardError, match=f"^saved: .*{said}"):
+        Card.from_dict(values, "saved")
+
+
+def test_plain_values_need_a_prior_of_every_parameter():
+    values = load_card("cpt").to_dict()
+    del values["priors"]["onset"]
+    with pytest.raises(CardError, match="no prior of onset"):
+        Card.from_dict(values)
 
 
 def test_an_error_in_a_file_names_it(tmp_path):

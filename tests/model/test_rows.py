@@ -6,9 +6,12 @@ import pytest
 
 from bayescpt.data import Study, load_example
 from bayescpt.errors import FitError
-from bayescpt.laws.features import features, references, run_path
+from bayescpt.laws.references import references
+from bayescpt.laws.replay_state import BETA, ONSET
+from bayescpt.laws.trajectory import run_trajectory
+from bayescpt.laws.view import View
 from bayescpt.model.card_file import load_card
-from bayescpt.model.rows import UNMEASURED_SD, compress, make_rows
+from bayescpt.model.rows import compress, make_rows
 
 
 @pytest.fixture(scope="module")
@@ -95,18 +98,6 @@ def test_step_0_of_a_cpt_run_is_no_row_but_the_level(rows, study):
     np.testing.assert_array_equal(rows.start["sd"], 0.02)
 
 
-def test_an_unmeasured_checkpoint_is_known_by_the_first_row_after_it(study, card):
-    curves = study.curves
-    german_ends = (curves["domain"] == "german") & (
-        (curves["step"] == 0) | curves["run"].isin(study.pt_runs)
-    )
-    rows = make_rows(replace(study, curves=curves[~german_ends]), card())
-    at = rows.labels.level_names.index("annealed|german")
-    first = study.curve("pure", "german")
-    assert rows.start["loss"][at] == first.loc[first["step"] == 10, "loss"].item()
-    np.testing.assert_array_equal(rows.start["sd"], np.tile([0.02, UNMEASURED_SD], 2))
-
-
 def test_level_sd_is_the_cards(study, card):
     text = '[law]\nshift = "power"\n[rows]\nlevel_sd = 0.005'
     np.testing.assert_array_equal(make_rows(study, card(text)).start["sd"], 0.005)
@@ -145,26 +136,45 @@ def test_partner_is_the_general_row_of_the_same_run_and_step(rows):
 
 @pytest.mark.parametrize("name", ["own_share", "variants"])
 def test_columns_are_the_features_of_the_runs(study, card, name):
-    rows = make_rows(study, card(name))
-    variants = name == "variants"
-    refs = references(study, kernel="area" if variants else "momentum", own_rewarm=variants)
+    made = card(name)
+    rows, law = make_rows(study, made), made.law
+    refs = references(study, law)
+    assert rows.refs == refs
     keys = row_keys(rows)
-    anneal = (rows.anneal.T @ rows.anneal_mix)[rows.row["place"]]
+    basis = {key: (rows.basis[key].T @ rows.mix[key])[rows.row["place"]] for key in rows.basis}
+    assert set(basis) == {"anneal"}
     for run in rows.labels.run:
-        path = run_path(study, run)
+        path = run_trajectory(study, run)
         here = [n for n, k in enumerate(keys) if k[0] == run]
-        seen = features(path, np.array([keys[n][2] for n in here]), refs)
-        np.testing.assert_allclose(rows.row["log_area"][here], seen.log_area, rtol=1e-14)
-        for n, k in enumerate(here):
-            own = variants and rows.labels.domain[rows.row["domain"][k]] == path.target
-            expected = seen.target_area[n] if own else seen.shift_area[n]
-            assert rows.row["shift_area"][k] == pytest.approx(expected, rel=1e-14)
-        np.testing.assert_allclose(anneal[here], seen.anneal, atol=1e-10)
+        view = View(path, np.array([keys[n][2] for n in here]), refs)
+        own = [path.is_cpt and keys[n][1] == path.target for n in here]
+        by_target = {is_target: law.features(view, is_target) for is_target in (False, True)}
         segment = rows.row["segment"][here]
-        np.testing.assert_allclose(
-            rows.segment["log_area_start"][segment], np.full(len(here), seen.log_area_start)
-        )
-        np.testing.assert_allclose(rows.segment["replay"][segment], seen.replay, atol=1e-11)
+        for key in law.row_features:
+            expected = np.where(own, by_target[True][key], by_target[False][key])
+            np.testing.assert_allclose(rows.row[key][here], expected, rtol=1e-14)
+        for key in law.segment_features:
+            expected = np.where(own, by_target[True][key], by_target[False][key])
+            np.testing.assert_allclose(rows.segment[key][segment], expected, rtol=1e-14)
+        np.testing.assert_allclose(basis["anneal"][here], by_target[False]["anneal"], atol=1e-10)
+        np.testing.assert_allclose(rows.segment["replay"][segment], view.replay, atol=1e-11)
+        np.testing.assert_array_equal(rows.row["fraction"][here], view.fraction)
+
+
+def test_areas_of_the_rows_are_those_of_the_schedules(study, card):
+    """S1 over its references; what a target learns by is the sum of LR^.6."""
+    rows = make_rows(study, card("variants"))
+    refs, lrs = rows.refs, study.lrs
+    for n, (run, domain, step) in enumerate(row_keys(rows)):
+        lr, parent = lrs[run][:step], {"pure": "annealed", "replay": "annealed"}.get(run, "base")
+        is_cpt = run in study.cpt_runs
+        # A branch of pre-training has the whole schedule itself.
+        before = lrs[parent].sum() if is_cpt else 0.0
+        assert rows.row["log_area"][n] == pytest.approx(np.log((before + lr.sum()) / refs["area"]))
+        peak = refs["peak_lr"]
+        spent = ((lr / peak) ** 0.6).sum() * peak if domain == "german" else lr.sum()
+        expected = spent / refs["shift_area"] if is_cpt else 0.0
+        assert rows.row["shift_area"][n] == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("example", [False, True])
@@ -179,25 +189,26 @@ def test_a_segment_is_a_range_of_rows_and_domains_of_a_run_share_its_places(rows
         if n and segment[n] == segment[n - 1]:
             assert place[n] == place[n - 1] + 1
     # The example is evaluated on both domains at the same steps, the small study is not.
-    assert len(by_place) == rows.anneal.shape[1] == place.size // (2 if example else 1)
+    assert len(by_place) == rows.basis["anneal"].shape[1] == place.size // (2 if example else 1)
 
 
 def test_segments_point_at_their_level_pair_and_curve(rows):
     labels, segment = rows.labels, rows.segment
-    levels = [*labels.level_names, *labels.domain]
     keys = row_keys(rows)
     starts = {"pure": "annealed", "mix": "base", "mix_late": "base", "replay": "annealed"}
     for n, (run, domain, _) in enumerate(keys):
         s = rows.row["segment"][n]
         is_cpt = run in starts
-        assert levels[segment["level"][s]] == (f"{starts[run]}|{domain}" if is_cpt else domain)
         assert labels.curve_names[segment["curve"][s]] == f"{run}|{domain}"
         assert labels.domain[segment["domain"][s]] == domain
         assert segment["is_cpt"][s] == is_cpt
         assert segment["is_target"][s] == (is_cpt and domain == "german")
         if is_cpt:
+            assert labels.level_names[segment["level"][s]] == f"{starts[run]}|{domain}"
             assert labels.pair[segment["pair"][s]] == (domain, "german")
         else:
+            # It has neither; the first of each stands there and plays no part.
+            assert segment["level"][s] == segment["pair"][s] == 0
             assert rows.row["shift_area"][n] == 0.0
 
 
@@ -207,12 +218,18 @@ def test_a_replay_that_varies_makes_a_segment_for_each_value(study, card):
     keys = row_keys(rows)
     here = [n for n, k in enumerate(keys) if k[:2] == ("pure", "general")]
     segment = rows.row["segment"][here]
-    # Steps 3, 10 and 20 have seen no replay yet; 21 and 40 each have a mean of their own.
+    # Steps 3, 10 and 20 have seen no replay yet; 21 and 40 each remember a ratio of their own.
     assert [keys[n][2] for n in here] == [3, 10, 20, 21, 40]
     np.testing.assert_array_equal(segment - segment[0], [0, 0, 0, 1, 2])
-    lr, replay = varying.lrs["pure"], varying.replays["pure"]
-    mean = np.cumsum(lr * replay)[[20, 39]] / np.cumsum(lr)[[20, 39]]
-    np.testing.assert_allclose(rows.segment["replay"][segment[-2:]], mean, atol=1e-11)
+    area = np.cumsum(varying.lrs["pure"]) / rows.refs["shift_area"]
+
+    def left(spent):
+        return (1 + ONSET * spent) ** -BETA
+
+    # .8 since step 20, in a memory that fades.
+    expected = [0.8 * (1 - left(area[k] - area[19])) / (1 - left(area[k])) for k in (20, 39)]
+    np.testing.assert_allclose(rows.segment["replay"][segment[-2:]], expected, atol=1e-11)
+    np.testing.assert_array_equal(rows.segment["replay"][segment[:3]], 0.0)
     # The curve is still one curve.
     assert list(rows.row["previous"][here][1:]) == here[:-1]
 
@@ -256,36 +273,48 @@ def test_a_card_without_shift_takes_every_pretraining_domain(study):
     assert not rows.segment["is_cpt"].any()
 
 
+PAPER = 'parameterisation = "paper"\n[law]\nshift = "power"\n'
+
+
 def test_the_warmup_convention_is_the_cards(study, card):
-    text = 'warmup = "{}"\n[law]\nshift = "power"\n'
-    true, peak = (make_rows(study, card(text.format(kind))) for kind in ("true", "peak"))
-    assert true.refs.area < peak.refs.area == pytest.approx(100 * 2e-3)
+    true, peak = (
+        make_rows(study, card(f'warmup = "{kind}"\n{PAPER}')) for kind in ("true", "peak")
+    )
+    assert true.refs["area"] < peak.refs["area"] == pytest.approx(100 * 2e-3)
     # The reference is the furthest start checkpoint, under either convention.
     base = true.labels.checkpoint.index("base")
     for rows in (true, peak):
-        assert rows.start["log_area"][base] == pytest.approx(0.0, abs=1e-14)
+        assert rows.start["feature_log_area"][base] == pytest.approx(0.0, abs=1e-14)
         of_base = rows.segment["level"] // 2 == base
         np.testing.assert_allclose(rows.segment["log_area_start"][of_base], 0.0, atol=1e-14)
 
 
-def test_start_checkpoints_stand_on_their_own_curve(rows, study):
+def test_start_checkpoints_stand_on_their_own_curve(study, card):
     """The paper's parameterisation ties the level to these."""
+    made = card(PAPER)
+    rows = make_rows(study, made)
     for c, name in enumerate(rows.labels.checkpoint):
         lr = study.lrs[name]
-        assert rows.start["log_area"][c] == pytest.approx(np.log(lr.sum() / rows.refs.area))
-        seen = features(run_path(study, name), np.array([lr.size]), rows.refs)
-        np.testing.assert_array_equal(rows.start["anneal"][c], seen.anneal[0])
+        log_area = np.log(lr.sum() / rows.refs["area"])
+        assert rows.start["feature_log_area"][c] == pytest.approx(log_area)
+        assert rows.start["feature_log_area_start"][c] == 0.0
+        view = View(run_trajectory(study, name), np.array([lr.size]), rows.refs)
+        seen = made.law.features(view, False)
+        np.testing.assert_array_equal(rows.start["feature_anneal"][c], seen["anneal"][0])
 
 
 @pytest.mark.parametrize("name", ["mpl_100m", "cpt_micro"])
 def test_compression_is_exact_to_1e9(name):
     study = load_example(name)
-    refs = references(study)
+    law = load_card("cpt_momentum").law
+    refs = references(study, law)
     runs = [*study.cpt_runs, *study.pt_runs]
     basis = np.concatenate(
         [
-            features(path, np.linspace(1, path.n_steps, 80).astype(int), refs).anneal
-            for path in (run_path(study, run) for run in runs)
+            law.features(View(path, np.linspace(1, path.n_steps, 80).astype(int), refs), False)[
+                "anneal"
+            ]
+            for path in (run_trajectory(study, run) for run in runs)
             if path.n_steps < 30_000
         ]
     )
@@ -328,14 +357,15 @@ def test_a_run_of_which_only_the_start_is_known_is_not_among_the_fitted(study, c
     assert "pure" in rows.labels.run
 
 
-def test_segments_know_how_far_their_run_warms_up_again(rows):
+def test_segments_know_how_far_their_run_warms_up_again(study, card):
     """Starts at LR 0 (annealed) and 2e-3 (base); peaks 1e-3 (pure) and 2e-3."""
+    rows = make_rows(study, card("variants"))
     keys = row_keys(rows)
     seen = {
         keys[n][0]: (rows.segment["rise"][s], rows.segment["log_peak"][s])
         for n, s in enumerate(rows.row["segment"])
     }
-    mean = rows.refs.rise
+    mean = rows.refs["rise"]
     assert mean == pytest.approx(0.375)
     expected = {"pure": (0.5 - mean, -np.log(2)), "mix": (-mean, 0.0), "replay": (1.0 - mean, 0.0)}
     for run, values in expected.items():

@@ -10,6 +10,8 @@ import numpy as np
 from pytensor.graph.basic import Constant
 
 NUMBER, SEGMENT, ROW = range(3)
+# Whole powers up to it are products, ten at most.
+LARGEST_EXPONENT = 1024
 
 
 class Undecided(Exception):
@@ -135,7 +137,7 @@ class Emitter:
             return self._switch(*inputs)
         if name in ("Second", "second", "fill"):
             return self._visit(inputs[1])
-        if name in ("Cast", "cast", "Identity", "identity", "TensorFromScalar"):
+        if name in ("convert_to_float64", "Identity", "identity", "TensorFromScalar"):
             return self._visit(inputs[0])
         if name not in _RULES:
             raise NotImplementedError(
@@ -153,10 +155,19 @@ class Emitter:
             if text not in self._known:
                 raise Undecided(text)
             return self._visit(yes if self._known[text] else no)
-        left, right = (self._visit(one) for one in node.inputs)
-        if operation(node) in ("GT", "GE"):
+        left, right, yes, no = (self._visit(one) for one in (*node.inputs, yes, no))
+        comparison = operation(node)
+        if comparison in ("LE", "GE", "NEQ"):
+            # x <= y unless y < x.
+            yes, no = no, yes
+        if comparison in ("EQ", "NEQ"):
+            return self._below(left, right, no, self._below(right, left, no, yes))
+        if comparison in ("GT", "LE"):
             left, right = right, left
-        parts = [self._lanes(one) for one in (left, right, self._visit(yes), self._visit(no))]
+        return self._below(left, right, yes, no)
+
+    def _below(self, *operands: Operand) -> Operand:
+        parts = [self._lanes(one) for one in operands]
         return self._assign(("below", *parts), f"below({', '.join(parts)})", ROW)
 
     def _differs(self, variable: Any) -> bool:
@@ -178,7 +189,7 @@ class Emitter:
             return f"{parts[0]} {_COMPARISONS[name]} {parts[1]}"
         if name in ("Abs", "abs"):
             return f"abs({parts[0]})"
-        if name in ("Cast", "cast"):
+        if name == "convert_to_float64":
             return parts[0]
         raise NotImplementedError(f"a condition on the segment has no {name!r}")
 
@@ -322,10 +333,16 @@ class Emitter:
         return self.multiply(left, self._binary("/", number(1.0), right))
 
     def power(self, base: Operand, exponent: Operand) -> Operand:  # numpydoc ignore=PR01,RT01
-        """Power, by products where the exponent is a small whole number."""
-        if exponent.level == NUMBER and exponent.number in (0.0, 1.0, 2.0, 3.0):
-            return self.multiply(number(1.0), number(1.0), *[base] * int(exponent.number))
-        return self.exp(self.multiply(exponent, self.log(base)))
+        """Power, by products where the exponent is a whole number, also of negative numbers."""
+        whole = exponent.number.is_integer() and abs(exponent.number) <= LARGEST_EXPONENT
+        if exponent.level != NUMBER or not whole:
+            return self.exp(self.multiply(exponent, self.log(base)))
+        count, found = int(abs(exponent.number)), number(1.0)
+        while count:
+            found = self.multiply(found, base) if count % 2 else found
+            count //= 2
+            base = self.multiply(base, base) if count else base
+        return self.divide(number(1.0), found) if exponent.number < 0 else found
 
 
 def operation(node: Any) -> str:
@@ -351,7 +368,7 @@ def _absolute(emitter: Emitter, x: Operand) -> Operand:
     return emitter._assign(("abs", x), code, x.level)
 
 
-_COMPARISONS = {"LT": "<", "LE": "<=", "GT": ">", "GE": ">=", "lt": "<", "gt": ">"}
+_COMPARISONS = {"LT": "<", "LE": "<=", "GT": ">", "GE": ">=", "EQ": "==", "NEQ": "!="}
 _RULES: dict[str, Callable[..., Operand]] = {
     "add": Emitter.add,
     "mul": Emitter.multiply,

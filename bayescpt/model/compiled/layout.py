@@ -171,7 +171,9 @@ def _coefficient_names(law: Law) -> dict[str, tuple[str, ...]]:
     if law.continual:
         values["start_level"] = half
     seen = {name: half for name in law.segment_features}
-    found = law.coefficients(values, {**seen, "is_cpt": half, "is_target": half, "replay": half})
+    # An array may be of either phase, where a number would leave out the terms of the other.
+    phase = {"is_cpt": np.array(0.5), "is_target": half, "replay": half}
+    found = law.coefficients(values, seen | phase)
     return {slot: tuple(coefficients) for slot, coefficients in found.items()}
 
 

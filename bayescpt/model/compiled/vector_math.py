@@ -85,12 +85,21 @@ def log(x: Any) -> Any:
     Parameters
     ----------
     x : lanes
-        Positive and not denormal; inf and NaN stay themselves.
+        Not denormal; inf and NaN stay themselves.
 
     Returns
     -------
     lanes
+        -inf of 0, NaN of negative numbers.
     """
+    none = spread(0.0)
+    # Of NaN neither holds, and less inf it is still NaN.
+    return below(none, x, _log_positive(x), below(x, none, spread(np.nan), x - np.inf))
+
+
+@numba.njit(**_INLINED)
+def _log_positive(x: Any) -> Any:
+    """Logarithm of a positive number."""
     f = mantissa(x) - 1.0
     s = f / (f + 2.0)
     z = s * s
@@ -122,7 +131,7 @@ def log1p_inverse(x: Any) -> Any:
     t = x + 1.0
     inverse = 1.0 / t
     # What the sum lost.
-    return log(t) + (x - (t - 1.0)) * inverse, inverse
+    return _log_positive(t) + (x - (t - 1.0)) * inverse, inverse
 
 
 @numba.njit(**_INLINED)

@@ -4,8 +4,8 @@ import numba
 import numpy as np
 import pytest
 
-from bayescpt.model import vector_math
-from bayescpt.model.lanes import WIDTH, load, store
+from bayescpt.model.compiled import vector_math
+from bayescpt.model.compiled.lanes import WIDTH, load, store
 
 RNG = np.random.default_rng(5)
 TINY = RNG.choice([-1.0, 1.0], 4000) * 10.0 ** RNG.uniform(-300, -1, 4000)
@@ -59,3 +59,8 @@ def test_what_is_not_a_number_stays_so_and_the_ends_stand_for_what_lies_beyond()
     assert over("log")(np.array([np.inf]))[0] == np.inf
     far, ends = np.array([-1e4, -np.inf, 1e4, np.inf]), np.array([-708.0, -708.0, 709.0, 709.0])
     np.testing.assert_array_equal(over("exp")(far), over("exp")(ends))
+
+
+def test_logarithms_of_what_has_none_are_those_of_numpy():
+    x = np.array([0.0, -0.0, -1e-300, -1.0, -np.inf])
+    np.testing.assert_array_equal(over("log")(x), [-np.inf, -np.inf, np.nan, np.nan, np.nan])

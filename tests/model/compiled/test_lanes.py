@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from bayescpt.model.lanes import WIDTH, below, first_lanes, load, spread, store, total
+from bayescpt.model.compiled.lanes import WIDTH, below, first_lanes, load, spread, store, total
 
 RNG = np.random.default_rng(7)
 
