@@ -24,10 +24,19 @@ def faults(name: str) -> list[str]:
 
 
 def is_made_by_users(cls: type) -> bool:
-    """Whether a class's constructor is for users: not an exception, protocol or plain result."""
+    """Whether a class's constructor is for users: not an exception, protocol or plain result.
+
+    One that a class inherits is documented where it is defined.
+    """
     attributes_only = "Attributes\n" in (cls.__doc__ or "")
+    inherited = "__init__" not in vars(cls) and any(
+        "__init__" in vars(base) and base.__module__.startswith("bayescpt.") for base in cls.__mro__
+    )
     return not (
-        issubclass(cls, BaseException) or getattr(cls, "_is_protocol", False) or attributes_only
+        issubclass(cls, BaseException)
+        or getattr(cls, "_is_protocol", False)
+        or attributes_only
+        or inherited
     )
 
 

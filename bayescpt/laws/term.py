@@ -73,6 +73,11 @@ class Term:
     `effects`; `reference_points`; `to_reference`, `symbols` and `derived` for the paper's raw
     symbols; `uses`; `course`.
 
+    Parameters
+    ----------
+    setting : Setting
+        What the term may know of the card that names it.
+
     Attributes
     ----------
     slot, name : str

@@ -49,7 +49,17 @@ class Program:
 
 
 class Operand(NamedTuple):
-    """A number, or the name of what was assigned; and whether it differs by row."""
+    """A number, or the name of what was assigned; and whether it differs by row.
+
+    Parameters
+    ----------
+    level : int
+        `NUMBER`, `SEGMENT` or `ROW`.
+    text : str
+        Code.
+    number : float
+        Its value; NaN for a name.
+    """
 
     level: int
     text: str
