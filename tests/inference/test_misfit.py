@@ -184,7 +184,7 @@ def test_a_run_that_decides_much_is_judged_as_by_a_refit_without_it(many_draws, 
     for k, curve in enumerate(curves):
         found = held_out_likelihood(curve, judged)
         exact = exact_by_spread(k, losses, designs, judged, beside)
-        # A covariance of 40,000 draws is right to .7%, a far-off run's likelihood to a few times that.
+        # A covariance of 40,000 draws is right to .7%, the likelihood to some times that.
         tolerance = 0.1 * np.ptp(exact) + 0.1
         np.testing.assert_allclose(found - found[0], exact, rtol=0, atol=tolerance)
 
