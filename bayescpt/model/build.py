@@ -104,9 +104,7 @@ def _random(parameter: Parameter, prior: Prior, starts: bool) -> Any:
     if starts and parameter.start is not None:
         coords = pm.modelcontext(None).coords
         start = np.full([len(coords[dim]) for dim in parameter.dims], parameter.start)
-    if prior.truncated:
-        return pm.TruncatedNormal(parameter.name, **prior.args, dims=dims, initval=start)
-    return getattr(pm, prior.dist)(parameter.name, **prior.args, dims=dims, initval=start)
+    return prior.random_variable(parameter.name, dims, start)
 
 
 def _start_level(

@@ -61,7 +61,7 @@ def test_table_of_normals_has_its_closed_forms(rng, make_forecast):
         column = "goal_probability" if risk == "probability" else risk
         row = decision.table.loc["a"]
         assert 0 < row["mcse"] < 0.01
-        assert abs(row[column] - truth) < 3 * row["mcse"]
+        assert abs(row[column] - truth) < 4 * row["mcse"]
 
 
 def test_goal_probability_is_that_of_goal_probability(steady_or_gamble):
@@ -129,7 +129,11 @@ def test_scrambling_the_draws_of_a_plan_breaks_the_contrast(rng, make_forecast):
 
 @pytest.mark.parametrize("risk", ["mean", "quantile", "cvar", "probability", "regret"])
 def test_flat_risk_is_said(rng, make_forecast, risk):
-    fc = make_forecast({name: {"g": rng.normal(3.0, 0.1, SHAPE)} for name in "abc"})
+    # The same draws in another order: equal in every risk, whatever the seed.
+    draws = rng.normal(3.0, 0.1, SHAPE)
+    fc = make_forecast(
+        {name: {"g": rng.permutation(draws.ravel()).reshape(SHAPE)} for name in "abc"}
+    )
     decision = compare(fc, goal={"g": 3.0}, risk=risk)
     assert decision.best is not None
     [note] = decision.warnings

@@ -20,9 +20,10 @@ def test_mean_mcse_of_independent_draws_is_sd_over_root_n(rng):
 
 def test_mean_mcse_of_an_ar1_chain_is_its_long_run_error(rng):
     rho = 0.9
-    values = _ar1(rng, rho, (4, 5000))
+    # One experiment tells its error to a tenth only.
+    claimed = np.median(mean_mcse(_ar1(rng, rho, (30, 4, 5000))))
     expected = np.sqrt((1 + rho) / (1 - rho) / 20_000)
-    assert mean_mcse(values) == pytest.approx(expected, rel=0.2)
+    assert claimed == pytest.approx(expected, rel=0.15)
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.9])

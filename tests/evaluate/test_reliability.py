@@ -8,7 +8,7 @@ from bayescpt.errors import PlanError
 from bayescpt.evaluate.backtest import Backtest
 from bayescpt.evaluate.reliability import GoalCalibration, goal_calibration
 
-RUNS, DRAWS = 150, 200
+RUNS, DRAWS = 600, 200
 
 
 def known(width=1.0, shift=0.0, correlated=True, domains=("general", "german"), seed=5):
@@ -47,9 +47,9 @@ def right():
 def test_true_probabilities_are_calibrated_and_have_skill(right):
     assert list(right.index) == ["general", "german", "joint"]
     assert list(right["forecasts"]) == [9 * RUNS, 9 * RUNS, 81 * RUNS]
-    # 150 runs fill ten bins with an error of about .05 each.
-    assert (right["ece"] < 0.06).all()
-    assert (right["skill"] > 0.2).all()
+    # 600 runs fill ten bins with an error of about .025 each; the skill of the joint is .25.
+    assert (right["ece"] < 0.05).all()
+    assert (right["skill"] > 0.15).all()
     # Without knowledge the base rate p scores p (1 - p), .165 over these quantiles.
     expected = np.mean([0.1 * k * (1 - 0.1 * k) for k in range(1, 10)])
     assert right.loc["general", "climatology_brier"] == pytest.approx(expected, abs=0.01)
@@ -70,7 +70,7 @@ def test_too_sure_probabilities_are_found_out(right):
 
 def test_joint_probabilities_need_paired_draws(right):
     unpaired = goal_calibration(known(correlated=False)).table()
-    assert unpaired.loc["general", "ece"] < 0.06
+    assert unpaired.loc["general", "ece"] < 0.05
     assert unpaired.loc["joint", "brier"] > right.loc["joint", "brier"]
     assert unpaired.loc["joint", "ece"] > 2 * right.loc["joint", "ece"]
 

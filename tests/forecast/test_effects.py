@@ -32,7 +32,7 @@ def effects_of(without_noise) -> Callable[..., xr.DataArray]:
 
 @pytest.fixture(scope="module")
 def pooled(make_draws) -> Draws:
-    return make_draws('run_effects = ["level"]')
+    return make_draws('run_effects = ["level"]', draws=400)
 
 
 def test_a_fitted_run_has_its_own_effects(pooled, simulated_study, effects_of):
@@ -56,8 +56,9 @@ def test_a_new_run_has_new_effects_wider_the_newer_its_recipe(pooled):
     near, far = (pooled.value(f"misfit_{name}", 0) for name in ("near", "far"))
     scale = np.hypot(near, far * novel) * effect_unit(pooled, "level", path, 0)
     np.testing.assert_allclose(effect_spread(pooled, path, 0, novel)[0], scale)
-    assert np.std(one / scale) == pytest.approx(1.0, abs=0.25)
-    assert abs(np.corrcoef(one / scale, two / scale)[0, 1]) < 0.35
+    # 800 draws: the standard errors are .025 and .035.
+    assert np.std(one / scale) == pytest.approx(1.0, abs=0.15)
+    assert abs(np.corrcoef(one / scale, two / scale)[0, 1]) < 0.2
     newer, other = drawn(1, ratio=0.9)
     assert pooled.novelty(newer) > novel
     assert np.all(np.abs(other) > np.abs(one))

@@ -10,7 +10,7 @@ from scipy.stats import multivariate_normal, norm
 import bayescpt as bc
 from bayescpt.forecast import forecast
 
-CHAINS, DRAWS = 4, 2500
+CHAINS, DRAWS = 4, 10_000
 MEAN, SD, RHO = np.array([3.0, 2.5]), np.array([0.04, 0.07]), 0.6
 GOALS = [(3.0, 2.5), (2.97, 2.53), (3.05, 2.42), (2.96, 2.44), (3.1, 2.48)]
 
@@ -54,7 +54,7 @@ def covariance():
 def test_joint_probability_is_the_closed_form_s(fc, covariance, goal):
     table = bc.goal_probability(fc, dict(zip(["general", "target"], goal, strict=True)))
     exact = multivariate_normal.cdf(goal, MEAN, covariance)
-    assert abs(table.loc["flat", "joint"] - exact) < 3 * table.loc["flat", "joint_mcse"]
+    assert abs(table.loc["flat", "joint"] - exact) < 4 * table.loc["flat", "joint_mcse"]
     assert table.loc["flat", "joint_mcse"] < 0.01
 
 
@@ -63,7 +63,7 @@ def test_probability_by_domain_is_the_closed_form_s(fc, covariance, goal):
     table = bc.goal_probability(fc, dict(zip(["general", "target"], goal, strict=True)))
     for k, domain in enumerate(("general", "target")):
         exact = norm.cdf(goal[k], MEAN[k], np.sqrt(covariance[k, k]))
-        assert abs(table.loc["flat", domain] - exact) < 3 * table.loc["flat", f"{domain}_mcse"]
+        assert abs(table.loc["flat", domain] - exact) < 4 * table.loc["flat", f"{domain}_mcse"]
 
 
 def test_expected_curves_leave_the_noise_out(fc, covariance):
@@ -74,6 +74,6 @@ def test_expected_curves_leave_the_noise_out(fc, covariance):
     mu = bc.goal_probability(fc, thresholds, kind="mu").loc["flat"]
     without = np.outer(SD, SD) * np.array([[1.0, RHO], [RHO, 1.0]])
     exact = multivariate_normal.cdf(goal, MEAN, without)
-    assert abs(mu["joint"] - exact) < 3 * mu["joint_mcse"]
+    assert abs(mu["joint"] - exact) < 4 * mu["joint_mcse"]
     assert abs(loss["joint"] - exact) > 3 * loss["joint_mcse"]
     assert abs(loss["joint"] - loss["general"] * loss["target"]) > 3 * loss["joint_mcse"]

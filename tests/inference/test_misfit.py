@@ -19,6 +19,7 @@ N_ROWS, N_DRAWS, SIGMA = 24, 4000, 0.01
 STEPS = np.linspace(0.1, 1.0, N_ROWS)
 COLUMNS = np.stack([np.ones(N_ROWS), STEPS])
 ALL = np.array([True, True])
+SEEDS = range(4)
 
 
 def linear_fit(losses, designs, rng):
@@ -30,12 +31,11 @@ def linear_fit(losses, designs, rng):
     return [draws @ one.T for one in designs]
 
 
-def fitted(effect_sd, n_runs=12, seed=0, novelty=0.0, outlier=0.0):
+def fitted(effect_sd, n_runs=12, seed=0, novelty=0.0, outlier=0.0, sizes=None):
     """Curves of a linear law with run effects, as `fitted_curves` gives them."""
     rng = np.random.default_rng(seed)
-    designs = [
-        np.stack([np.ones(N_ROWS), STEPS, rng.normal() * STEPS**2], axis=1) for _ in range(n_runs)
-    ]
+    sizes = rng.normal(size=n_runs) if sizes is None else sizes
+    designs = [np.stack([np.ones(N_ROWS), STEPS, size * STEPS**2], axis=1) for size in sizes]
     truth = np.array([3.0, -0.2, 0.05])
     losses = [
         one @ truth
@@ -59,29 +59,35 @@ def fitted(effect_sd, n_runs=12, seed=0, novelty=0.0, outlier=0.0):
     return curves, losses, designs
 
 
-def test_a_run_that_alone_decides_a_level_says_nothing_of_its_effect():
-    rng = np.random.default_rng(1)
-    common = np.stack([STEPS, STEPS**2], axis=1)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_run_that_alone_decides_a_level_says_nothing_of_its_effect(seed):
     # A level that the last run has, and the others a twentieth of it in all.
     sizes = np.array([0.1] * 5 + [1.0])
+    common = np.stack([STEPS, STEPS**2], axis=1)
     designs = [np.column_stack([common, np.full(N_ROWS, size)]) for size in sizes]
-    losses = [
-        one @ np.array([-0.2, 0.05, 3.0]) + SIGMA * rng.standard_normal(N_ROWS) for one in designs
-    ]
-    losses[5] += 10 * SIGMA
-    expected = linear_fit(losses, designs, rng)
-    curve = Curve(
-        domain=0,
-        novelty=0.0,
-        residual=losses[5] - expected[5],
-        noise=np.full(expected[5].shape, SIGMA),
-        columns=COLUMNS,
-        unit=np.full((2, N_DRAWS), SIGMA),
-    )
-    level = held_out_likelihood(curve, np.array([True, False]))
-    drift = held_out_likelihood(curve, np.array([False, True]))
-    assert np.ptp(level[SPREADS <= 3]) < 0.3
-    assert np.ptp(drift[SPREADS <= 3]) > 1.0
+
+    def judged(off, member):
+        """Log likelihood by spread of an effect of the last run, which lies off by a curve."""
+        rng = np.random.default_rng(seed)
+        losses = [
+            one @ np.array([-0.2, 0.05, 3.0]) + SIGMA * rng.standard_normal(N_ROWS)
+            for one in designs
+        ]
+        losses[5] += off
+        expected = linear_fit(losses, designs, rng)
+        curve = Curve(
+            domain=0,
+            novelty=0.0,
+            residual=losses[5] - expected[5],
+            noise=np.full(expected[5].shape, SIGMA),
+            columns=COLUMNS,
+            unit=np.full((2, N_DRAWS), SIGMA),
+        )
+        return held_out_likelihood(curve, np.array(member))[SPREADS <= 3]
+
+    assert np.ptp(judged(10 * SIGMA, [True, False])) < 0.5
+    # A drift of the same size is seen: all runs decide it.
+    assert np.ptp(judged(10 * SIGMA * STEPS, [False, True])) > 10.0
 
 
 def exact_likelihood(k, losses, designs, spread):
@@ -95,41 +101,48 @@ def exact_likelihood(k, losses, designs, spread):
     return -0.5 * (error @ np.linalg.solve(total, error) + np.linalg.slogdet(total)[1])
 
 
-def test_held_out_likelihood_is_that_of_a_refit_without_the_run():
-    curves, losses, designs = fitted(0.02)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_held_out_likelihood_is_that_of_a_refit_without_the_run(seed):
+    curves, losses, designs = fitted(0.02, seed=seed)
     for k in (0, 5):
         found = held_out_likelihood(curves[k], ALL)
         exact = np.array([exact_likelihood(k, losses, designs, s) for s in SPREADS])
-        # Relative to no effect; the covariance comes from 400 draws.
+        # Relative to no effect; the covariance comes from 2000 draws.
         difference = (found - found[0]) - (exact - exact[0])
         assert np.abs(difference).max() < 0.1 * np.ptp(exact) + 0.3
 
 
 @pytest.mark.parametrize("novelty", [0.0, 1.5])
 def test_the_spread_of_effects_is_found(novelty):
-    curves, _, _ = fitted(0.02, n_runs=40, novelty=novelty)
-    near, far = _draw_ratios(curves, ALL, 2000, np.random.default_rng(1))
-    ratio = np.hypot(near, far * novelty)
-    low, high = np.quantile(ratio, [0.01, 0.99])
-    assert low < 2.0 < high
-    assert high / low < 2.0
+    """40 runs of two effects tell the spread to 1/sqrt(160) = 8%; the grid is about as fine."""
+    medians = []
+    for seed in SEEDS:
+        curves, _, _ = fitted(0.02, n_runs=40, seed=seed, novelty=novelty)
+        near, far = _draw_ratios(curves, ALL, 2000, np.random.default_rng(seed))
+        low, median, high = np.quantile(np.hypot(near, far * novelty), [0.01, 0.5, 0.99])
+        assert 1.0 < low < high < 4.0
+        assert high / low < 2.5
+        medians.append(median)
+    assert np.log(medians).mean() == pytest.approx(np.log(2.0), abs=0.2)
 
 
-def test_without_effects_the_spread_is_small():
-    curves, _, _ = fitted(0.0, n_runs=40)
-    near, _ = _draw_ratios(curves, ALL, 2000, np.random.default_rng(1))
+@pytest.mark.parametrize("seed", SEEDS)
+def test_without_effects_the_spread_is_small(seed):
+    curves, _, _ = fitted(0.0, n_runs=40, seed=seed)
+    near, _ = _draw_ratios(curves, ALL, 2000, np.random.default_rng(seed))
     assert np.quantile(near, 0.95) < 0.5
 
 
-def test_one_run_far_off_does_not_widen_all():
-    curves, _, _ = fitted(0.01, n_runs=30)
-    spoilt, _, _ = fitted(0.01, n_runs=30, outlier=0.5)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_one_run_far_off_does_not_widen_all(seed):
+    curves, _, _ = fitted(0.01, n_runs=30, seed=seed)
+    spoilt, _, _ = fitted(0.01, n_runs=30, seed=seed, outlier=0.5)
     ratios = [
-        np.median(_draw_ratios(some, ALL, 2000, np.random.default_rng(1))[0])
+        np.median(_draw_ratios(some, ALL, 2000, np.random.default_rng(seed))[0])
         for some in (curves, [spoilt[0], *curves[1:]])
     ]
-    # Its say is bounded by the share of outliers.
-    assert ratios[1] < 1.3 * ratios[0]
+    # Its say is bounded by the share of outliers: two points of the grid at most.
+    assert ratios[1] < 1.4 * ratios[0]
     assert 0 < OUTLIER_SHARE < 0.5
 
 
@@ -160,17 +173,19 @@ def many_draws(monkeypatch):
     monkeypatch.setattr(misfit, "N_COVARIANCE", 40_000)
 
 
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("judged", [ALL, np.array([True, False]), np.array([False, True])])
-def test_a_run_that_decides_much_is_judged_as_by_a_refit_without_it(many_draws, judged):
-    """Four runs: leverage of a quarter and more, so errors and covariance change much."""
-    curves, losses, designs = fitted(0.01, n_runs=4, seed=3)
+def test_a_run_that_decides_much_is_judged_as_by_a_refit_without_it(many_draws, judged, seed):
+    """Four runs: leverage of a quarter and of a half, so errors and covariance change much."""
+    # Balanced, as a run with nearly all the leverage is not judged at all.
+    curves, losses, designs = fitted(0.01, seed=seed, sizes=[-1.0, -1.0, 1.0, 1.0])
     # Mean of a half-normal effect of the unit's size; nothing is new.
     beside = np.sqrt(2 / np.pi)
     for k, curve in enumerate(curves):
         found = held_out_likelihood(curve, judged)
         exact = exact_by_spread(k, losses, designs, judged, beside)
-        # A covariance of 40,000 draws is right to .7%.
-        tolerance = 0.05 * np.ptp(exact) + 0.05
+        # A covariance of 40,000 draws is right to .7%, the likelihood to some times that.
+        tolerance = 0.1 * np.ptp(exact) + 0.1
         np.testing.assert_allclose(found - found[0], exact, rtol=0, atol=tolerance)
 
 
