@@ -11,14 +11,13 @@ from bayescpt.forecast.final import FinalLosses, Placer
 PEAK = 2e-3
 WSD = schedules.wsd(PEAK, 200, 10, 40)
 COSINE = schedules.cosine(PEAK, 120, 5, min_lr_ratio=0.1)
+BRANCH = schedules.wsd(PEAK, 200, 4, 60)
 RISING = np.r_[np.zeros(100), np.full(100, 0.5)]
 
 NOISE = {
     "plain": "",
-    "all at once": (
-        'family = "student_t"\nearly = true\nar1 = true\ndomain_correlation = true\n'
-        'run_effects = ["level", "shift", "anneal", "drift"]'
-    ),
+    "chained": 'family = "student_t"\nearly = true\nar1 = true\ndomain_correlation = true',
+    "effects": 'early = true\nrun_effects = ["level", "shift", "anneal", "drift"]',
 }
 LAWS = [
     'replay = "own_share"',
@@ -37,7 +36,8 @@ def recipes() -> list[Plan]:
         Plan("scratch", schedules.wsd(PEAK, 300, 25, 100), 1.0),
         Plan("not fitted", WSD, 0.25, start="r10_wsd"),
         Plan("fitted", WSD, 0.1, start="pt", run="r10_wsd"),
-        Plan("branch", COSINE, 0.1, start="pt", branch_of="r10_constant", branch_step=50),
+        Plan("branch", BRANCH, 0.1, start="pt", branch_of="r10_constant", branch_step=100),
+        Plan("no branch", COSINE, 0.1, start="pt", branch_of="r10_constant", branch_step=50),
         Plan("by step", WSD, RISING, start="pt"),
     ]
 
@@ -65,8 +65,9 @@ def test_final_losses_are_those_of_forecasts(make_draws, law, noise):
         np.testing.assert_allclose(evaluate(placed, kind), expected, rtol=1e-12)
 
 
-def test_final_losses_do_not_depend_on_the_group(make_draws):
-    draws = make_draws(NOISE["all at once"])
+@pytest.mark.parametrize("noise", ["chained", "effects"])
+def test_final_losses_do_not_depend_on_the_group(make_draws, noise):
+    draws = make_draws(NOISE[noise])
     placer, evaluate = Placer(draws), FinalLosses(draws)
     placed = [placer.place(plan) for plan in recipes()]
     whole = evaluate(placed).copy()
@@ -89,8 +90,8 @@ def test_areas_of_a_schedule_are_computed_once(draws, monkeypatch):
     import bayescpt.forecast.final as module
 
     asked = []
-    features = module.features
-    monkeypatch.setattr(module, "features", lambda *a: asked.append(a) or features(*a))
+    view = module.View
+    monkeypatch.setattr(module, "View", lambda *a: asked.append(a) or view(*a))
     placer = Placer(draws)
     same = schedules.wsd(PEAK, 200, 10, 40)
     for n, schedule in enumerate((WSD, WSD, same, COSINE, WSD)):

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from bayescpt.forecast.folding import Folding, Value
-from bayescpt.laws.replay import own_tokens_growth
-from bayescpt.laws.shift import shift_growth
+from bayescpt.laws.law import DEFAULTS, Law
 
 RNG = np.random.default_rng(5)
 DRAWS, PLANS = 7, 3
@@ -79,23 +78,35 @@ def test_an_array_in_use_is_not_written_over(folding, by_draw, by_plan):
     np.testing.assert_array_equal(kept.array, before)
 
 
-@pytest.mark.parametrize("is_target", [0.0, 1.0])
 @pytest.mark.parametrize("beta", [0.0, 1e-6, 0.3])
-def test_the_laws_terms_are_numpys(folding, is_target, beta):
-    drawn = {name: RNG.uniform(0.1, 2.0, DRAWS) for name in ("kappa", "onset")}
+@pytest.mark.parametrize(
+    ("replay", "is_target"), [("none", 0.0), ("memory", 0.0), ("memory", 1.0), ("own_share", 1.0)]
+)
+def test_the_laws_terms_are_numpys(folding, replay, is_target, beta):
+    (term,) = (
+        term
+        for term in Law(DEFAULTS | {"shift": "power", "replay": replay}).terms
+        if term.slot in ("shift", "replay")
+    )
+    if not is_target and replay == "memory":
+        beta = max(beta, 1e-6)  # a memory that keeps a share has to fade
+    drawn = {p.name: RNG.uniform(0.1, 2.0, DRAWS) for p in term.parameters}
     drawn["beta"] = beta * RNG.uniform(0.5, 2.0, DRAWS)
-    replay, area = RNG.uniform(0, 1, (PLANS, 1)), RNG.uniform(0, 2, (PLANS, 1))
-
-    def shift(replay, area, values, xp):
-        response, onset = own_tokens_growth(replay, is_target, **values, xp=xp)
-        return response * shift_growth(area, onset, values["beta"], xp)
+    of_plans = {
+        "replay": RNG.uniform(0, 1, (PLANS, 1)),
+        "shift_area": RNG.uniform(0, 2, (PLANS, 1)),
+    }
+    of_plans["log_peak"] = RNG.normal(0, 1, (PLANS, 1))
+    phase = {"is_cpt": 1.0, "is_target": is_target}
 
     folded = {name: folding.by_draw(values) for name, values in drawn.items()}
+    expected = term.value(drawn, {**phase, **of_plans})
+    assert np.isfinite(expected).all()
     kept = []
     for _ in range(3):
         folding.next_plans()
-        found = shift(folding.of_plans(replay), folding.of_plans(area), folded, folding)
-        expected = shift(replay, area, drawn, np)
+        f = {name: folding.of_plans(values) for name, values in of_plans.items()}
+        found = term.value(folded, {**phase, **f}, folding)
         np.testing.assert_allclose(found.array, expected, rtol=1e-14)
         kept.append(len(folding._lasting))
     # What is kept for good does not grow with the number of plans.

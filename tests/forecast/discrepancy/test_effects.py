@@ -8,15 +8,29 @@ import xarray as xr
 
 from bayescpt.data import Study, schedules
 from bayescpt.forecast import Draws, Plan, forecast
-from bayescpt.forecast.effects import COURSE_SHARE, effect_spread, effect_unit, run_effects
-from bayescpt.forecast.plan import plan_path
-from bayescpt.laws.features import features, run_path
+from bayescpt.forecast.discrepancy.effects import run_effects
+from bayescpt.forecast.discrepancy.spread import (
+    COURSE_SHARE,
+    effect_columns,
+    effect_spread,
+    effect_unit,
+)
+from bayescpt.forecast.plan import plan_trajectory
+from bayescpt.laws.trajectory import run_trajectory
+from bayescpt.laws.view import View
 
 WSD = schedules.wsd(2e-3, 200, 10, 40)
+# As r10_constant up to its own decay.
+BRANCH = schedules.wsd(2e-3, 200, 4, 60)
 
 
-def plan(name="new", ratio=0.25, **kwargs) -> Plan:
-    return Plan(name, WSD, ratio, start="pt", **kwargs)
+def plan(name="new", ratio=0.25, schedule=WSD, **kwargs) -> Plan:
+    return Plan(name, schedule, ratio, start="pt", **kwargs)
+
+
+def branch(step=100, ratio=0.1, schedule=BRANCH, name="new", **kwargs) -> Plan:
+    """Plan that shares steps with r10_constant."""
+    return plan(name, ratio, schedule, branch_of="r10_constant", branch_step=step, **kwargs)
 
 
 @pytest.fixture(scope="module")
@@ -44,38 +58,40 @@ def test_a_fitted_run_has_its_own_effects(pooled, simulated_study, effects_of):
             np.testing.assert_allclose(made.sel(plan=name, domain=domain), own, atol=1e-12)
 
 
-def test_a_new_run_has_new_effects_wider_the_newer_its_recipe(pooled):
+def test_a_new_run_has_new_effects_wider_the_further_its_recipe(pooled):
     def drawn(seed, **recipe):
-        path = plan_path(plan(**recipe), pooled.study, pooled.rows.refs.warmup)
-        made = run_effects(pooled, path, 0, pooled.novelty(path), np.random.default_rng(seed))
+        path = plan_trajectory(plan(**recipe), pooled.study, pooled.rows.refs.warmup)
+        made = run_effects(
+            pooled, path, "general", pooled.extrapolation(path), np.random.default_rng(seed)
+        )
         assert made.later is None
         return path, made.whole[0]
 
     (path, one), (_, two) = drawn(1), drawn(2)
-    novel = pooled.novelty(path)
-    near, far = (pooled.value(f"misfit_{name}", 0) for name in ("near", "far"))
-    scale = np.hypot(near, far * novel) * effect_unit(pooled, "level", path, 0)
-    np.testing.assert_allclose(effect_spread(pooled, path, 0, novel)[0], scale)
+    away = pooled.extrapolation(path)
+    near, far = (pooled.value(f"discrepancy_{name}", 0) for name in ("near", "far"))
+    scale = np.hypot(near, far * away) * effect_unit(pooled, "level", path, "general")
+    np.testing.assert_allclose(effect_spread(pooled, path, "general", away)[0], scale)
     assert np.std(one / scale) == pytest.approx(1.0, abs=0.25)
     assert abs(np.corrcoef(one / scale, two / scale)[0, 1]) < 0.35
-    newer, other = drawn(1, ratio=0.9)
-    assert pooled.novelty(newer) > novel
+    further, other = drawn(1, ratio=0.9)
+    assert pooled.extrapolation(further) > away
     assert np.all(np.abs(other) > np.abs(one))
 
 
 def test_effects_are_measured_by_the_noise_and_the_size_of_the_term(pooled, without_noise):
     for run, noise, size in (("pt", "sigma_pt", "base_ref"), ("r10_wsd", "sigma", "shift_ref")):
-        path = run_path(pooled.study, run)
+        path = run_trajectory(pooled.study, run)
         term = COURSE_SHARE[path.phase] * pooled.value(size, 1)
-        found = effect_unit(pooled, "level", path, 1)
+        found = effect_unit(pooled, "level", path, pooled.labels.domain[1])
         np.testing.assert_allclose(found**2, pooled.value(noise, 1) ** 2 + term**2)
         # A large run without noise is not thought to follow the law to the last digit.
-        quiet = effect_unit(without_noise(pooled), "level", path, 1)
+        quiet = effect_unit(without_noise(pooled), "level", path, pooled.labels.domain[1])
         np.testing.assert_allclose(quiet, np.abs(term))
 
 
 def test_a_branch_carries_its_trunks_level_on(pooled, effects_of):
-    made = effects_of(pooled, plan(ratio=0.1, branch_of="r10_constant", branch_step=100))
+    made = effects_of(pooled, branch())
     own = pooled.posterior["effect_level"].sel(curve="r10_constant|general")
     np.testing.assert_allclose(made.sel(plan="new", domain="general"), own, atol=1e-12)
 
@@ -104,8 +120,8 @@ def test_a_run_goes_astray_anew_after_its_last_fitted_loss(
     steps = [20, 40, 60, 100, 150, 200]
     made = forecast(without_noise(drawn), run, steps)
     effect = (made.loss - made.mu).sel(plan=run.name, domain="general")
-    path = run_path(study, "r10_constant")
-    drift = features(path, np.array(steps), drawn.rows.refs).misfit[3]
+    path = run_trajectory(study, "r10_constant")
+    drift = effect_columns(drawn, View(path, np.array(steps), drawn.rows.refs))[0]
     own = drawn.posterior["effect_drift"].sel(curve="r10_constant|general")
     beyond = effect - own * xr.DataArray(drift, dims="step", coords={"step": steps})
     last = drawn.last_step(drawn.labels.curve.index(("r10_constant", "general")))
@@ -124,15 +140,15 @@ def test_a_branch_goes_astray_anew_where_its_trunks_losses_end(
     """At the branch, or at the trunk's last fitted loss if that is before."""
     study = cut(simulated_study, "r10_constant", seen_up_to)
     drawn = make_draws('run_effects = ["drift"]', study=study, draws=500)
-    branch = plan(ratio=0.1, branch_of="r10_constant", branch_step=branch_step)
-    path = plan_path(branch, study, drawn.rows.refs.warmup)
-    made = run_effects(drawn, path, 0, drawn.novelty(path), np.random.default_rng(0))
+    path = plan_trajectory(branch(branch_step), study, drawn.rows.refs.warmup)
+    made = run_effects(drawn, path, "general", drawn.extrapolation(path), np.random.default_rng(0))
     since = min(seen_up_to, branch_step)
     assert made.since == since
     curve = drawn.labels.curve.index(("r10_constant", "general"))
     np.testing.assert_array_equal(made.whole[0], drawn.value("effect_drift", curve))
     steps = np.array([since - 10, since, since + 10, 200])
-    seen = features(path, steps, drawn.rows.refs)
-    beyond = made.misfit(seen) - made.whole[0][:, None] * seen.misfit[3]
+    view = View(path, steps, drawn.rows.refs)
+    (drift,) = effect_columns(drawn, view)
+    beyond = made.discrepancy(view) - made.whole[0][:, None] * drift
     np.testing.assert_allclose(beyond[:, :2], 0.0, atol=1e-15)
     assert np.all(np.diff(beyond.std(axis=0)[1:]) > 1e-5)
