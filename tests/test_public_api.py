@@ -24,9 +24,13 @@ def faults(name: str) -> list[str]:
 
 
 def is_made_by_users(cls: type) -> bool:
-    """Whether a class's constructor is for users: not an exception, protocol or plain result."""
+    """Whether a class's constructor is for users: not an exception, protocol or plain result.
+
+    One that a base class has is documented there.
+    """
     attributes_only = "Attributes\n" in (cls.__doc__ or "")
-    return not (
+    own = vars(cls).get("__init__", object.__init__) is not object.__init__
+    return own and not (
         issubclass(cls, BaseException) or getattr(cls, "_is_protocol", False) or attributes_only
     )
 

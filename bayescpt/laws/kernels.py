@@ -72,11 +72,18 @@ SHAPE_STEPS = replace(
 
 @dataclass(frozen=True)
 class Momentum:
-    """Exponential memory in steps, arXiv 2408.11029, at Chebyshev nodes in its logarithm."""
+    """Exponential memory in steps, arXiv 2408.11029, at Chebyshev nodes in its logarithm.
+
+    Attributes
+    ----------
+    parameters : tuple of Parameter
+        Those that are sampled.
+    holds_climb : bool
+        Whether the level holds the rise of the LR by the warm-up. A kernel without a lambda has it
+        so, or the two form a ridge.
+    """
 
     parameters: tuple[Parameter, ...] = (LOG_MEMORY,)
-    n_columns: int = N_NODES
-    # A kernel without a lambda has the level hold the warm-up's rise, or the two form a ridge.
     holds_climb: bool = False
 
     def basis(
@@ -99,11 +106,19 @@ class HeavyTail:
     ``(1 + x/s)^-b`` is a Gamma mixture of exponentials, whose weights are smooth in s and b. The
     half-way point, not s, is the parameter. A drop counts as 1 after ``anneal_steps``: what takes
     effect later is far off, and little is known of it.
+
+    Attributes
+    ----------
+    clock : str
+        What x is: ``area`` or ``steps``.
+    parameters : tuple of Parameter
+        Those that are sampled.
+    holds_climb : bool
+        As for `Momentum`.
     """
 
     clock: str
     parameters: tuple[Parameter, ...]
-    n_columns: int = RATES.size
     holds_climb: bool = True
 
     def basis(

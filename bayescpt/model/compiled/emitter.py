@@ -47,7 +47,17 @@ class Program:
 
 
 class Operand(NamedTuple):
-    """A number, or the name of what was assigned; and whether it differs by row."""
+    """A number, or the name of what was assigned; and whether it differs by row.
+
+    Attributes
+    ----------
+    level : int
+        Whether it is a number, one of a segment or one of a row.
+    text : str
+        What stands in the source.
+    number : float
+        Its value; NaN for what is no number.
+    """
 
     level: int
     text: str
