@@ -1,12 +1,15 @@
 """Effects of runs: own, of a trunk, new; and what comes after the last fitted loss."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from bayescpt.data import Study, schedules
+from bayescpt.data import Study, example_studies, load_example, schedules
+from bayescpt.evaluate import simulate_study
 from bayescpt.forecast import Draws, Plan, forecast
 from bayescpt.forecast.discrepancy.effects import run_effects
 from bayescpt.forecast.discrepancy.spread import (
@@ -15,6 +18,7 @@ from bayescpt.forecast.discrepancy.spread import (
     effect_spread,
     effect_unit,
 )
+from bayescpt.forecast.final import Screener
 from bayescpt.forecast.plan import plan_trajectory
 from bayescpt.laws.trajectory import run_trajectory
 from bayescpt.laws.view import View
@@ -152,3 +156,114 @@ def test_a_branch_goes_astray_anew_where_its_trunks_losses_end(
     beyond = made.discrepancy(view) - made.whole[0][:, None] * drift
     np.testing.assert_allclose(beyond[:, :2], 0.0, atol=1e-15)
     assert np.all(np.diff(beyond.std(axis=0)[1:]) > 1e-5)
+
+
+# whose effects
+
+
+def notes(draws: Draws, *plans: Plan) -> list[str]:
+    return forecast(draws, plans, [200]).warnings
+
+
+def differ(found: xr.DataArray, plan: str, own: xr.DataArray) -> None:
+    """The effects of a plan are drawn anew, not those of a fitted run."""
+    for domain in ("general", "target"):
+        mine = found.sel(plan=plan, domain=domain).to_numpy().ravel()
+        theirs = own.sel(curve=f"r10_constant|{domain}").to_numpy().ravel()
+        assert abs(np.corrcoef(mine, theirs)[0, 1]) < 0.35
+        assert not np.isclose(mine, theirs).any()
+
+
+def test_the_same_recipe_has_the_runs_own_effects(pooled, simulated_study, effects_of):
+    """However it was put together."""
+    run = simulated_study.run("r10_constant")
+    same = Plan(
+        "mine", schedules.from_array(run.schedule.lr), np.full(200, 0.1), start="pt",
+        domain="target", run="r10_constant",
+    )  # fmt: skip
+    made, own = effects_of(pooled, same), pooled.posterior["effect_level"]
+    for domain in ("general", "target"):
+        np.testing.assert_allclose(
+            made.sel(plan="mine", domain=domain),
+            own.sel(curve=f"r10_constant|{domain}"),
+            atol=1e-12,
+        )
+    assert notes(pooled, same) == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"ratio": 0.25},
+        {"schedule": WSD, "ratio": 0.1},
+        {"ratio": np.r_[np.zeros(100), [0.2] * 100]},
+    ],
+)
+def test_a_plan_called_like_a_fitted_run_is_not_it(pooled, simulated_study, effects_of, other):
+    own = pooled.posterior["effect_level"]
+    schedule = simulated_study.run("r10_constant").schedule
+    named = plan(**{"schedule": schedule, **other}, run="r10_constant")
+    differ(effects_of(pooled, named), "new", own)
+    told = "its recipe is not that of the fitted run 'r10_constant', so it is forecast as a new run"
+    assert f"plan 'new': {told}" in notes(pooled, named)
+    assert told in Screener(pooled).place(named).outside
+    # It may be as near to that run as to any other.
+    path = plan_trajectory(named, simulated_study)
+    nameless = plan_trajectory(replace(named, run=None), simulated_study)
+    assert pooled.extrapolation(path) == pooled.extrapolation(nameless)
+
+
+def test_a_run_of_another_study_is_not_the_fitted_one_of_its_name(pooled, effects_of):
+    other = simulate_study(
+        replays=(0.1,), cpt_schedules=("constant",), pt_steps=1000, cpt_steps=200, peak_lr=1.5e-3,
+        eval_every=20, pt_eval_every=100, shared_trunks=True,
+    )  # fmt: skip
+    named = Plan.from_run(other.study.run("r10_constant"), "theirs")
+    assert named.run == "r10_constant"
+    differ(effects_of(pooled, named), "theirs", pooled.posterior["effect_level"])
+    assert any("not that of the fitted run 'r10_constant'" in note for note in notes(pooled, named))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"schedule": WSD},
+        {"ratio": 0.5},
+        {"ratio": np.r_[np.full(50, 0.1), np.zeros(150)]},
+        {"step": 180},
+    ],
+)
+def test_a_branch_whose_trunk_differs_takes_nothing(pooled, effects_of, other):
+    named = branch(**other)
+    differ(effects_of(pooled, named), "new", pooled.posterior["effect_level"])
+    step = other.get("step", 100)
+    told = f"its first {step} steps are not those of 'r10_constant', so it takes nothing from that"
+    assert any(told in note for note in notes(pooled, named))
+    assert any(told in note for note in Screener(pooled).place(named).outside)
+    assert not any("are not those of" in note for note in notes(pooled, branch()))
+
+
+def test_a_branch_step_that_is_one_too_high_is_still_a_branch(pooled, effects_of):
+    """Logs that count updates from 0 give such steps."""
+    schedule, named = BRANCH.lr.copy(), branch(step=101)
+    schedule[100:] /= 2
+    named = replace(named, schedule=schedules.from_array(schedule))
+    path = plan_trajectory(named, pooled.study)
+    assert pooled.trunk_steps(path) == 100
+    assert pooled.trunk_steps(plan_trajectory(branch(step=101), pooled.study)) == 101
+    assert pooled.trunk_steps(plan_trajectory(replace(named, branch_step=102), pooled.study)) == 0
+    made = effects_of(pooled, named)
+    own = pooled.posterior["effect_level"].sel(curve="r10_constant|general")
+    np.testing.assert_allclose(made.sel(plan="new", domain="general"), own, atol=1e-12)
+    assert not any("are not those of" in note for note in notes(pooled, named))
+
+
+@pytest.mark.parametrize("study", example_studies())
+def test_every_branch_of_a_shipped_study_is_that_of_its_trunk(study):
+    read = load_example(study)
+    paths = {name: run_trajectory(read, name) for name in read.runs["run"]}
+    fitted = SimpleNamespace(trajectories=paths)
+    for name, path in paths.items():
+        planned = plan_trajectory(Plan.from_run(read.run(name)), read)
+        assert planned.digest == path.digest
+        assert Draws.trunk_steps(fitted, planned) == path.branch_step
