@@ -2,9 +2,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from bayescpt.data import schedules
+from bayescpt.errors import PlanError
+from bayescpt.forecast import Plan, forecast
 from bayescpt.forecast.extrapolation import FARTHEST, extrapolation_distance, recipe
+from bayescpt.forecast.plan import plan_trajectory
 from bayescpt.laws.trajectory import Trajectory, run_trajectory
 
 
@@ -97,3 +101,79 @@ def test_a_fitted_run_is_not_compared_with_itself(draws):
     repeat = replace(fitted, name="again", run=None)
     assert draws.extrapolation(repeat) == 0.0
     assert draws.extrapolation(fitted) > 0.3
+
+
+# pre-training
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_pretraining_from_scratch_is_like_a_fitted_run_of_its_recipe(make_draws, named):
+    """Also where the table of runs says what pre-training was on."""
+    study = make_draws().study
+    runs = study.runs.copy()
+    runs.loc[runs["phase"] == "pt", "domain"] = "general" if named else None
+    study = replace(study, runs=runs)
+    draws = make_draws('run_effects = ["level", "drift"]', study=study, draws=200)
+    schedule = study.run("pt").schedule
+    scratch = Plan("scratch", schedule)
+    path = plan_trajectory(scratch, study)
+    assert (path.replay == 1.0).all()
+    assert path.digest == run_trajectory(study, "pt").digest
+    assert draws.extrapolation(path) == 0.0
+    # Its band is no wider: it has no part of what far recipes have.
+    posterior = draws.posterior.copy(deep=True)
+    posterior["discrepancy_far"][:] = 1e3
+    far = replace(draws, posterior=posterior)
+    made = [forecast(d, scratch, [100, 1000]).dataset for d in (draws, far)]
+    xr.testing.assert_identical(*made)
+    # A name alone makes no new recipe; half the peak does.
+    other = Plan("scratch", schedules.from_array(schedule.lr / 2))
+    assert draws.extrapolation(plan_trajectory(other, study)) == pytest.approx(1.0)
+    wide = forecast(far, other, [1000])
+    assert float(wide.loss.std() / made[0]["loss"].sel(step=1000).std()) > 5
+
+
+def test_replay_without_a_start_is_an_error(draws):
+    for ratio in (0.3, np.r_[np.zeros(100), np.ones(100)], np.full(200, 0.5)):
+        with pytest.raises(PlanError, match="plan 'a' starts from scratch, where there is nothing"):
+            forecast(draws, Plan("a", schedules.wsd(2e-3, 200, 10, 40), ratio))
+    for ratio in (0.0, 1.0, np.zeros(200), np.ones(200)):
+        made = plan_trajectory(Plan("a", schedules.constant(1e-3, 200), ratio), draws.study)
+        np.testing.assert_array_equal(made.replay, np.ones(200))
+
+
+# curricula
+
+RAMP = np.linspace(0.0, 1.0, 200)
+CURRICULA = {
+    "rising": 0.5 * RAMP,
+    "falling": 0.5 * (1 - RAMP),
+    "switched": np.repeat([0.0, 0.5], 100),
+    "small": 0.25 + 0.1 * (RAMP - 0.5),
+    "high": 0.8 + 0.2 * RAMP,
+}
+
+
+@pytest.mark.parametrize("ratios", CURRICULA.values(), ids=CURRICULA)
+@pytest.mark.parametrize("pilots", [[0.0], [0.25], [0.0, 0.1, 0.5], [0.9], [1.0]])
+def test_a_curriculum_is_further_off_than_its_mean_where_the_pilots_are_constant(pilots, ratios):
+    known = [recipe(path(replay=ratio)) for ratio in pilots]
+    mean = extrapolation_distance(recipe(path(replay=ratios.mean())), known)
+    found = extrapolation_distance(recipe(path(replay=ratios)), known)
+    assert found > mean or found == mean == FARTHEST
+
+
+def test_a_curriculum_is_near_the_same_one():
+    known = [recipe(path(replay=CURRICULA["rising"]))]
+    assert extrapolation_distance(recipe(path(replay=CURRICULA["rising"])), known) == 0.0
+    assert extrapolation_distance(recipe(path(replay=CURRICULA["falling"])), known) > 1.0
+
+
+@pytest.mark.parametrize(("one", "other"), [(0.0, 0.06), (0.25, 0.56), (0.1, 0.9), (1.0, 0.7)])
+def test_constant_ratios_are_as_far_as_the_roots_of_their_shares(one, other):
+    """The larger of the two differences of roots, in quarters."""
+    known = [recipe(path(replay=one))]
+    apart = max(abs(np.sqrt(one) - np.sqrt(other)), abs(np.sqrt(1 - one) - np.sqrt(1 - other)))
+    for ratio in (other, np.full(200, other)):
+        found = extrapolation_distance(recipe(path(replay=ratio)), known)
+        assert found == pytest.approx(min(apart / 0.25, FARTHEST), rel=1e-12)
