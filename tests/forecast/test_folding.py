@@ -56,6 +56,39 @@ def test_what_changes_nothing_is_not_done(folding, by_draw):
     assert folding.exp(0.0) == 1.0
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_nothing_times_what_is_no_number_is_no_number(folding, bad):
+    array = np.array([1.0, bad, 2.0])
+    for value in (folding.by_draw(array), folding.of_plans(array[:, None])):
+        with np.errstate(invalid="ignore"):
+            expected = value.array * 0.0
+            for found in (value * 0.0, 0.0 * value, value * 0, 0 * value):
+                np.testing.assert_array_equal(found.array, expected)
+            # Blends in what is selected with a weight of 0, as the law does.
+            kept = 0.0 * value + (1.0 - 0.0) * folding.by_draw(np.ones(3))
+        assert np.isnan(kept.array).sum() >= 1
+    assert np.isnan(expected).sum() == 1
+
+
+def test_nothing_over_nothing_is_no_number(folding):
+    array = np.array([1.0, 0.0, np.nan])
+    for value in (folding.by_draw(array), folding.of_plans(array[:, None])):
+        with np.errstate(invalid="ignore"):
+            expected = 0.0 / value.array
+            found = (0.0 / value).array
+        np.testing.assert_array_equal(found, expected)
+        assert np.isnan(found).sum() == 2
+
+
+def test_no_number_is_smaller_than_none(folding):
+    """A comparison that is false of all says so, but the value it selects keeps its NaN."""
+    value = folding.by_draw(np.array([1.0, np.nan]))
+    below = value < 0.5
+    np.testing.assert_array_equal(np.broadcast_to(getattr(below, "array", below), 2), 0.0)
+    kept = (1.0 - below) * value
+    np.testing.assert_array_equal(kept.array, [1.0, np.nan])
+
+
 def test_an_operation_is_done_once(folding, by_draw, by_plan):
     assert folding.exp(by_draw * by_plan) is folding.exp(by_draw * by_plan)
     assert folding.exp(by_draw) is folding.exp(by_draw)
