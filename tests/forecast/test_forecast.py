@@ -14,7 +14,9 @@ from bayescpt.data.areas import annealing_area, forward_area
 from bayescpt.errors import PlanError
 from bayescpt.evaluate.generate import with_losses
 from bayescpt.forecast import Plan, forecast
+from bayescpt.forecast.final import Screener
 from bayescpt.forecast.plan import plan_trajectory
+from bayescpt.inference import Fit
 from bayescpt.laws.kernels import KERNELS
 from bayescpt.laws.shift import shift_growth
 from bayescpt.laws.shift_own_share import power_share
@@ -147,6 +149,12 @@ def test_the_dataset_has_the_draws_under_their_own_labels(draws):
     assert list(made.dataset["domain"].values) == ["general", "target"]
     assert made.study_name == "simulated"
     assert [p.name for p in made.plans] == ["a", "b"]
+
+
+@pytest.mark.parametrize("unit", ["nat/token", "bit/byte", ""])
+def test_the_unit_is_the_studys(draws, unit):
+    other = replace(draws, study=replace(draws.study, loss_unit=unit))
+    assert forecast(other, plan(), [200]).dataset.attrs["units"] == unit
 
 
 def test_steps_past_a_plans_own_end_are_nan(draws):
@@ -354,6 +362,7 @@ def test_a_plan_inside_what_was_fitted_has_no_warning(draws, simulated_study):
         (WSD, 0.6, r"replay ratio 0\.6 is above the fitted 0\.5"),
         (WSD, 0.0, r"replay ratio 0 is below the fitted 0\.1"),
         (schedules.constant(PEAK, 201), 0.2, "201 steps are more than the fitted 200"),
+        (schedules.constant(PEAK, 99), 0.2, "99 steps are far fewer than the fitted 200"),
         (
             schedules.from_array(np.r_[np.full(180, PEAK), np.zeros(20)]),
             0.2,
@@ -362,10 +371,60 @@ def test_a_plan_inside_what_was_fitted_has_no_warning(draws, simulated_study):
     ],
 )
 def test_a_plan_outside_what_was_fitted_is_warned_of(draws, schedule, ratio, text):
-    (warning,) = forecast(draws, plan(schedule=schedule, ratio=ratio), [180]).warnings
+    outside = plan(schedule=schedule, ratio=ratio)
+    (warning,) = forecast(draws, outside, [90]).warnings
     assert warning.startswith("plan 'new': ")
     assert warning.endswith("; the forecast extrapolates")
     assert re.search(text, warning)
+    (clause,) = Screener(draws).place(outside).outside
+    assert warning == f"plan 'new': {clause}; the forecast extrapolates"
+
+
+def test_half_of_the_shortest_run_is_not_far_fewer_steps(draws):
+    assert forecast(draws, plan(schedule=schedules.constant(PEAK, 100)), [100]).warnings == []
+
+
+def test_a_start_that_no_fitted_run_had_is_warned_of(draws):
+    """Also where its loss is known, and so the plan can be forecast."""
+    elsewhere = plan(start="r10_wsd")
+    told = "no fitted run starts from checkpoint 'r10_wsd' (they start from 'pt')"
+    assert forecast(draws, elsewhere, [200]).warnings == [
+        f"plan 'new': {told}; the forecast extrapolates"
+    ]
+    assert Screener(draws).place(elsewhere).outside == (told,)
+
+
+@pytest.fixture(scope="module")
+def unmeasured(make_draws, simulated_study):
+    """Draws of a study in which nobody measured the target at the start checkpoint."""
+    curves = simulated_study.curves
+    target = curves["domain"] == "target"
+    gone = target & ((curves["run"] == "pt") | (curves["step"] == 0))
+    return make_draws(study=with_losses(simulated_study, curves[~gone]), rows="domains = 'goals'")
+
+
+def test_a_start_level_that_was_not_measured_is_said(unmeasured, draws):
+    study = unmeasured.study
+    assert study.checkpoint_loss("pt", "target") is None
+    assert study.checkpoint_loss("pt", "general") is not None
+    made = Fit(unmeasured.card, study, unmeasured.rows, unmeasured.posterior, xr.Dataset(), 0)
+    (note,) = made.notes
+    first = study.curve("r10_constant", "target")["loss"].iloc[0]
+    assert note.startswith("the loss of start checkpoint 'pt' on 'target' was never measured")
+    assert f"{first:.3g}, with a standard deviation of 1 nat" in note
+    told = (
+        "the loss of its start checkpoint on 'target' was never measured; its level comes from the "
+        "runs that start there"
+    )
+    fc = forecast(unmeasured, [plan("a"), plan("b", SHORT)], [100])
+    assert fc.warnings == [f"plan '{name}': {told}" for name in "ab"]
+    assert Screener(unmeasured).place(plan()).outside == (told,)
+    # A start that was measured needs no note, nor one from scratch.
+    assert not any(told in note for note in forecast(draws, plan(), [100]).warnings)
+    scratch = forecast(unmeasured, Plan("scratch", study.run("pt").schedule), [100]).warnings
+    assert not any("measured" in note for note in scratch)
+    whole = Fit(draws.card, draws.study, draws.rows, draws.posterior, xr.Dataset(), 0)
+    assert whole.notes == []
 
 
 # leaks
