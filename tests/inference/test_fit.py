@@ -42,6 +42,13 @@ def edit(path: Path, change) -> None:
         file.attrs["bayescpt"] = json.dumps(text)
 
 
+def copied(saved: Path, folder: Path) -> Path:
+    """A copy of a fit file, to be changed."""
+    path = folder / "copy.nc"
+    path.write_bytes(saved.read_bytes())
+    return path
+
+
 # what a fit holds
 
 
@@ -275,6 +282,24 @@ def test_a_file_of_another_format(saved, tmp_path):
     edit(path, lambda text: text.update(format=99, bayescpt="9.9"))
     said = r"old\.nc has format 99, written by bayescpt 9\.9; .* 4 and 5: fit the study again$"
     with pytest.raises(FitError, match=said):
+        load_fit(path)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 6])
+def test_other_formats_are_refused_in_one_line(saved, tmp_path, number):
+    path = copied(saved, tmp_path)
+    edit(path, lambda text: text.update(format=number))
+    with pytest.raises(FitError, match=f"has format {number}, written by bayescpt") as caught:
+        load_fit(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["card", "references", "study", "study_digest", "seed", "checks"])
+def test_a_file_that_lacks_something(saved, tmp_path, name):
+    path = copied(saved, tmp_path)
+    edit(path, lambda text: text.pop(name))
+    with pytest.raises(FitError, match=rf"copy\.nc is no fit of bayescpt: it has no {name}$"):
         load_fit(path)
 
 
