@@ -7,6 +7,8 @@ from bayescpt.data import schedules
 from bayescpt.errors import PlanError
 from bayescpt.forecast import Draws, Plan, forecast
 from bayescpt.forecast.final import FinalLosses, Placer
+from bayescpt.laws.effect import Effect
+from bayescpt.laws.term import Term, register, unregister
 
 PEAK = 2e-3
 WSD = schedules.wsd(PEAK, 200, 10, 40)
@@ -99,6 +101,53 @@ def test_areas_of_a_schedule_are_computed_once(draws, monkeypatch):
     assert len(asked) == 2
     placer.place(Plan("elsewhere", WSD, 0.1, start="r10_wsd"))
     assert len(asked) == 3
+
+
+class ByRatio(Term):
+    """A term whose features read the replay ratios of a trajectory, as a user may add one."""
+
+    slot, name = "ratio", "read"
+    phases = ("cpt",)
+
+    def features(self, view, is_target):
+        return {"ratio": view.trajectory.replay[view.steps - 1] ** 2 + view.replay}
+
+    def coefficients(self, p, f, xp=np):
+        return {"size": 0.5 + 0.0 * f["replay"]}
+
+    def rows(self, c, f, xp=np):
+        return c["size"] * f["ratio"]
+
+
+class ByEffect(Term):
+    """A term whose effect on a run does."""
+
+    slot, name = "ratio", "effect"
+    effects = (Effect("ratio", lambda term, view: view.replay),)
+
+    def coefficients(self, p, f, xp=np):
+        return {"offset": 0.0}
+
+
+@pytest.mark.parametrize("term", [ByRatio, ByEffect])
+def test_terms_may_read_the_replay_ratios(make_draws, term):
+    """Plans of one schedule then have no features in common."""
+    register(term)
+    try:
+        noise = 'run_effects = ["ratio"]' if term is ByEffect else ""
+        draws = make_draws(noise, law=f'replay = "own_share"\nratio = "{term.name}"')
+        assert draws.card.law.reads_replay
+        placer, evaluate = Placer(draws), FinalLosses(draws, seed=3)
+        plans = [plan for plan in recipes() if plan.start]
+        found = evaluate([placer.place(plan) for plan in plans])
+        np.testing.assert_allclose(found, at_ends(draws, plans, "loss", seed=3), rtol=1e-12)
+    finally:
+        unregister(term)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_no_term_here_reads_them(make_draws, law):
+    assert not make_draws(law=law, draws=1).card.law.reads_replay
 
 
 def test_a_plan_that_leaves_what_was_fitted_is_marked(draws):
