@@ -20,7 +20,7 @@ from bayescpt.cli.forecast import show_bands
 from bayescpt.cli.workers import process_pool
 from bayescpt.data import load_example, write_study
 from bayescpt.inference import Fit
-from bayescpt.inference.sample import add_symbols
+from bayescpt.inference.symbols import add_symbols
 from bayescpt.model.card_file import load_card
 from bayescpt.model.rows import make_rows
 
@@ -41,11 +41,7 @@ def made_up_fit(study, *, converged=True, draws=250):
     coords = {
         "chain": np.arange(4),
         "draw": np.arange(draws),
-        "domain": list(labels.domain),
-        "other": list(labels.domain[1:]),
-        "pair": list(labels.pair_names),
-        "level": list(labels.level_names),
-        "curve": list(labels.curve_names),
+        **{dim: list(names) for dim, names in labels.coords().items()},
     }
     rng = np.random.default_rng(0)
 

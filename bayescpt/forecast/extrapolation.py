@@ -35,8 +35,10 @@ class Recipe:
     place : ndarray, shape (4,)
         In units: log2 of the peak LR, log2 of the number of steps, LR of the start checkpoint and
         last LR, both over the peak.
-    shares : ndarray, shape (2, 50)
-        In units: square roots of the replay ratio and of the target's share along the run.
+    shares : ndarray, shape (2,)
+        In units: square roots of the mean replay ratio and of the target's mean share.
+    course : ndarray, shape (2, 50)
+        In units: how far the square roots along the run are from those; 0 for a constant ratio.
     shape : ndarray, shape (50,)
         In units: LR over its peak along the run.
     """
@@ -44,6 +46,7 @@ class Recipe:
     kind: tuple[str, str]
     place: Array
     shares: Array
+    course: Array
     shape: Array
 
 
@@ -63,11 +66,14 @@ def recipe(trajectory: Trajectory) -> Recipe:
     peak = max(float(lr.max()), 1e-300)
     start = (trajectory.start_lr or 0.0) / peak if trajectory.is_cpt else 0.0
     at = np.arange(N_SHAPE) * (trajectory.n_steps - 1) // (N_SHAPE - 1)
-    replay = trajectory.replay[at]
+    mean, replay = float(trajectory.replay.mean()), trajectory.replay[at]
+    shares = np.sqrt([mean, 1.0 - mean]) / SHARE_UNIT
+    along = np.sqrt(np.stack([replay, 1.0 - replay])) / SHARE_UNIT
     return Recipe(
         (trajectory.phase, str(trajectory.target)),
         np.array([np.log2(peak), np.log2(trajectory.n_steps), start, lr[-1] / peak / END_UNIT]),
-        np.sqrt(np.stack([replay, 1.0 - replay])) / SHARE_UNIT,
+        shares,
+        along - shares[:, None],
         lr[at] / (peak * SHAPE_UNIT),
     )
 
@@ -92,8 +98,11 @@ def extrapolation_distance(mine: Recipe, others: Sequence[Recipe]) -> float:
         return FARTHEST
     place = np.stack([other.place for other in known]) - mine.place
     shares = np.abs(np.stack([other.shares for other in known]) - mine.shares)
+    course = np.stack([other.course for other in known]) - mine.course
     shape = np.abs(np.stack([other.shape for other in known]) - mine.shape)
     squares = np.sum(place**2, axis=1)
-    squares += shares.mean(axis=2).max(axis=1) ** 2
+    squares += shares.max(axis=1) ** 2
+    # On its own, so that a curriculum is further from a constant ratio than its mean is.
+    squares += (course**2).mean(axis=2).max(axis=1)
     squares += shape.mean(axis=1) ** 2
     return min(FARTHEST, float(np.sqrt(squares.min())))

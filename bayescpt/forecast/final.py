@@ -35,8 +35,8 @@ class Placed:
     path : Trajectory
         Its trajectory.
     view : View
-        At the last step; plans of one schedule and start share the object. Its replay is not the
-        plan's.
+        At the last step; plans of one schedule and start share the object, whose replay is then not
+        the plan's, unless the law reads it.
     replay : float
         Replay ratio that is remembered there.
     outside : tuple of str
@@ -90,7 +90,9 @@ class Placer:
         else:
             if self._last[0] is not plan.schedule:
                 self._last = (plan.schedule, plan.schedule.digest)
-            key = (path.start, self._last[1])
+            # Plans of one schedule that differ in replay alone share what the law reads.
+            ratio = float(path.replay[0]) if self._draws.card.law.reads_replay else None
+            key = (path.start, path.target, self._last[1], ratio)
             if key not in self._kept:
                 self._kept[key] = self._view(path)
                 if len(self._kept) > KEPT_SCHEDULES:

@@ -194,7 +194,7 @@ class Starts:
             lr=plan.schedule.lr,
             replay=np.broadcast_to(_replay(plan), (plan.schedule.n_steps,)),
             **self._placed[plan.start],
-            target=plan.domain if plan.start is None else self._target(plan),
+            target=None if plan.start is None else self._target(plan),
             branch_of=plan.branch_of,
             branch_step=plan.branch_step,
             run=plan.run,

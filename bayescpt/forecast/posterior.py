@@ -278,8 +278,8 @@ class Draws:
         known = self.trajectories.get(str(trajectory.run))
         return known is not None and known.digest == trajectory.digest
 
-    def is_branch(self, trajectory: Trajectory) -> bool:
-        """Tell whether a trajectory shares its trunk with the fitted run that it names.
+    def trunk_steps(self, trajectory: Trajectory) -> int:
+        """Steps that a trajectory shares with the fitted run that it names as its trunk.
 
         Parameters
         ----------
@@ -288,10 +288,16 @@ class Draws:
 
         Returns
         -------
-        bool
+        int
+            Its branch step, or one less: logs that count updates from 0 give a step too many. 0
+            where the first steps are not that run's.
         """
-        trunk, step = self.trajectories.get(str(trajectory.branch_of)), trajectory.branch_step
-        return trunk is not None and trunk.digest_to(step) == trajectory.digest_to(step)
+        trunk, last = self.trajectories.get(str(trajectory.branch_of)), trajectory.branch_step
+        if trunk is not None:
+            for step in range(last, max(last - 2, 0), -1):
+                if trunk.digest_to(step) == trajectory.digest_to(step):
+                    return step
+        return 0
 
     @cached_property
     def trajectories(self) -> dict[str, Trajectory]:

@@ -195,7 +195,8 @@ def identity_notes(draws: Draws, path: Trajectory) -> list[str]:
         out.append(
             f"its recipe is not that of the fitted run {path.run!r}, so it is forecast as a new run"
         )
-    if path.branch_step and path.branch_of in draws.trajectories and not draws.is_branch(path):
+    named = path.branch_step and path.branch_of in draws.trajectories
+    if named and not draws.trunk_steps(path):
         out.append(
             f"its first {path.branch_step} steps are not those of {path.branch_of!r}, so it takes "
             "nothing from that run"

@@ -15,6 +15,8 @@ from bayescpt.errors import FitError
 from bayescpt.inference.netcdf import read_group
 
 FORMAT = 5
+# What the text of a fit holds.
+_TEXT = ("card", "references", "study", "study_digest", "seed", "checks")
 # Names that format 4 had for what runs deviate by.
 _RENAMED = {"misfit_near": "discrepancy_near", "misfit_far": "discrepancy_far"}
 
@@ -89,12 +91,15 @@ def read_fit_file(source: Path) -> tuple[dict[str, Any], xr.Dataset, xr.Dataset]
             text: dict[str, Any] = json.loads(file.attrs["bayescpt"])
             posterior, stats = (read_group(file[name]) for name in ("posterior", "sample_stats"))
         if text["format"] == 4:
-            text, posterior = _from_format_4(text, posterior)
+            text, posterior = _from_format_4(source, text, posterior)
         if text["format"] != FORMAT:
             raise FitError(
                 f"{source} has format {text['format']}, written by bayescpt {text['bayescpt']}; "
                 f"this version reads formats 4 and {FORMAT}: fit the study again"
             )
+        missing = [name for name in _TEXT if name not in text]
+        if missing:
+            raise FitError(f"{source} is no fit of bayescpt: it has no {', '.join(missing)}")
     except (AttributeError, IndexError, KeyError, OSError, TypeError, ValueError) as error:
         if isinstance(error, FitError):
             raise
@@ -103,7 +108,7 @@ def read_fit_file(source: Path) -> tuple[dict[str, Any], xr.Dataset, xr.Dataset]
 
 
 def _from_format_4(
-    text: dict[str, Any], posterior: xr.Dataset
+    source: Path, text: dict[str, Any], posterior: xr.Dataset
 ) -> tuple[dict[str, Any], xr.Dataset]:
     """Format 4 held the card's TOML text, without the priors that were filled in.
 
@@ -115,11 +120,9 @@ def _from_format_4(
     from bayescpt.model.rows import card_references
 
     if "checks" not in text:
-        raise FitError(
-            "a fit of format 4 without stored checks cannot be read: fit the study again"
-        )
+        raise FitError(f"{source} is of format 4, without its checks: fit the study again")
     if not text["card"]:
-        raise FitError("a fit of format 4 without its card's text cannot be read: fit it again")
+        raise FitError(f"{source} is of format 4, without its card's text: fit the study again")
     card = parse_card(text["card"], f"card {text['card_name']!r}")
     points = card_references(Study.from_json(text["study"]), card).points
     new = {**text, "format": FORMAT, "card": card.to_dict(), "references": dict(points)}

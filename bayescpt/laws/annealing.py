@@ -60,9 +60,14 @@ C2 = Parameter(
 )  # fmt: skip
 
 
+def _typical_drop(term: Annealing, view: View) -> Array:
+    """A fixed shape near that of the drop."""
+    return term.typical_drop(view)
+
+
 EFFECT = Effect(
     "anneal",
-    lambda term, view: term.typical_drop(view),
+    _typical_drop,
     # Few pilots may anneal, and those that do not say nothing of it.
     group="anneal",
     share=EFFECT_SHARE,

@@ -22,7 +22,7 @@ class Effect:
         Name in cards (``noise.run_effects``).
     column : callable
         Takes the term that has the effect and a `View` of n steps; gives what an effect of 1 nat
-        does to the loss, shape (n,).
+        does to the loss, shape (n,). A function with a name, for cards are sent to other processes.
     group : str
         Effects of one group share the ratio of their size to their unit.
     share : float or None

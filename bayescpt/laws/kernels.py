@@ -94,8 +94,6 @@ class Momentum:
     """
 
     parameters: tuple[Parameter, ...] = (LOG_MEMORY,)
-    n_columns: int = N_NODES
-    # A kernel without a lambda has the level hold the warm-up's rise, or the two form a ridge.
     holds_climb: bool = False
 
     def basis(
@@ -143,7 +141,6 @@ class HeavyTail:
 
     clock: str
     parameters: tuple[Parameter, ...]
-    n_columns: int = RATES.size
     holds_climb: bool = True
 
     def basis(

@@ -142,6 +142,20 @@ class Law:
         seen = self.features(sample_view(self), False)
         return tuple(name for name, value in seen.items() if np.ndim(value) == 1)
 
+    @cached_property
+    def reads_replay(self) -> bool:
+        """Whether features or effects depend on replay ratios, beside what is remembered."""
+
+        def _read(ratio: float) -> list[Any]:
+            view = sample_view(self, ratio)
+            found = [self.features(view, is_target) for is_target in (False, True)]
+            columns = [effect.column(term, view) for term, effect in self.effects.values()]
+            return [*columns, *(value for one in found for value in one.values())]
+
+        none, *others = (_read(ratio) for ratio in (0.0, 0.3, 0.7))
+        pairs = (pair for other in others for pair in zip(none, other, strict=True))
+        return not all(np.array_equal(*pair) for pair in pairs)
+
     def features(self, view: View, is_target: bool) -> dict[str, Any]:
         """What the law reads of a trajectory.
 
@@ -314,13 +328,15 @@ def _in_phase(term: Term, part: Any, f: Mapping[str, Any]) -> Any:
     return part * (f["is_cpt"] if term.applies(True) else 1.0 - f["is_cpt"])
 
 
-def sample_view(law: Law) -> View:
+def sample_view(law: Law, replay: float = 0.0) -> View:
     """Two steps of a run, to learn which features the terms declare.
 
     Parameters
     ----------
     law : Law
         The law.
+    replay : float
+        Replay ratio of both.
 
     Returns
     -------
@@ -334,7 +350,7 @@ def sample_view(law: Law) -> View:
     """
     before, lr = np.ones(2), np.ones(2)
     path = Trajectory(
-        "sample", "cpt" if law.continual else "pt", lr, np.zeros(2),
+        "sample", "cpt" if law.continual else "pt", lr, np.full(2, replay),
         "base" if law.continual else None, 2.0 if law.continual else 0.0,
         (before,) if law.continual else (), 1.0 if law.continual else None, None,
     )  # fmt: skip

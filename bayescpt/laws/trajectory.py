@@ -42,7 +42,7 @@ class Trajectory:
     start_lr : float or None
         Last LR before the start; None from scratch.
     target : str or None
-        Domain that a CPT run trains on.
+        Domain that a CPT run trains on; None in pre-training.
     branch_of : str or None
         Run that shares its first steps.
     branch_step : int
@@ -232,7 +232,7 @@ def run_trajectory(study: Study, name: str, warmup: str = "true") -> Trajectory:
         lr=lr,
         replay=np.broadcast_to(np.asarray(ratio, dtype=float), lr.shape),
         **start_fields(study, run.parent, warmup),
-        target=run.domain,
+        target=run.domain if run.phase == "cpt" else None,
         branch_of=run.branch_of,
         branch_step=study.trunk_step(name),
         run=name,

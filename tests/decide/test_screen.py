@@ -95,6 +95,26 @@ def test_a_plan_outside_what_was_fitted_is_marked(prior_fit):
     assert list(found[1:]) == ["", ""]
 
 
+def test_another_start_and_a_much_shorter_plan_are_marked(prior_fit):
+    given = [
+        Plan("elsewhere", WSD, 0.2, start="r10_wsd"),
+        Plan("short", schedules.constant(PEAK, 50), 0.2, start="pt"),
+        Plan("named", WSD, 0.2, start="pt", run="r10_wsd"),
+    ]
+    found = screen(prior_fit, plans(1, *given))["outside"]
+    start = "no fitted run starts from checkpoint 'r10_wsd' (they start from 'pt')"
+    assert found["elsewhere"] == start
+    assert found["short"] == "50 steps are far fewer than the fitted 200"
+    assert found["named"].startswith("its recipe is not that of the fitted run 'r10_wsd'")
+    assert found["plan 0"] == ""
+    # Forecasts say the same, in a sentence each.
+    warnings = prior_fit.forecast(given[:2], steps=[50]).warnings
+    assert warnings == [
+        f"plan {name!r}: {found[name]}; the forecast extrapolates"
+        for name in ("elsewhere", "short")
+    ]
+
+
 # memory
 
 

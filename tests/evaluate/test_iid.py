@@ -23,8 +23,8 @@ def test_only_the_noise_is_made_plain(name):
         "normal", False, False, False,
     )  # fmt: skip
     assert plain.run_effects == ()
-    assert (plain.law, plain.pretraining, plain.level_sd) == (
-        card.law, card.pretraining, card.level_sd,
+    assert (plain.choices, plain.pretraining, plain.level_sd) == (
+        card.choices, card.pretraining, card.level_sd,
     )  # fmt: skip
     assert set(plain.priors) == {p.name for p in plain.parameters()}
     assert set(card.priors) - set(plain.priors) <= NOISE

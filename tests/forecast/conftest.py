@@ -7,11 +7,10 @@ from functools import partial
 import numpy as np
 import pytest
 import xarray as xr
-from bayescpt.forecast.effects import effect_groups
 
 from bayescpt.data import Study
 from bayescpt.forecast import Draws
-from bayescpt.inference.sample import add_symbols
+from bayescpt.inference.symbols import add_symbols
 from bayescpt.model.card_file import parse_card
 from bayescpt.model.rows import make_rows
 
@@ -49,18 +48,11 @@ def make_draws(simulated_study) -> MakeDraws:
         used = simulated_study if study is None else study
         made = make_rows(used, card)
         rng = np.random.default_rng(7)
-        labels = {
-            "domain": made.labels.domain,
-            "other": made.labels.domain[1:],
-            "pair": made.labels.pair_names,
-            "level": made.labels.level_names,
-            "curve": made.labels.curve_names,
-            "misfit": [
-                f"{g}|{d}" for g in effect_groups(card.run_effects) for d in made.labels.domain
-            ],
-        }
+        groups = dict.fromkeys(card.law.effects[name][1].group for name in card.run_effects)
         coords = {"chain": range(2), "draw": range(draws)}
-        coords |= {dim: list(names) for dim, names in labels.items()}
+        coords |= {dim: list(names) for dim, names in made.labels.coords().items()}
+        coords["curve"] = list(made.labels.curve_names)
+        coords["discrepancy"] = [f"{g}|{d}" for g in groups for d in made.labels.domain]
 
         def drawn(dims: tuple[str, ...], draw: Callable[..., np.ndarray]) -> xr.DataArray:
             dims = ("chain", "draw", *dims)
@@ -74,8 +66,8 @@ def make_draws(simulated_study) -> MakeDraws:
         for term in card.run_effects:
             values[f"effect_{term}"] = drawn(("curve",), partial(rng.normal, 0.0, 0.02))
         if card.run_effects:
-            for name in ("misfit_near", "misfit_far"):
-                values[name] = np.abs(drawn(("misfit",), rng.standard_normal))
+            for name in ("discrepancy_near", "discrepancy_far"):
+                values[name] = np.abs(drawn(("discrepancy",), rng.standard_normal))
         posterior = add_symbols(xr.Dataset(values), made, card)
         return Draws(posterior, card, used, made)
 

@@ -7,18 +7,19 @@ from bayescpt.data import schedules
 from bayescpt.errors import PlanError
 from bayescpt.forecast import Draws, Plan, forecast
 from bayescpt.forecast.final import FinalLosses, Placer
+from bayescpt.laws.effect import Effect
+from bayescpt.laws.term import Term, register, unregister
 
 PEAK = 2e-3
 WSD = schedules.wsd(PEAK, 200, 10, 40)
 COSINE = schedules.cosine(PEAK, 120, 5, min_lr_ratio=0.1)
+BRANCH = schedules.wsd(PEAK, 200, 4, 60)
 RISING = np.r_[np.zeros(100), np.full(100, 0.5)]
 
 NOISE = {
     "plain": "",
-    "all at once": (
-        'family = "student_t"\nearly = true\nar1 = true\ndomain_correlation = true\n'
-        'run_effects = ["level", "shift", "anneal", "drift"]'
-    ),
+    "chained": 'family = "student_t"\nearly = true\nar1 = true\ndomain_correlation = true',
+    "effects": 'early = true\nrun_effects = ["level", "shift", "anneal", "drift"]',
 }
 LAWS = [
     'replay = "own_share"',
@@ -37,7 +38,8 @@ def recipes() -> list[Plan]:
         Plan("scratch", schedules.wsd(PEAK, 300, 25, 100), 1.0),
         Plan("not fitted", WSD, 0.25, start="r10_wsd"),
         Plan("fitted", WSD, 0.1, start="pt", run="r10_wsd"),
-        Plan("branch", COSINE, 0.1, start="pt", branch_of="r10_constant", branch_step=50),
+        Plan("branch", BRANCH, 0.1, start="pt", branch_of="r10_constant", branch_step=100),
+        Plan("no branch", COSINE, 0.1, start="pt", branch_of="r10_constant", branch_step=50),
         Plan("by step", WSD, RISING, start="pt"),
     ]
 
@@ -65,8 +67,9 @@ def test_final_losses_are_those_of_forecasts(make_draws, law, noise):
         np.testing.assert_allclose(evaluate(placed, kind), expected, rtol=1e-12)
 
 
-def test_final_losses_do_not_depend_on_the_group(make_draws):
-    draws = make_draws(NOISE["all at once"])
+@pytest.mark.parametrize("noise", ["chained", "effects"])
+def test_final_losses_do_not_depend_on_the_group(make_draws, noise):
+    draws = make_draws(NOISE[noise])
     placer, evaluate = Placer(draws), FinalLosses(draws)
     placed = [placer.place(plan) for plan in recipes()]
     whole = evaluate(placed).copy()
@@ -89,8 +92,8 @@ def test_areas_of_a_schedule_are_computed_once(draws, monkeypatch):
     import bayescpt.forecast.final as module
 
     asked = []
-    features = module.features
-    monkeypatch.setattr(module, "features", lambda *a: asked.append(a) or features(*a))
+    view = module.View
+    monkeypatch.setattr(module, "View", lambda *a: asked.append(a) or view(*a))
     placer = Placer(draws)
     same = schedules.wsd(PEAK, 200, 10, 40)
     for n, schedule in enumerate((WSD, WSD, same, COSINE, WSD)):
@@ -98,6 +101,53 @@ def test_areas_of_a_schedule_are_computed_once(draws, monkeypatch):
     assert len(asked) == 2
     placer.place(Plan("elsewhere", WSD, 0.1, start="r10_wsd"))
     assert len(asked) == 3
+
+
+class ByRatio(Term):
+    """A term whose features read the replay ratios of a trajectory, as a user may add one."""
+
+    slot, name = "ratio", "read"
+    phases = ("cpt",)
+
+    def features(self, view, is_target):
+        return {"ratio": view.trajectory.replay[view.steps - 1] ** 2 + view.replay}
+
+    def coefficients(self, p, f, xp=np):
+        return {"size": 0.5 + 0.0 * f["replay"]}
+
+    def rows(self, c, f, xp=np):
+        return c["size"] * f["ratio"]
+
+
+class ByEffect(Term):
+    """A term whose effect on a run does."""
+
+    slot, name = "ratio", "effect"
+    effects = (Effect("ratio", lambda term, view: view.replay),)
+
+    def coefficients(self, p, f, xp=np):
+        return {"offset": 0.0}
+
+
+@pytest.mark.parametrize("term", [ByRatio, ByEffect])
+def test_terms_may_read_the_replay_ratios(make_draws, term):
+    """Plans of one schedule then have no features in common."""
+    register(term)
+    try:
+        noise = 'run_effects = ["ratio"]' if term is ByEffect else ""
+        draws = make_draws(noise, law=f'replay = "own_share"\nratio = "{term.name}"')
+        assert draws.card.law.reads_replay
+        placer, evaluate = Placer(draws), FinalLosses(draws, seed=3)
+        plans = [plan for plan in recipes() if plan.start]
+        found = evaluate([placer.place(plan) for plan in plans])
+        np.testing.assert_allclose(found, at_ends(draws, plans, "loss", seed=3), rtol=1e-12)
+    finally:
+        unregister(term)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_no_term_here_reads_them(make_draws, law):
+    assert not make_draws(law=law, draws=1).card.law.reads_replay
 
 
 def test_a_plan_that_leaves_what_was_fitted_is_marked(draws):

@@ -8,18 +8,19 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import xarray as xr
-from bayescpt.laws.curve import expected_loss
-from bayescpt.laws.features import features
-from bayescpt.laws.replay import power_response
 
 from bayescpt.data import schedules
 from bayescpt.data.areas import annealing_area, forward_area
 from bayescpt.errors import PlanError
 from bayescpt.evaluate.generate import with_losses
 from bayescpt.forecast import Plan, forecast
-from bayescpt.forecast.plan import plan_path
-from bayescpt.laws.annealing import kernel_weights
+from bayescpt.forecast.final import Screener
+from bayescpt.forecast.plan import plan_trajectory
+from bayescpt.inference import Fit
+from bayescpt.laws.kernels import KERNELS
 from bayescpt.laws.shift import shift_growth
+from bayescpt.laws.shift_own_share import power_share
+from bayescpt.laws.view import View
 from bayescpt.model.rows import make_rows
 
 PEAK = 2e-3
@@ -34,6 +35,12 @@ def plan(name="new", schedule=WSD, ratio=0.25, start="pt", **kwargs) -> Plan:
 # what is forecast
 
 
+def equation(level, base_ref, alpha, anneal_ref, area, area_start, anneal, shift, growth):
+    """Eq. 4 of arXiv 2505.07796 in nats at reference points, written out."""
+    fallen = base_ref * (area**-alpha - area_start**-alpha)
+    return level + fallen - anneal_ref * anneal + shift * growth
+
+
 @pytest.mark.parametrize("domain", ["general", "target"])
 def test_mu_is_the_law_at_each_draw(draws, domain):
     steps = np.array([0, 1, 10, 100, 160, 200])
@@ -46,25 +53,28 @@ def test_mu_is_the_law_at_each_draw(draws, domain):
         memory = float(np.exp(at["log_memory"]))
         by_domain = {"domain": domain}
         by_pair = {"pair": f"{domain}|target"}
-        response = power_response(
-            0.25,
-            float(domain == "target"),
+        share = 0.75 if domain == "target" else 0.25
+        phi = power_share(
+            share,
             float(at["replay_gamma"].sel(by_pair)),
             float(at["replay_eps"].sel(by_pair)),
         )
-        direct = expected_loss(
+        left = 1.0 - phi if domain == "target" else phi
+        direct = equation(
             level=float(at["start_level"].sel(level=f"pt|{domain}")),
             base_ref=float(at["base_ref"].sel(by_domain)),
             alpha=float(at["alpha_s1"].sel(by_domain)),
             anneal_ref=float(at["anneal_ref"].sel(by_domain)),
-            log_area=np.log((spent + own[steps]) / refs.area),
-            log_area_start=np.log(spent / refs.area),
+            area=(spent + own[steps]) / refs["area"],
+            area_start=spent / refs["area"],
             anneal=annealing_area(WSD.lr, 1 - 1 / memory, before.final_lr)[steps]
-            / (memory * refs.peak_lr),
-            shift=float(at["shift_ref"].sel(by_pair)) * response,
-            onset=float(at["onset"].sel(by_pair)),
-            beta=float(at["beta"].sel(by_pair)),
-            shift_area=own[steps] / refs.shift_area,
+            / (memory * refs["peak_lr"]),
+            shift=float(at["shift_ref"].sel(by_pair)) * left,
+            growth=shift_growth(
+                own[steps] / refs["shift_area"],
+                float(at["onset"].sel(by_pair)),
+                float(at["beta"].sel(by_pair)),
+            ),
         )
         np.testing.assert_allclose(made.isel(chain=chain, draw=n), direct, rtol=1e-6)
 
@@ -76,8 +86,9 @@ def test_mu_of_a_fading_memory_is_the_law_at_each_draw(make_draws, domain):
     lr, steps, refs = schedules.wsd(PEAK / 2, 200, 10, 40), np.array([1, 100, 200]), draws.rows.refs
     made = forecast(draws, plan(schedule=lr), steps).mu.sel(plan="new", domain=domain)
     before = draws.study.run("pt").schedule
-    seen = features(plan_path(plan(schedule=lr), draws.study), steps, refs)
+    view = View(plan_trajectory(plan(schedule=lr), draws.study), steps, refs)
     own, is_target = forward_area(lr.lr)[steps], domain == "target"
+    learned = forward_area((lr.lr / PEAK) ** 0.6) * PEAK / refs["shift_area"]
     at = draws.posterior.isel(chain=1, draw=5)
     value = {
         name: float(
@@ -88,36 +99,31 @@ def test_mu_of_a_fading_memory_is_the_law_at_each_draw(make_draws, domain):
         for name in (p.name for p in draws.card.parameters())
     }
     # All fitted runs rise from the same LR to the peak.
-    rise = (PEAK / 2 - before.final_lr) / refs.peak_lr - (PEAK - before.final_lr) / refs.peak_lr
-    shift, onset, area = value["shift_ref"], value["onset"], own / refs.shift_area
+    rise = (PEAK / 2 - before.final_lr) / PEAK - (PEAK - before.final_lr) / PEAK
+    shift, onset, area = value["shift_ref"], value["onset"], own / refs["shift_area"]
     memory = {"gamma": value["share_gamma"], "keep": 0.25}
     if is_target:
         speed = 0.75 ** value["share_kappa"] * 0.5 ** value["speed_peak"]
         shift *= shift_growth(speed, onset, value["beta"])
-        onset, area, memory = onset * speed, seen.target_area, {}
+        onset, area, memory = onset * speed, learned[steps], {}
     else:
         shift *= 0.5 ** value["shift_peak"]
-    weights = kernel_weights(
-        "area", {k: np.float64(v) for k, v in value.items()}, refs.anneal_steps
-    )
+    weights = KERNELS["area"].weights({k: np.float64(v) for k, v in value.items()}, refs)
     spent = before.lr.sum()
-    direct = expected_loss(
+    direct = equation(
         level=float(at["start_level"].sel(level=f"pt|{domain}"))
         + value["rewarm_ref"] * rise
         + value["jump"],
         base_ref=value["base_ref"],
         alpha=value["alpha_s1"],
         anneal_ref=value["anneal_ref"],
-        log_area=np.log((spent + own) / refs.area),
-        log_area_start=np.log(spent / refs.area),
-        anneal=seen.anneal @ weights,
+        area=(spent + own) / refs["area"],
+        area_start=spent / refs["area"],
+        anneal=draws.card.law.features(view, is_target)["anneal"] @ weights,
         shift=shift,
-        onset=onset,
-        beta=value["beta"],
-        shift_area=area,
-        **memory,
+        growth=shift_growth(area, onset, value["beta"], **memory),
     )
-    assert refs.peak_lr == PEAK
+    assert refs["peak_lr"] == PEAK
     np.testing.assert_allclose(made.isel(chain=1, draw=5), direct, rtol=1e-10)
 
 
@@ -127,10 +133,10 @@ def test_forecast_of_a_run_from_scratch(draws):
     own = made.sel(plan="scratch", domain="general").isel(chain=0, draw=3)
     # S1 of the study's own pre-training is the reference area: the base term is level_pt there.
     area = schedules.wsd(PEAK, 1000, 25, 200).lr.sum()
-    assert area == pytest.approx(draws.rows.refs.area)
+    assert area == pytest.approx(draws.rows.refs["area"])
     memory = float(np.exp(at["log_memory"]))
     lr = schedules.wsd(PEAK, 1000, 25, 200).lr
-    drop = annealing_area(lr, 1 - 1 / memory)[-1] / (memory * draws.rows.refs.peak_lr)
+    drop = annealing_area(lr, 1 - 1 / memory)[-1] / (memory * draws.rows.refs["peak_lr"])
     expected = at["level_pt"] - at["anneal_pt_ref"] * drop
     assert float(own[-1]) == pytest.approx(float(expected), rel=1e-6)
 
@@ -143,6 +149,12 @@ def test_the_dataset_has_the_draws_under_their_own_labels(draws):
     assert list(made.dataset["domain"].values) == ["general", "target"]
     assert made.study_name == "simulated"
     assert [p.name for p in made.plans] == ["a", "b"]
+
+
+@pytest.mark.parametrize("unit", ["nat/token", "bit/byte", ""])
+def test_the_unit_is_the_studys(draws, unit):
+    other = replace(draws, study=replace(draws.study, loss_unit=unit))
+    assert forecast(other, plan(), [200]).dataset.attrs["units"] == unit
 
 
 def test_steps_past_a_plans_own_end_are_nan(draws):
@@ -196,7 +208,7 @@ def test_loss_is_wider_than_mu_by_the_noise_and_the_effects(make_draws):
         narrow[name][:] = narrow[name].isel(chain=0, draw=0)
     narrow["sigma"][:] = 0.03
     # An effect of 4/3 of the noise, however new the recipe.
-    narrow["misfit_near"][:], narrow["misfit_far"][:] = 4 / 3, 0.0
+    narrow["discrepancy_near"][:], narrow["discrepancy_far"][:] = 4 / 3, 0.0
     made = forecast(replace(draws, posterior=narrow), plan(), [100, 200])
     assert float(made.mu.std(("chain", "draw")).max()) < 1e-12
     np.testing.assert_allclose(made.loss.std(("chain", "draw")), 0.05, rtol=0.12)
@@ -217,8 +229,9 @@ def test_a_band_needs_a_probability_and_a_kind(draws):
 # plans beside each other
 
 
-def test_a_plan_s_draws_do_not_depend_on_the_others(make_draws):
-    draws = make_draws('early = true\nar1 = true\nrun_effects = ["level", "shift"]')
+@pytest.mark.parametrize("noise", ["ar1 = true", 'run_effects = ["level", "shift"]'])
+def test_a_plan_s_draws_do_not_depend_on_the_others(make_draws, noise):
+    draws = make_draws(f"early = true\n{noise}")
     a, b, c = plan("a"), plan("b", SHORT), plan("c", ratio=0.4)
     alone = forecast(draws, a).dataset.sel(plan="a")
     for others in ([a, b], [b, a], [c, b, a]):
@@ -316,13 +329,6 @@ def test_a_schedule_must_be_one():
         plan(schedule=WSD.lr)
 
 
-def test_replay_by_step_is_its_mean_weighted_by_lr(draws):
-    switched = plan("switched", ratio=np.r_[np.zeros(100), np.full(100, 0.5)])
-    mean = float((switched.replay_ratio * WSD.lr).sum() / WSD.lr.sum())
-    made = forecast(draws, [switched, plan("even", ratio=mean)], [200]).mu
-    np.testing.assert_allclose(made.sel(plan="switched"), made.sel(plan="even"), rtol=1e-12)
-
-
 # memory
 
 
@@ -356,6 +362,7 @@ def test_a_plan_inside_what_was_fitted_has_no_warning(draws, simulated_study):
         (WSD, 0.6, r"replay ratio 0\.6 is above the fitted 0\.5"),
         (WSD, 0.0, r"replay ratio 0 is below the fitted 0\.1"),
         (schedules.constant(PEAK, 201), 0.2, "201 steps are more than the fitted 200"),
+        (schedules.constant(PEAK, 99), 0.2, "99 steps are far fewer than the fitted 200"),
         (
             schedules.from_array(np.r_[np.full(180, PEAK), np.zeros(20)]),
             0.2,
@@ -364,10 +371,60 @@ def test_a_plan_inside_what_was_fitted_has_no_warning(draws, simulated_study):
     ],
 )
 def test_a_plan_outside_what_was_fitted_is_warned_of(draws, schedule, ratio, text):
-    (warning,) = forecast(draws, plan(schedule=schedule, ratio=ratio), [180]).warnings
+    outside = plan(schedule=schedule, ratio=ratio)
+    (warning,) = forecast(draws, outside, [90]).warnings
     assert warning.startswith("plan 'new': ")
     assert warning.endswith("; the forecast extrapolates")
     assert re.search(text, warning)
+    (clause,) = Screener(draws).place(outside).outside
+    assert warning == f"plan 'new': {clause}; the forecast extrapolates"
+
+
+def test_half_of_the_shortest_run_is_not_far_fewer_steps(draws):
+    assert forecast(draws, plan(schedule=schedules.constant(PEAK, 100)), [100]).warnings == []
+
+
+def test_a_start_that_no_fitted_run_had_is_warned_of(draws):
+    """Also where its loss is known, and so the plan can be forecast."""
+    elsewhere = plan(start="r10_wsd")
+    told = "no fitted run starts from checkpoint 'r10_wsd' (they start from 'pt')"
+    assert forecast(draws, elsewhere, [200]).warnings == [
+        f"plan 'new': {told}; the forecast extrapolates"
+    ]
+    assert Screener(draws).place(elsewhere).outside == (told,)
+
+
+@pytest.fixture(scope="module")
+def unmeasured(make_draws, simulated_study):
+    """Draws of a study in which nobody measured the target at the start checkpoint."""
+    curves = simulated_study.curves
+    target = curves["domain"] == "target"
+    gone = target & ((curves["run"] == "pt") | (curves["step"] == 0))
+    return make_draws(study=with_losses(simulated_study, curves[~gone]), rows="domains = 'goals'")
+
+
+def test_a_start_level_that_was_not_measured_is_said(unmeasured, draws):
+    study = unmeasured.study
+    assert study.checkpoint_loss("pt", "target") is None
+    assert study.checkpoint_loss("pt", "general") is not None
+    made = Fit(unmeasured.card, study, unmeasured.rows, unmeasured.posterior, xr.Dataset(), 0)
+    (note,) = made.notes
+    first = study.curve("r10_constant", "target")["loss"].iloc[0]
+    assert note.startswith("the loss of start checkpoint 'pt' on 'target' was never measured")
+    assert f"{first:.3g}, with a standard deviation of 1 nat" in note
+    told = (
+        "the loss of its start checkpoint on 'target' was never measured; its level comes from the "
+        "runs that start there"
+    )
+    fc = forecast(unmeasured, [plan("a"), plan("b", SHORT)], [100])
+    assert fc.warnings == [f"plan '{name}': {told}" for name in "ab"]
+    assert Screener(unmeasured).place(plan()).outside == (told,)
+    # A start that was measured needs no note, nor one from scratch.
+    assert not any(told in note for note in forecast(draws, plan(), [100]).warnings)
+    scratch = forecast(unmeasured, Plan("scratch", study.run("pt").schedule), [100]).warnings
+    assert not any("measured" in note for note in scratch)
+    whole = Fit(draws.card, draws.study, draws.rows, draws.posterior, xr.Dataset(), 0)
+    assert whole.notes == []
 
 
 # leaks
@@ -386,8 +443,7 @@ def test_losses_of_a_dropped_run_reach_nothing(draws, simulated_study):
     assert one.labels == two.labels
     assert one.refs == two.refs
     np.testing.assert_array_equal(one.loss, two.loss)
-    np.testing.assert_array_equal(one.anneal_mix, two.anneal_mix)
-    for part in ("segment", "row", "start"):
+    for part in ("segment", "row", "start", "basis", "mix"):
         for name, values in getattr(one, part).items():
             np.testing.assert_array_equal(values, getattr(two, part)[name], err_msg=name)
 

@@ -16,7 +16,8 @@ from bayescpt.errors import ConvergenceError, FitError
 from bayescpt.evaluate import simulate_study
 from bayescpt.inference import compile as compiled
 from bayescpt.inference import default_card, load_fit
-from bayescpt.laws import paper
+from bayescpt.laws.noise import NU
+from bayescpt.model.priors import parse_prior
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,13 @@ def edit(path: Path, change) -> None:
         file.attrs["bayescpt"] = json.dumps(text)
 
 
+def copied(saved: Path, folder: Path) -> Path:
+    """A copy of a fit file, to be changed."""
+    path = folder / "copy.nc"
+    path.write_bytes(saved.read_bytes())
+    return path
+
+
 # what a fit holds
 
 
@@ -57,20 +65,22 @@ def test_every_parameter_is_sampled_under_the_study_s_own_labels(small_fit):
     assert list(posterior["level"].values) == ["pt|general", "pt|target"]
 
 
-def test_papers_symbols_are_those_of_the_reference_quantities(small_fit):
+def test_papers_symbols_are_those_of_the_reference_quantities(small_fit, study):
     posterior = small_fit.posterior
     sampled = {name: v for name, v in posterior.data_vars.items() if v.attrs["sampled"]}
-    symbols = paper.from_reference(sampled, small_fit.rows.refs)
+    law = small_fit.card.law
+    symbols = law.symbols(sampled, small_fit.rows.refs)
     # Its kernel has no lambda, and without pre-training rows nothing tells C1.
     assert set(symbols) == {"A", "C2", "B", "E"}
     for name, value in symbols.items():
         got = posterior[name]
         xr.testing.assert_allclose(got, value.transpose(*got.dims), rtol=1e-12)
         assert got.attrs["sampled"] == 0
-        assert got.attrs["units"] == paper.UNITS[name]
+        assert got.attrs["units"] == law.units[name]
     # L0 then is the start level less the base term that training so far has left.
-    start = small_fit.rows.start["log_area"][0]
-    left = posterior["base_ref"] * np.exp(-posterior["alpha_s1"] * start)
+    refs = small_fit.rows.refs
+    spent = study.run("pt").schedule.lr.sum() / refs["area"]
+    left = posterior["base_ref"] * spent ** -posterior["alpha_s1"]
     level = posterior["start_level"].to_numpy()[..., :2]
     np.testing.assert_allclose((posterior["L0"] + left).to_numpy(), level, rtol=1e-12)
 
@@ -99,7 +109,7 @@ def test_failed_checks_show_in_every_output(small_fit, plans):
     assert small_fit.summary().attrs["failed_checks"] == failed
     with pytest.raises(ConvergenceError, match=r"failed .*bulk ESS.*allow_failed"):
         small_fit.forecast(plans)
-    made = small_fit.forecast(plans, [4000], allow_failed=True)
+    made = small_fit.forecast(plans, [4000, 5000], allow_failed=True)
     assert made.failed_checks == failed
     table = bc.goal_probability(made, {"general": 3.0})
     assert f"the fit failed its check: {failed[0]}" in table.attrs["warnings"]
@@ -135,7 +145,10 @@ def test_another_card_has_a_structure_of_its_own(small_fit):
     rows, card = small_fit.rows, small_fit.card
     key = compiled.structure(rows, card)
     assert compiled.structure(rows, replace(card, early=False)) != key
-    assert compiled.structure(rows, replace(card, family="student_t")) != key
+    heavy = {**card.priors, "nu": parse_prior({**NU.default, "reason": NU.reason}, "nu")}
+    plain = replace(card, run_effects=())
+    assert compiled.structure(rows, plain) == key
+    assert compiled.structure(rows, replace(plain, family="student_t", priors=heavy)) != key
     sigma = card.priors["sigma"]
     for mu in (-4.60001, -4.600001):
         moved = replace(sigma, args={**sigma.args, "mu": mu})
@@ -231,13 +244,6 @@ def test_a_loaded_fit_has_its_checks_from_the_file(small_fit, saved, monkeypatch
     assert load_fit(saved).checks() == small_fit.checks()
 
 
-def test_a_file_without_checks_has_them_from_its_draws(small_fit, saved, tmp_path):
-    path = tmp_path / "older.nc"
-    path.write_bytes(saved.read_bytes())
-    edit(path, lambda text: text.pop("checks"))
-    assert load_fit(path).checks() == small_fit.checks()
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -301,7 +307,26 @@ def test_a_file_of_another_format(saved, tmp_path):
     path = tmp_path / "old.nc"
     path.write_bytes(saved.read_bytes())
     edit(path, lambda text: text.update(format=99, bayescpt="9.9"))
-    with pytest.raises(FitError, match=r"old\.nc has format 99, written by bayescpt 9\.9; .* 4$"):
+    said = r"old\.nc has format 99, written by bayescpt 9\.9; .* 4 and 5: fit the study again$"
+    with pytest.raises(FitError, match=said):
+        load_fit(path)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 6])
+def test_other_formats_are_refused_in_one_line(saved, tmp_path, number):
+    path = copied(saved, tmp_path)
+    edit(path, lambda text: text.update(format=number))
+    with pytest.raises(FitError, match=f"has format {number}, written by bayescpt") as caught:
+        load_fit(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["card", "references", "study", "study_digest", "seed", "checks"])
+def test_a_file_that_lacks_something(saved, tmp_path, name):
+    path = copied(saved, tmp_path)
+    edit(path, lambda text: text.pop(name))
+    with pytest.raises(FitError, match=rf"copy\.nc is no fit of bayescpt: it has no {name}$"):
         load_fit(path)
 
 

@@ -1,5 +1,7 @@
 """What priors carry, told by power-scaling of the small fit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pymc as pm
 import pytest
@@ -7,8 +9,9 @@ import pytest
 import bayescpt as bc
 from bayescpt.errors import FitError
 from bayescpt.inference.sensitivity import PRIOR_CARRIES, _log_likelihood
+from bayescpt.laws.noise import CORRELATION_LENGTH
 from bayescpt.model.build import build_model
-from bayescpt.model.card_file import parse_card
+from bayescpt.model.priors import parse_prior
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +50,10 @@ def test_parameters_and_final_losses_are_all_there(table):
 
 
 def test_a_card_of_chained_noise_is_refused(small_fit):
-    text = small_fit.card.text.replace("early = true", "early = true\nar1 = true")
-    other = parse_card(text, "chained")
+    length = CORRELATION_LENGTH
+    prior = parse_prior({**length.default, "reason": length.reason}, length.name)
+    priors = {**small_fit.card.priors, length.name: prior}
+    other = replace(small_fit.card, ar1=True, run_effects=(), priors=priors)
     chained = bc.Fit(
         other, small_fit.study, small_fit.rows, small_fit.posterior, small_fit.sample_stats, 1
     )

@@ -119,9 +119,10 @@ def _fitted_curve(
     if own in curves and draws.is_fitted(trajectory):
         c = curves.index(own)
         return c, draws.last_step(c)
-    trunk, step = (str(trajectory.branch_of), domain), trajectory.branch_step
-    inherited = draws.card.law.effects[effect][1].inherited
-    if step and inherited and trunk in curves and draws.is_branch(trajectory):
-        c = curves.index(trunk)
-        return c, min(draws.last_step(c), step)
+    trunk = (str(trajectory.branch_of), domain)
+    if trunk in curves and draws.card.law.effects[effect][1].inherited:
+        step = draws.trunk_steps(trajectory)
+        if step:
+            c = curves.index(trunk)
+            return c, min(draws.last_step(c), step)
     return None, trajectory.n_steps

@@ -4,7 +4,9 @@ import sys
 
 import numpy as np
 import pytest
-from bayescpt.inference.misfit import (
+
+from bayescpt.forecast.discrepancy import judge
+from bayescpt.forecast.discrepancy.judge import (
     OUTLIER_SHARE,
     SPREADS,
     Curve,
@@ -12,8 +14,6 @@ from bayescpt.inference.misfit import (
     _draw_ratios,
     held_out_likelihood,
 )
-
-from bayescpt.inference import misfit
 
 N_ROWS, N_DRAWS, SIGMA = 24, 4000, 0.01
 STEPS = np.linspace(0.1, 1.0, N_ROWS)
@@ -31,7 +31,7 @@ def linear_fit(losses, designs, rng):
     return [draws @ one.T for one in designs]
 
 
-def fitted(effect_sd, n_runs=12, seed=0, novelty=0.0, outlier=0.0, sizes=None):
+def fitted(effect_sd, n_runs=12, seed=0, distance=0.0, outlier=0.0, sizes=None):
     """Curves of a linear law with run effects, as `fitted_curves` gives them."""
     rng = np.random.default_rng(seed)
     sizes = rng.normal(size=n_runs) if sizes is None else sizes
@@ -48,7 +48,7 @@ def fitted(effect_sd, n_runs=12, seed=0, novelty=0.0, outlier=0.0, sizes=None):
     curves = [
         Curve(
             domain=0,
-            novelty=novelty,
+            distance=distance,
             residual=loss - mean,
             noise=np.full(mean.shape, SIGMA),
             columns=COLUMNS,
@@ -77,7 +77,7 @@ def test_a_run_that_alone_decides_a_level_says_nothing_of_its_effect(seed):
         expected = linear_fit(losses, designs, rng)
         curve = Curve(
             domain=0,
-            novelty=0.0,
+            distance=0.0,
             residual=losses[5] - expected[5],
             noise=np.full(expected[5].shape, SIGMA),
             columns=COLUMNS,
@@ -112,14 +112,14 @@ def test_held_out_likelihood_is_that_of_a_refit_without_the_run(seed):
         assert np.abs(difference).max() < 0.1 * np.ptp(exact) + 0.3
 
 
-@pytest.mark.parametrize("novelty", [0.0, 1.5])
-def test_the_spread_of_effects_is_found(novelty):
+@pytest.mark.parametrize("distance", [0.0, 1.5])
+def test_the_spread_of_effects_is_found(distance):
     """40 runs of two effects tell the spread to 1/sqrt(160) = 8%; the grid is about as fine."""
     medians = []
     for seed in SEEDS:
-        curves, _, _ = fitted(0.02, n_runs=40, seed=seed, novelty=novelty)
+        curves, _, _ = fitted(0.02, n_runs=40, seed=seed, distance=distance)
         near, far = _draw_ratios(curves, ALL, 2000, np.random.default_rng(seed))
-        low, median, high = np.quantile(np.hypot(near, far * novelty), [0.01, 0.5, 0.99])
+        low, median, high = np.quantile(np.hypot(near, far * distance), [0.01, 0.5, 0.99])
         assert 1.0 < low < high < 4.0
         assert high / low < 2.5
         medians.append(median)
@@ -170,7 +170,7 @@ def exact_by_spread(k, losses, designs, judged, beside=0.0):
 def many_draws(monkeypatch):
     """Draws enough for a covariance to a percent, all of them used."""
     monkeypatch.setattr(sys.modules[__name__], "N_DRAWS", 40_000)
-    monkeypatch.setattr(misfit, "N_COVARIANCE", 40_000)
+    monkeypatch.setattr(judge, "N_COVARIANCE", 40_000)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -196,7 +196,7 @@ def test_effects_of_a_fitted_run_follow_from_its_rows():
     residual = np.array([0.02, -0.03]) @ COLUMNS + SIGMA * rng.standard_normal(N_ROWS)
     curve = Curve(
         domain=0,
-        novelty=0.0,
+        distance=0.0,
         residual=np.tile(residual, (n, 1)),
         noise=np.full((n, N_ROWS), SIGMA),
         columns=COLUMNS,
