@@ -15,7 +15,7 @@ from scipy import stats
 from bayescpt.errors import CardError
 from bayescpt.model import priors
 from bayescpt.model.build import build_model
-from bayescpt.model.card import parse_card
+from bayescpt.model.card_file import parse_card
 from bayescpt.model.priors import DISTRIBUTIONS, Distribution, parse_prior, register, unregister
 
 CASES = [

@@ -50,7 +50,7 @@ def effects_of(without_noise) -> Callable[..., xr.DataArray]:
 
 @pytest.fixture(scope="module")
 def pooled(make_draws) -> Draws:
-    return make_draws('run_effects = ["level"]')
+    return make_draws('run_effects = ["level"]', draws=400)
 
 
 def test_a_fitted_run_has_its_own_effects(pooled, simulated_study, effects_of):
@@ -76,8 +76,9 @@ def test_a_new_run_has_new_effects_wider_the_further_its_recipe(pooled):
     near, far = (pooled.value(f"discrepancy_{name}", 0) for name in ("near", "far"))
     scale = np.hypot(near, far * away) * effect_unit(pooled, "level", path, "general")
     np.testing.assert_allclose(effect_spread(pooled, path, "general", away)[0], scale)
-    assert np.std(one / scale) == pytest.approx(1.0, abs=0.25)
-    assert abs(np.corrcoef(one / scale, two / scale)[0, 1]) < 0.35
+    # 800 draws: the standard errors are .025 and .035.
+    assert np.std(one / scale) == pytest.approx(1.0, abs=0.15)
+    assert abs(np.corrcoef(one / scale, two / scale)[0, 1]) < 0.2
     further, other = drawn(1, ratio=0.9)
     assert pooled.extrapolation(further) > away
     assert np.all(np.abs(other) > np.abs(one))
@@ -170,7 +171,7 @@ def differ(found: xr.DataArray, plan: str, own: xr.DataArray) -> None:
     for domain in ("general", "target"):
         mine = found.sel(plan=plan, domain=domain).to_numpy().ravel()
         theirs = own.sel(curve=f"r10_constant|{domain}").to_numpy().ravel()
-        assert abs(np.corrcoef(mine, theirs)[0, 1]) < 0.35
+        assert abs(np.corrcoef(mine, theirs)[0, 1]) < 0.2
         assert not np.isclose(mine, theirs).any()
 
 
