@@ -123,7 +123,7 @@ def draw_curves(
     names = [
         name
         for name in table["run"].unique()
-        if design.run(name).phase == "cpt" or "level_pt" in values
+        if design.run(name).phase == "cpt" or card.law.describes_pretraining
     ]
     known = ((table["step"] > 0) & table["run"].isin(names)).to_numpy()
     steps = np.unique(table.loc[known, "step"])

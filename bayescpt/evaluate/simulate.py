@@ -18,6 +18,7 @@ from bayescpt.evaluate.simulated_noise import SimulatedNoise
 from bayescpt.forecast import Draws, Plan, forecast
 from bayescpt.laws.law import Law
 from bayescpt.laws.points import References
+from bayescpt.laws.term import effect_names
 from bayescpt.model.card import Card
 from bayescpt.model.card_file import parse_card
 from bayescpt.model.rows import Rows, make_rows
@@ -48,7 +49,7 @@ class Simulation:
         True values by their names in a posterior, dims domain, pair, level, curve: on the reference
         scale (base_ref, alpha_s1, shift_ref ...) and the paper's symbols (L0, A, B, E ...).
     expected : DataFrame
-        The curves of the study without jitter, outliers and misfit: run, step, domain, mean.
+        The curves of the study without jitter, outliers and discrepancy: run, step, domain, mean.
     card : Card
         The law it was simulated from, with independent normal noise.
     """
@@ -75,8 +76,8 @@ def simulate_study(
     eval_every: int | None = None,
     pt_eval_every: int | None = None,
     sigma: float = 0.002,
-    misfit_sd: float = 0.0,
-    misfit_length: float = 0.3,
+    discrepancy_sd: float = 0.0,
+    discrepancy_length: float = 0.3,
     run_effects: Mapping[str, float] | None = None,
     outlier_share: float = 0.0,
     outlier_sd: float = 0.05,
@@ -116,9 +117,9 @@ def simulate_study(
         Steps between evaluations in CPT and in pre-training; by default 40 and 50 a run.
     sigma : float
         Standard deviation of the jitter of each point, nats.
-    misfit_sd : float
-        Standard deviation of a misfit that drifts along each curve from 0, nats.
-    misfit_length : float
+    discrepancy_sd : float
+        Standard deviation of a discrepancy that drifts along each curve from 0, nats.
+    discrepancy_length : float
         Its correlation length, as a share of the run.
     run_effects : mapping of str to float, optional
         Standard deviation, nats, of the run-to-run differences by term: level, shift, anneal,
@@ -161,14 +162,14 @@ def simulate_study(
     if continual:
         truth = truth.assign(start_level=_start_level(design, card, rows, truth))
     expected = _expected(design, card, rows, truth)
-    noise = SimulatedNoise(sigma, misfit_sd, misfit_length, outlier_share, outlier_sd)
+    noise = SimulatedNoise(sigma, discrepancy_sd, discrepancy_length, outlier_share, outlier_sd)
     study = _observed(design, expected, noise, rng)
     return Simulation(study, truth, expected, card)
 
 
 def _card(replay: str, continual: bool, warmup: str, effects: Mapping[str, float]) -> Card:
     """The law as a card; rows of pre-training are all of it."""
-    known = ("level", "shift", "anneal", "drift")
+    known = effect_names()
     for term in effects:
         if term not in known:
             raise PlanError(f"no run effect on {term!r}; there are {', '.join(known)}")
@@ -354,7 +355,7 @@ def _observed(
 ) -> Study:
     """The study with noisy losses: trunks shared, one measurement a checkpoint."""
     loss = expected["mean"].to_numpy(np.float64).copy()
-    misfits: dict[tuple[str, str], tuple[Array, Array]] = {}
+    drifts: dict[tuple[str, str], tuple[Array, Array]] = {}
     found = expected.groupby(["run", "domain"]).indices
     # In the order of the runs: parents and trunks first.
     groups = {(run, d): found[run, d] for run in design.runs["run"] for d in design.domains}
@@ -364,15 +365,15 @@ def _observed(
         first, start = 0, 0.0
         if run.branch_of is not None:
             first = design.trunk_step(name)
-            trunk_steps, trunk_misfit = misfits[run.branch_of, domain]
+            trunk_steps, trunk_drift = drifts[run.branch_of, domain]
             shared = trunk_steps <= first
-            start = float(trunk_misfit[shared][-1]) if shared.any() else 0.0
+            start = float(trunk_drift[shared][-1]) if shared.any() else 0.0
         own = place[steps > first]
         fraction = steps[steps > first] / run.steps
         at = np.concatenate([[first / run.steps], fraction])
-        misfit, total = noise.draw(at, start, rng)
+        drift, total = noise.draw(at, start, rng)
         loss[own] += total[1:]
-        misfits[name, domain] = (np.append(first, steps[steps > first]), misfit)
+        drifts[name, domain] = (np.append(first, steps[steps > first]), drift)
         if run.phase == "cpt" and steps[0] == 0:
             # One measurement of the checkpoint: that at the end of its own curve.
             loss[place[0]] = loss[groups[str(run.parent), domain][-1]]

@@ -18,9 +18,9 @@ class SimulatedNoise:
     ----------
     sigma : float
         Standard deviation of the jitter of each point, nats.
-    misfit_sd : float
+    discrepancy_sd : float
         Standard deviation of the deviation that drifts, nats.
-    misfit_length : float
+    discrepancy_length : float
         Its correlation length, as a share of the run.
     outlier_share : float
         Share of points that are outliers.
@@ -29,8 +29,8 @@ class SimulatedNoise:
     """
 
     sigma: float
-    misfit_sd: float
-    misfit_length: float
+    discrepancy_sd: float
+    discrepancy_length: float
     outlier_share: float
     outlier_sd: float
 
@@ -48,16 +48,16 @@ class SimulatedNoise:
 
         Returns
         -------
-        misfit, total : ndarray, shape (n,)
+        drift, total : ndarray, shape (n,)
             Nats.
         """
-        misfit = np.empty(len(fraction))
+        drift = np.empty(len(fraction))
         before, now = 0.0 if not len(fraction) else fraction[0], start
         for n, at in enumerate(fraction):
-            keep = np.exp(-(at - before) / self.misfit_length)
-            now = keep * now + self.misfit_sd * np.sqrt(1.0 - keep**2) * rng.standard_normal()
-            misfit[n], before = now, at
+            keep = np.exp(-(at - before) / self.discrepancy_length)
+            now = keep * now + self.discrepancy_sd * np.sqrt(1.0 - keep**2) * rng.standard_normal()
+            drift[n], before = now, at
         jitter = self.sigma * rng.standard_normal(len(fraction))
         hit = rng.random(len(fraction)) < self.outlier_share
         jitter += hit * self.outlier_sd * rng.standard_normal(len(fraction))
-        return misfit, misfit + jitter
+        return drift, drift + jitter

@@ -121,7 +121,7 @@ class Draws:
         target = str(trajectory.target) if trajectory.is_cpt else None
         if trajectory.is_cpt:
             self.check_pair(trajectory, domain)
-        elif "level_pt" not in self.posterior:
+        elif not self.card.law.describes_pretraining:
             raise PlanError(
                 f"plan {trajectory.name!r} starts from scratch, but card {self.card.name!r} fits "
                 "no pre-training rows; give the plan's start checkpoint"

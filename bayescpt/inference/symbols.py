@@ -37,7 +37,7 @@ def add_symbols(posterior: xr.Dataset, rows: Rows, card: Card) -> xr.Dataset:
         shown = law.symbols({name: known[name] for name in known}, rows.refs)
         other |= {name: value for name, value in shown.items() if name not in known}
         if card.continual:
-            other["start_level"] = _tied_level(known, rows, card)
+            other["start_level"] = _tied_level(known, posterior.coords, rows, card)
     else:
         other = {}
         if card.continual:
@@ -73,7 +73,7 @@ def _known_only(symbols: dict[str, Any], rows: Rows, card: Card) -> dict[str, An
     return {name: symbols[name].where(mask) for name in names if name in symbols}
 
 
-def _tied_level(values: dict[str, Any], rows: Rows, card: Card) -> xr.DataArray:
+def _tied_level(values: dict[str, Any], coords: Any, rows: Rows, card: Card) -> xr.DataArray:
     """Start levels of the paper's form, which are functions of its symbols."""
     scalars = {name: v.to_numpy() for name, v in values.items() if set(v.dims) <= {"chain", "draw"}}
     weights = card.law.weights(scalars, rows.refs)
@@ -91,9 +91,12 @@ def _tied_level(values: dict[str, Any], rows: Rows, card: Card) -> xr.DataArray:
         level = card.law.value(values, seen)
         parts.append(level.transpose("chain", "draw", "domain"))
     stacked = np.concatenate([part.to_numpy() for part in parts], axis=-1)
-    coords = {dim: values["base_ref"][dim] for dim in ("chain", "draw")}
     return xr.DataArray(
         stacked,
         dims=("chain", "draw", "level"),
-        coords={**coords, "level": list(rows.labels.level_names)},
+        coords={
+            "chain": coords["chain"],
+            "draw": coords["draw"],
+            "level": list(rows.labels.level_names),
+        },
     )

@@ -206,6 +206,7 @@ class AreaAnnealing(Annealing):
     """Annealing with a heavy tail in the LR sum since a drop, arXiv 2503.12811."""
 
     name = "area"
+    in_paper = False
 
 
 @register
@@ -213,3 +214,4 @@ class PowerAnnealing(Annealing):
     """Annealing with a heavy tail in the steps since a drop, after arXiv 2503.12811."""
 
     name = "power"
+    in_paper = False

@@ -110,6 +110,11 @@ class Law:
         return self.choices.get("shift", "none") != "none"
 
     @property
+    def describes_pretraining(self) -> bool:
+        """Whether the parameters of pre-training are part of the model."""
+        return self.paper or self.pretraining or not self.continual
+
+    @property
     def parameters(self) -> tuple[Parameter, ...]:
         """Parameters of all terms, in their order."""
         return tuple(parameter for term in self.terms for parameter in term.parameters)

@@ -93,10 +93,13 @@ class Term:
     derived : Mapping of str to (str, tuple of str)
         Unit and dimensions of what `symbols` and `to_reference` give.
     pretraining_symbols : tuple of str
-        Those that only pre-training rows tell.
+        Those that only pre-training rows determine.
+    in_paper : bool
+        Whether a card on the paper's raw symbols may choose it.
 
     Examples
     --------
+    >>> import bayescpt.laws.law
     >>> base = TERMS["base"]["power"](Setting({}))
     >>> [parameter.name for parameter in base.parameters]
     ['base_ref', 'alpha_s1']
@@ -113,6 +116,7 @@ class Term:
     effects: ClassVar[tuple[Effect, ...]] = ()
     derived: ClassVar[Mapping[str, tuple[str, tuple[str, ...]]]] = {}
     pretraining_symbols: ClassVar[tuple[str, ...]] = ()
+    in_paper: ClassVar[bool] = True
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
@@ -359,3 +363,20 @@ def unregister(term: type[Term]) -> None:
     TERMS[term.slot].pop(term.name, None)
     if not TERMS[term.slot]:
         del TERMS[term.slot]
+
+
+def effect_names() -> tuple[str, ...]:
+    """Names of the effects of runs that the registered terms have.
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> import bayescpt.laws.law
+    >>> sorted(effect_names())
+    ['anneal', 'drift', 'level', 'shift']
+    """
+    names = (e.name for kinds in TERMS.values() for term in kinds.values() for e in term.effects)
+    return tuple(dict.fromkeys(names))

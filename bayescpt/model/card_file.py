@@ -11,7 +11,7 @@ from bayescpt.errors import CardError
 from bayescpt.laws.law import DEFAULTS, Law
 from bayescpt.laws.noises import NOISES
 from bayescpt.laws.parameter import Parameter
-from bayescpt.laws.term import TERMS
+from bayescpt.laws.term import TERMS, effect_names
 from bayescpt.model.card import Card, check_choices
 from bayescpt.model.folder import cards_folder
 from bayescpt.model.priors import Prior, parse_prior
@@ -109,11 +109,8 @@ def parse_card(text: str, where: str = "card") -> Card:
             raise CardError(f"{where}: `{key}` is missing")
     choices = DEFAULTS | _section(table, "law", tuple(TERMS), where)
     check_choices(choices, f"{where}: law")
-    if table.get("parameterisation") == "paper" and choices["annealing"] != "momentum":
-        raise CardError(
-            f"{where}: parameterisation 'paper' has symbols for law.annealing = 'momentum' only; "
-            f"got {choices['annealing']!r}"
-        )
+    if table.get("parameterisation") == "paper":
+        _check_symbols(choices, where)
     values: dict[str, Any] = {
         "name": table["name"],
         "description": table["description"],
@@ -130,6 +127,18 @@ def parse_card(text: str, where: str = "card") -> Card:
         return Card(**values)
     except CardError as error:
         raise CardError(f"{where}: {error}") from error
+
+
+def _check_symbols(choices: Mapping[str, str], where: str) -> None:
+    """Refuse terms that have no symbols of the paper."""
+    for slot, name in choices.items():
+        term = TERMS[slot].get(name)
+        if term is not None and not term.in_paper:
+            known = [other for other, kind in TERMS[slot].items() if kind.in_paper]
+            raise CardError(
+                f"{where}: parameterisation 'paper' has symbols for law.{slot} = "
+                f"{' or '.join(map(repr, known))} only; got {name!r}"
+            )
 
 
 def _parameters(values: Mapping[str, Any]) -> tuple[Parameter, ...]:
@@ -160,7 +169,7 @@ def _rows(table: Mapping[str, Any], where: str) -> dict[str, Any]:
 def _noise(table: Mapping[str, Any], where: str) -> dict[str, Any]:
     noise = _section(table, "noise", ("family", *_NOISE_FLAGS, "run_effects"), where)
     effects = noise.get("run_effects", [])
-    known = _effect_names()
+    known = effect_names()
     if not isinstance(effects, list) or any(effects.count(effect) > 1 for effect in effects):
         raise CardError(
             f"{where}: noise.run_effects = {effects!r} must be a list, each effect once, of "
@@ -178,12 +187,6 @@ def _noise(table: Mapping[str, Any], where: str) -> dict[str, Any]:
         if not isinstance(out[flag], bool):
             raise CardError(f"{where}: noise.{flag} = {out[flag]!r} must be true or false")
     return out
-
-
-def _effect_names() -> tuple[str, ...]:
-    """Effects of all registered terms."""
-    names = (e.name for kinds in TERMS.values() for term in kinds.values() for e in term.effects)
-    return tuple(dict.fromkeys(names))
 
 
 def _priors(

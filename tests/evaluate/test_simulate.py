@@ -84,7 +84,7 @@ def test_jitter_has_its_size():
 
 
 def test_misfit_lasts_and_starts_from_nothing():
-    rows = residuals(simulate_study(sigma=1e-9, misfit_sd=0.01, misfit_length=0.5))
+    rows = residuals(simulate_study(sigma=1e-9, discrepancy_sd=0.01, discrepancy_length=0.5))
     curves = [rows["residual"].to_numpy() for _, rows in rows.groupby(["run", "domain"])]
     lag_1 = np.mean([np.corrcoef(c[1:], c[:-1])[0, 1] for c in curves])
     assert lag_1 > 0.7
@@ -110,7 +110,7 @@ def test_run_effects_are_in_the_truth_and_in_the_curves():
 
 def test_shared_trunks_share_rows_and_learning_rates():
     made = simulate_study(
-        shared_trunks=True, misfit_sd=0.01, run_effects={"shift": 0.02}, eval_every=250
+        shared_trunks=True, discrepancy_sd=0.01, run_effects={"shift": 0.02}, eval_every=250
     ).study
     run = made.run("r10_wsd")
     assert run.branch_of == "r10_constant"
@@ -129,7 +129,7 @@ def test_same_seed_same_study():
     kwargs = {
         "replays": (0.1,),
         "eval_every": 1000,
-        "misfit_sd": 0.01,
+        "discrepancy_sd": 0.01,
         "run_effects": {"level": 0.01},
     }
     one, same, other = (simulate_study(seed=seed, **kwargs).study for seed in (1, 1, 2))
