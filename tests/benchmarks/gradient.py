@@ -31,8 +31,8 @@ REFERENCE_EXPS = 2176
 def counts(arrays: Rows, card: Card, noise: bool = True) -> tuple[int, int]:
     """Calls of exp and of log that one evaluation needs, over all rows."""
     total = arrays.loss.size
-    cpt = int(arrays.segment["is_cpt"][arrays.row["segment"]].sum()) if card.has_shift else 0
-    early = (cpt if card.has_shift else total) if card.early and noise else 0
+    cpt = int(arrays.segment["is_cpt"][arrays.row["segment"]].sum()) if card.continual else 0
+    early = (cpt if card.continual else total) if card.early and noise else 0
     return total + cpt + early, cpt + early
 
 
