@@ -152,7 +152,7 @@ def test_a_saved_fit_is_loaded_and_forecast_without_the_sampler(tmp_path):
         "import bayescpt as bc\n"
         f"fit = bc.load_fit({str(tmp_path / 'fit.nc')!r})\n"
         f"plan = bc.Plan.from_run(bc.load_example('cpt_micro').run({run!r}))\n"
-        "forecast = fit.forecast([plan], steps=[10, 100], allow_failed=True)\n"
+        "forecast = fit.forecast([plan], steps=[10, 1000], allow_failed=True)\n"
         "bc.goal_probability(forecast, {'general': 3.3})\n"
     )
     assert not loaded & set(DOORS)
