@@ -637,7 +637,8 @@ def test_calibrate_shows_every_quantity_and_its_verdict(cli, monkeypatch, bias, 
     code, out, err = cli("calibrate", "cpt", "--simulations", 200, "--draws", 7, "--seed", 4)
     assert code == (bias > 0)
     assert asked == {
-        "card": "cpt", "n": 200, "draws": 7, "tune": 600, "chains": 2, "seed": 4, "executor": None
+        "card": "cpt", "n": 200, "draws": 7, "tune": 600, "chains": 2, "seed": 4, "executor": None,
+            "run_effects": False,
     }  # fmt: skip
     assert verdict in out
     assert "posteriors of half the width are found out" in out

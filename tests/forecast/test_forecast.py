@@ -281,7 +281,7 @@ def test_from_scratch_needs_fitted_pretraining(make_draws, simulated_study):
     study = simulated_study
     curves = study.curves[study.curves["run"] != "pt"]
     draws = make_draws(draws=2, study=with_losses(study, curves))
-    stripped = replace(draws, posterior=draws.posterior.drop_vars("level_pt"))
+    stripped = replace(draws, card=replace(draws.card, pretraining="none"))
     with pytest.raises(PlanError, match="plan 'scratch' starts from scratch, but card 'test' fits"):
         forecast(stripped, Plan("scratch", WSD))
 
