@@ -24,6 +24,7 @@ GAMMA = [-1.0, -0.3, -1e-12, 0.0, 1e-9, 1e-3, 0.4, 1.7]
 KEEP = [0.0, 0.1, 0.5, 0.99, 1.0]
 
 
+@pytest.fixture(scope="module")
 def mean(mean_pass):
     operation = CurveMean(layout(mean_pass.law))
     return lambda v: operation(*mean_pass.of(v))[0]
