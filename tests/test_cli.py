@@ -154,7 +154,7 @@ def test_check_shows_a_shipped_study(cli, study):
     code, out, _ = cli("check", "cpt_micro")
     assert code == 0
     assert all(name in out for name in study.cpt_runs)
-    assert "no defect found" in out
+    assert "no problems found" in out
     code, out, _ = cli("check", "cpt_micro", "--json")
     told = json.loads(out)
     assert told["digest"] == study.digest
@@ -347,7 +347,7 @@ def test_a_run_in_another_unit_is_not_scored(cli, fits, study, tmp_path):
     assert code == 2
     assert out == ""
     assert one_line(err)
-    assert "loss_unit is 'bit/byte', but that of the fitted study is 'nat/token'" in err
+    assert "loss_unit is 'bit/byte', but the fitted study has 'nat/token'" in err
 
 
 def test_goal_gives_probabilities_with_their_error(cli, fits):
@@ -527,7 +527,7 @@ def test_backtest_scores_held_out_runs_and_writes_what_is_asked(cli, sampled):
     assert {fit["card"].name for fit in sampled} == {"cpt"}
     for split in ("de_r25_cos", "de_r50_wsd"):
         assert f"bayescpt: {split} done\n" in err
-    for part in ("in 90%", "MSCE", "general", "german", "Brier", "ECE", "all together"):
+    for part in ("in 90%", "MSCE", "general", "german", "Brier", "ECE", "all jointly"):
         assert part in out
     rows = pd.read_csv(files[0])
     assert set(rows["run"]) == {"de_r25_cos", "de_r50_wsd"}
@@ -593,7 +593,7 @@ def test_backtest_of_fits_that_failed_ends_with_1(cli, monkeypatch):
         (("cpt_micro", "--run", "moon"), "moon"),
         (("cpt_micro", "--group", "moon"), "horizon"),
         (("cpt_micro", "--baseline", "moon"), "paper_recipe"),
-        (("cpt_micro", "--baseline", "run_power_law"), "power law of its own needs"),
+        (("cpt_micro", "--baseline", "run_power_law"), "per-run power law needs"),
         (("cpt_micro", "--by", "cutoff", "--cutoff", "2"), "cutoff"),
         (("cpt_micro", "--fit", "moon"), "moon"),
         (("cpt_micro", "--out", "rows.txt"), ".parquet or .csv"),

@@ -2,8 +2,8 @@
 
 Tables go to standard output, as JSON with ``--json``; progress and errors go to standard error.
 
-Exit codes: 0, done; 1, a check failed (the fit's convergence checks, a calibration, or no plan has
-``--min-probability``); 2, the input cannot be used (one line says why).
+Exit codes: 0, success; 1, a check failed (a convergence check, a calibration, or no plan reaches
+``--min-probability``); 2, invalid input (one line states the reason).
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from bayescpt.cli import (
 )
 from bayescpt.errors import BayescptError, ConvergenceError, MissingExtraError
 
-# A module of a command imports pandas, xarray and the rest of the package only when it runs:
-# --help must not wait for them.
+# Command modules import pandas, xarray and the rest of the package only when they run, so that
+# --help is fast.
 
 app = typer.Typer(
     name="bayescpt",
     help="Bayesian scaling laws for continual pre-training: fit pilot runs, forecast recipes "
-    "nobody has run, and ask for the probability that they meet their loss goals.",
-    epilog="Exit codes: 0 done; 1 a check failed (the fit's, or no plan has --min-probability); "
-    "2 the input cannot be used.",
+    "that have not been run, and compute the probability that they meet their loss goals.",
+    epilog="Exit codes: 0 success; 1 a check failed (a convergence check, or no plan reaches "
+    "--min-probability); 2 invalid input.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -54,8 +54,8 @@ app.command("calibrate")(calibrate.calibrate)
 app.command("cards")(cards.cards)
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         from importlib.metadata import version
 
         sys.stdout.write(f"bayescpt {version('bayescpt')}\n")
@@ -65,25 +65,25 @@ def _version(asked: bool) -> None:
 @app.callback()
 def _options(
     version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Print the version and stop."
+        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
     ),
 ) -> None: ...
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; ends the process.
+    """Run the command line and exit the process.
 
     Parameters
     ----------
     arguments : sequence of str, optional
-        The words after ``bayescpt``; by default those of the process.
+        Arguments after ``bayescpt``; by default those of the process.
 
     Raises
     ------
     SystemExit
         With the exit code.
     """
-    # To wake OpenBLAS's threads takes longer than all of our small products: up to a second.
+    # Starting OpenBLAS's threads takes up to a second, longer than all of our small products.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app(None if arguments is None else list(arguments))

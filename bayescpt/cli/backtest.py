@@ -1,4 +1,4 @@
-"""``bayescpt backtest``: hold runs out, refit, and see whether the bands held them."""
+"""``bayescpt backtest``: hold out runs, refit, and check the coverage of the bands."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from bayescpt.evaluate import Backtest, GoalCalibration
 
-# Quick ones first: what they cannot do shows before an hour of sampling.
+# Fast ones first, so that their errors show before an hour of sampling.
 BASELINES = ("last_value", "run_power_law", "paper_recipe", "paper_bootstrap", "iid")
 GROUPS = ("domain", "run", "phase", "horizon", "cutoff", "all")
 
@@ -30,7 +30,7 @@ By = Annotated[
     str,
     typer.Option(
         metavar="run|cutoff",
-        help="Hide one run at a time, or the end of one run at a time.",
+        help="Hold out one run at a time, or the end of one run at a time.",
     ),
 ]
 HeldOut = Annotated[
@@ -40,7 +40,7 @@ HeldOut = Annotated[
 Cutoffs = Annotated[
     list[float] | None,
     typer.Option(
-        metavar="SHARE", help="Share of a run that --by cutoff leaves visible. Repeatable."
+        metavar="SHARE", help="Fraction of a run that --by cutoff keeps visible. Repeatable."
     ),
 ]
 Fitted = Annotated[
@@ -48,39 +48,39 @@ Fitted = Annotated[
     typer.Option(
         "--fit",
         metavar="NAME",
-        help="Fit only this run, and score all others from the one fit. Repeatable.",
+        help="Fit only this run, and score all others with that one fit. Repeatable.",
     ),
 ]
 After = Annotated[
-    float, typer.Option(metavar="SHARE", help="Leave the first share of a run out of scores.")
+    float, typer.Option(metavar="SHARE", help="Initial fraction of a run excluded from scores.")
 ]
 Groups = Annotated[
     list[str] | None,
     typer.Option(
         metavar="|".join(GROUPS),
-        help="Score by this; by default domain; all is one row. Repeatable.",
+        help="Group scores by this (default: domain); all gives one row. Repeatable.",
     ),
 ]
 Beside = Annotated[
     list[str] | None,
     typer.Option(
         metavar="|".join(BASELINES),
-        help="Score this method on the same rows beside it. Repeatable.",
+        help="Also score this method on the same rows. Repeatable.",
     ),
 ]
 Goals = Annotated[
     bool,
-    typer.Option("--goals", help="Also judge the probabilities of meeting final loss goals."),
+    typer.Option("--goals", help="Also score the probabilities of meeting final loss goals."),
 ]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", "-o", metavar="FILE", help="Write every row: .parquet or .csv."),
+    typer.Option("--out", "-o", metavar="FILE", help="Write all rows to a .parquet or .csv file."),
 ]
 PitFigure = Annotated[
-    Path | None, typer.Option(metavar="PNG", help="Write where losses fall in their forecasts.")
+    Path | None, typer.Option(metavar="PNG", help="Write a PIT histogram of the forecasts.")
 ]
 RunsFigure = Annotated[
-    Path | None, typer.Option(metavar="PNG", help="Write every held-out run inside its bands.")
+    Path | None, typer.Option(metavar="PNG", help="Plot every held-out run with its bands.")
 ]
 
 
@@ -107,44 +107,44 @@ def backtest(  # numpydoc ignore=PR01
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Hold runs out, refit without them, and score the forecasts against what happened.
+    """Hold out runs, refit without them, and score the forecasts against the outcomes.
 
-    One refit a held-out run or cutoff, or one in all with --fit. --figure draws coverage. Exit code
-    1 if a refit failed its convergence checks.
+    One refit per held-out run or cutoff, or a single one with --fit. --figure plots coverage. Exit
+    code 1 if a refit failed its convergence checks.
     """
     groups = _names("--group", group or ["domain"], GROUPS)
     baselines = _names("--baseline", baseline or [], BASELINES)
     _check_out(out)
     if goals and run and len(set(run)) < 2:
-        raise PlanError("--goals needs two held-out runs or more: give --run again, or not at all")
-    read = open_study(study)
+        raise PlanError("--goals needs at least two held-out runs: repeat --run, or omit it")
+    opened = open_study(study)
 
     from bayescpt.evaluate import goal_calibration, side_by_side
 
     splits = _splits(by, run, cutoff, fit)
-    sampled: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains}
+    sampling: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains}
     if workers > 1:
-        sampled["cores"] = 1
-    made: dict[str, Backtest] = {}
+        sampling["cores"] = 1
+    results: dict[str, Backtest] = {}
     with process_pool(workers) as executor:
         for name in [*(name for name in BASELINES if name in baselines), OWN]:
-            made[name] = _backtest(read, name, card, splits, sampled, seed, executor, quiet)
-    # The method that is judged comes first, baselines as they were asked for.
-    joined = side_by_side({name: made[name] for name in (OWN, *baselines)})
+            results[name] = _backtest(opened, name, card, splits, sampling, seed, executor, quiet)
+    # Our own method first, then the baselines in the order given.
+    joined = side_by_side({name: results[name] for name in (OWN, *baselines)})
     keys = [*(["method"] if baselines else []), *(name for name in groups if name != "all")]
     scores = joined.scores(keys or None, after)
-    judged = (
+    calibrations = (
         {name: goal_calibration(one) for name, one in by_method(joined).items()} if goals else {}
     )
     written = _write(joined, baselines, after, out, figure, pit_figure, runs_figure)
     failed = joined.fits[joined.fits["failed_checks"] != ""]
     if as_json:
-        asked = {"study": read.name, "by": splits["by"], "fitted": fit, "after": after}
-        show_json({**asked, "seed": seed, **_content(joined, scores, judged, written)})
+        settings = {"study": opened.name, "by": splits["by"], "fitted": fit, "after": after}
+        show_json({**settings, "seed": seed, **_content(joined, scores, calibrations, written)})
     else:
-        show_backtest(scores, keys, after, read.loss_unit)
-        if judged:
-            show_goal_calibration(judged)
+        show_backtest(scores, keys, after, opened.loss_unit)
+        if calibrations:
+            show_goal_calibration(calibrations)
         for path in written:
             say(f"wrote {path}")
         for row in failed.to_dict("records"):
@@ -156,7 +156,7 @@ def backtest(  # numpydoc ignore=PR01
 def _splits(
     by: str, run: list[str] | None, cutoff: list[float] | None, fit: list[str] | None
 ) -> dict[str, Any]:
-    """What is held out, as `bayescpt.backtest` takes it."""
+    """Arguments of `bayescpt.backtest` that define the held-out rows."""
     if fit:
         return {"runs": run, "by": "split", "fit_runs": fit}
     cut = {"cutoffs": cutoff} if by == "cutoff" and cutoff else {}
@@ -166,20 +166,20 @@ def _splits(
 def _content(
     joined: Backtest,
     scores: pd.DataFrame,
-    judged: Mapping[str, GoalCalibration],
+    calibrations: Mapping[str, GoalCalibration],
     written: Sequence[Path],
 ) -> dict[str, Any]:
-    """What ``--json`` prints of a backtest."""
+    """JSON output of a backtest."""
     return {
         "scores": scores.to_dict("records"),
         "goals": [
             {"method": name, **row}
-            for name, one in judged.items()
+            for name, one in calibrations.items()
             for row in one.table().reset_index().to_dict("records")
         ],
         "reliability": [
             {"method": name, **row}
-            for name, one in judged.items()
+            for name, one in calibrations.items()
             for row in one.reliability().to_dict("records")
         ],
         "fits": joined.fits.to_dict("records"),
@@ -188,17 +188,17 @@ def _content(
 
 
 def by_method(joined: Backtest) -> dict[str, Backtest]:
-    """Backtests of each method.
+    """Split a joined backtest by method.
 
     Parameters
     ----------
     joined : Backtest
-        From `side_by_side`.
+        Output of `side_by_side`.
 
     Returns
     -------
     dict of str to Backtest
-        By method, without its column.
+        Backtests by method, without the method column.
     """
     from bayescpt.evaluate import Backtest
 
@@ -216,12 +216,12 @@ def _backtest(
     name: str,
     card: str | None,
     splits: dict[str, Any],
-    sampled: dict[str, Any],
+    sampling: dict[str, Any],
     seed: int,
     executor: Executor | None,
     quiet: bool,
 ) -> Backtest:
-    """Backtest of one method, each refit said on standard error as it is done."""
+    """Backtest one method, reporting each refit on standard error."""
     from bayescpt.evaluate import backtest as hold_out
     from bayescpt.evaluate import baselines, bayes_forecast
 
@@ -237,7 +237,7 @@ def _backtest(
         method=method,
         on_split=lambda split: progress(f"{label}{split} done", quiet),
         **splits,
-        **(sampled if samples else {}),
+        **(sampling if samples else {}),
     )
 
 
@@ -263,7 +263,7 @@ def _write(
     pit_figure: Path | None,
     runs_figure: Path | None,
 ) -> list[Path]:
-    """Write what was asked for; returns the files."""
+    """Write the requested files and return their paths."""
     own = by_method(joined)[OWN]
     if out is not None:
         table = joined.table.astype({"method": str})

@@ -12,21 +12,21 @@ if TYPE_CHECKING:
 
     from bayescpt.evaluate import GoalCalibration
 
-# The method that is judged.
+# Name of our own method.
 OWN = "bayescpt"
 
 
 def show_backtest(scores: pd.DataFrame, keys: Sequence[str], after: float, unit: str) -> None:
-    """Print scores, a row a group.
+    """Print scores, one row per group.
 
     Parameters
     ----------
     scores : pandas.DataFrame
-        From `Backtest.scores`.
+        Output of `Backtest.scores`.
     keys : sequence of str
-        Columns that it was grouped by.
+        Grouping columns.
     after : float
-        Share of a run that was left out.
+        Initial fraction of a run that was excluded.
     unit : str
         Loss unit of the study.
     """
@@ -72,58 +72,58 @@ def show_backtest(scores: pd.DataFrame, keys: Sequence[str], after: float, unit:
         ],
     )
     say(
-        "Lower is better but for the log score: the log density of a loss given those before it on "
-        "its curve, to compare laws and noise models by."
+        "Lower is better, except for the log score: the log density of a loss given the preceding "
+        "ones on its curve, for comparing laws and noise models."
     )
     if "mae_all_rows" in scores:
         say(
-            "MAE, all rows: over every row of the held-out curves, those of a fitted trunk and the "
-            "first ones too, as published errors count them; the other scores leave these out."
+            "MAE, all rows: over all rows of the held-out curves, including the first ones and "
+            "those of a fitted trunk, as in published errors; the other scores exclude these."
         )
 
 
-def show_goal_calibration(judged: dict[str, GoalCalibration]) -> None:
-    """Print how true the goal probabilities were.
+def show_goal_calibration(calibrations: dict[str, GoalCalibration]) -> None:
+    """Print the calibration of goal probabilities.
 
     Parameters
     ----------
-    judged : dict of str to GoalCalibration
-        By method.
+    calibrations : dict of str to GoalCalibration
+        Calibrations by method.
     """
-    several = len(judged) > 1
+    several = len(calibrations) > 1
     show_table(
-        "probability of final loss goals against what happened (± standard error by run)",
+        "probability of final loss goals against outcomes (± standard error by run)",
         [
             *(["method"] if several else []),
-            *("goal on", "forecasts", "runs", "Brier", "Brier of the base rate", "skill", "ECE"),
+            *("goal on", "forecasts", "runs", "Brier", "Brier, base rate", "skill", "ECE"),
         ],
         [
             [
                 *([name] if several else []),
-                "all together" if domain == "joint" else str(domain),
+                "all jointly" if domain == "joint" else str(domain),
                 *(int(row["forecasts"]), int(row["runs"])),
                 _plus_minus(row["brier"], row["brier_se"]),
                 _plus_minus(row["climatology_brier"], row["climatology_brier_se"]),
                 fixed(row["skill"]),
                 fixed(row["ece"]),
             ]
-            for name, one in judged.items()
+            for name, one in calibrations.items()
             for domain, row in one.table().iterrows()
         ],
     )
-    # One method's bins fill a screen; --json has those of all.
+    # Only our own method, as the bins of one method fill a screen; --json has all methods.
     show_table(
         f"reliability of {OWN}'s goal probabilities",
         ["goal on", "forecast between", "forecasts", "runs", "mean forecast", "share met"],
         [
             [
-                "all together" if row["domain"] == "joint" else str(row["domain"]),
+                "all jointly" if row["domain"] == "joint" else str(row["domain"]),
                 f"{row['lower']:.0%}-{row['upper']:.0%}",
                 *(int(row["forecasts"]), int(row["runs"])),
                 fixed(row["probability"]),
                 _plus_minus(row["met"], row["met_se"]),
             ]
-            for row in judged[OWN].reliability().to_dict("records")
+            for row in calibrations[OWN].reliability().to_dict("records")
         ],
     )
 
@@ -133,7 +133,7 @@ def _label(value: Any) -> str:
 
 
 def _share(value: float, error: float) -> str:
-    """Share in per cent with its standard error."""
+    """Percentage with its standard error."""
     if value != value:
         return ""
     return f"{value:.0%}" + ("" if error != error else f" ± {100 * error:.0f}")

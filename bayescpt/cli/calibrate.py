@@ -1,4 +1,4 @@
-"""``bayescpt calibrate``: simulate from a card's priors, fit, and rank the truth."""
+"""``bayescpt calibrate``: simulation-based calibration of a card."""
 
 from __future__ import annotations
 
@@ -13,33 +13,35 @@ from bayescpt.cli.workers import Workers, process_pool
 if TYPE_CHECKING:
     from bayescpt.evaluate import Calibration
 
-# Simulations between two lines of progress.
+# Number of simulations between progress messages.
 EVERY = 10
 
 
 def calibrate(  # numpydoc ignore=PR01
-    card: Annotated[str, typer.Argument(metavar="CARD", help="Card by name or TOML file.")],
-    simulations: Annotated[int, typer.Option(help="Simulated studies.", min=1)] = 300,
+    card: Annotated[str, typer.Argument(metavar="CARD", help="Card name or TOML file.")],
+    simulations: Annotated[int, typer.Option(help="Number of simulated studies.", min=1)] = 300,
     draws: Draws = 500,
     tune: Tune = 600,
     chains: Chains = 2,
     seed: Annotated[int, typer.Option(help="Seed of all simulations.")] = 1,
     run_effects: Annotated[
         bool,
-        typer.Option("--run-effects", help="Simulate and judge the card's effects of runs too."),
+        typer.Option(
+            "--run-effects", help="Also simulate and estimate the card's effects of runs."
+        ),
     ] = False,
     workers: Workers = 1,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Check that a card's posteriors are as wide as they should be, by simulation.
+    """Check the calibration of a card's posteriors by simulation.
 
     Draws parameters from the priors, simulates a small study, fits it, and ranks the true
-    parameters and the final losses of a run that was not fitted among the draws: ranks of a sound
-    posterior are uniform. The control is a posterior of half the width, which must be detected.
-    By default effects of runs, which widen the bands of real runs, are left out; with --run-effects
-    they are simulated and judged too, by the final losses of the run that was not fitted. Exit code
-    1 if a quantity is not uniform, or the control passes.
+    parameters and the final losses of a held-out run among the draws: the ranks of a calibrated
+    posterior are uniform. The control is a posterior of half the width, which must be rejected.
+    Effects of runs, which widen the bands of real runs, are excluded by default; with --run-effects
+    they are simulated and estimated too, and tested on the final losses of the held-out run. Exit
+    code 1 if a quantity is not uniform, or the control is not rejected.
     """
     from bayescpt.evaluate import calibrate as simulate
 
@@ -47,23 +49,23 @@ def calibrate(  # numpydoc ignore=PR01
     if workers > 1:
         options["cores"] = 1
 
-    def _said(number: int) -> None:
+    def _report(number: int) -> None:
         if (number + 1) % EVERY == 0:
             progress(f"{number + 1} of {simulations} simulations", quiet)
 
     with process_pool(workers) as executor:
-        made = simulate(
+        calibration = simulate(
             card,
             n_simulations=simulations,
             seed=seed,
             executor=executor,
-            on_simulation=_said,
+            on_simulation=_report,
             run_effects=run_effects,
             **options,
         )
-    table = made.table()
-    uniform, rejected = made.uniform(), made.control_rejected()
-    short = int((made.fits["effective_draws"] < made.n_ranks).sum())
+    table = calibration.table()
+    uniform, rejected = calibration.uniform(), calibration.control_rejected()
+    short = int((calibration.fits["effective_draws"] < calibration.n_ranks).sum())
     if as_json:
         show_json(
             {
@@ -77,14 +79,14 @@ def calibrate(  # numpydoc ignore=PR01
             }
         )
     else:
-        _show(made, card, simulations)
+        _show(calibration, card, simulations)
     if not (uniform and rejected):
         raise typer.Exit(1)
 
 
-def _show(made: Calibration, card: str, simulations: int) -> None:
-    table = made.table()
-    short = int((made.fits["effective_draws"] < made.n_ranks).sum())
+def _show(calibration: Calibration, card: str, simulations: int) -> None:
+    table = calibration.table()
+    short = int((calibration.fits["effective_draws"] < calibration.n_ranks).sum())
     show_table(
         f"ranks of the truth, card {card}, {simulations} simulations",
         ["quantity", "mean rank", "p (chi2)", "p (band)", "p, adjusted", "p of the control"],
@@ -99,10 +101,10 @@ def _show(made: Calibration, card: str, simulations: int) -> None:
     )
     say(
         f"{short} of {simulations} fits have a parameter with fewer effective draws than the "
-        f"{made.n_ranks} that the truth is ranked among; those count too"
+        f"{calibration.n_ranks} used for ranking; these fits are included"
     )
-    verdict = "all uniform" if made.uniform() else "NOT UNIFORM"
+    verdict = "all uniform" if calibration.uniform() else "NOT UNIFORM"
     say(
         f"{len(table)} quantities: {verdict}; posteriors of half the width "
-        f"{'are' if made.control_rejected() else 'are NOT'} detected"
+        f"{'are' if calibration.control_rejected() else 'are NOT'} rejected"
     )

@@ -1,4 +1,4 @@
-"""``bayescpt cards``: the model cards, and what one says."""
+"""``bayescpt cards``: list the model cards, or show one."""
 
 from __future__ import annotations
 
@@ -20,31 +20,34 @@ SHIPPED_STUDY = "cpt_micro"
 
 def cards(  # numpydoc ignore=PR01
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Card by name, or a card's TOML file.")
+        str | None, typer.Argument(metavar="[NAME]", help="Card name or TOML file.")
     ] = None,
     study: Annotated[
         str | None,
         typer.Option(
             metavar="STUDY",
-            help="Study at whose reference points the implied priors are computed.",
+            help="Study whose reference points are used for the implied priors.",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the model cards; with NAME, show its law, its priors and what they imply.
+    """List the model cards; with NAME, show its law, its priors and their implications.
 
-    Each prior stands with its reason and source. A card has priors either on quantities in nats at
-    reference points or on the paper's symbols; the last table shows what they say about the other.
+    Each prior is shown with its rationale and source. A card has priors either on quantities in
+    nats at reference points or on the paper's symbols; the last table shows the implied priors on
+    the other.
     """
     from bayescpt.model.card_file import load_card, shipped_cards
 
     if name is None:
-        found = [load_card(card) for card in shipped_cards()]
+        shipped = [load_card(card) for card in shipped_cards()]
         if as_json:
-            show_json({"cards": [{"name": c.name, "description": c.description} for c in found]})
+            show_json({"cards": [{"name": c.name, "description": c.description} for c in shipped]})
             return
-        show_table("model cards", ["card", "what it is"], [[c.name, c.description] for c in found])
-        say("bayescpt cards NAME shows one; a card of your own is a TOML file like these")
+        show_table(
+            "model cards", ["card", "description"], [[c.name, c.description] for c in shipped]
+        )
+        say("bayescpt cards NAME shows one card; a custom card is a TOML file of the same form")
         return
     from bayescpt.model.rows import card_references
 
@@ -98,28 +101,28 @@ def _parameter(card: Card, parameter: Any) -> dict[str, Any]:
 
 
 def implied_priors(card: Card, points: References, seed: int = 0) -> list[dict[str, Any]]:
-    """What a card's priors say about the other parameterisation, from draws.
+    """Priors implied on the other parameterisation, by Monte Carlo.
 
     Parameters
     ----------
     card : Card
         The card.
     points : References
-        Reference points, which the step from one to the other needs.
+        Reference points, which the conversion requires.
     seed : int
         Seed of the draws.
 
     Returns
     -------
     list of dict
-        name, unit, lower, median, upper (90% interval) of each quantity.
+        Name, unit, lower, median and upper (90% interval) of each quantity.
     """
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    drawn = {name: prior.draw(rng, (DRAWS,)) for name, prior in card.priors.items()}
+    draws = {name: prior.draw(rng, (DRAWS,)) for name, prior in card.priors.items()}
     law = card.law
-    other = (law.to_reference if law.paper else law.symbols)(drawn, points)
+    other = (law.to_reference if law.paper else law.symbols)(draws, points)
     units = law.units
     rows = []
     for name, values in other.items():
@@ -144,7 +147,7 @@ def _show(content: dict[str, Any]) -> None:
     say(f"noise: {', '.join([noise['family'], *parts])}")
     say(f"priors on: {_SIDES[content['parameterisation']]}")
     show_table(
-        "parameters (one each by domain, or by pair: evaluated domain and target)",
+        "parameters (one per domain, or per pair of evaluated domain and target)",
         ["name", "symbol", "unit", "by", "prior", "median", "90% interval"],
         [
             [
@@ -160,7 +163,7 @@ def _show(content: dict[str, Any]) -> None:
         ],
     )
     show_table(
-        "why these priors",
+        "rationale of the priors",
         ["name", "reason", "equation"],
         [[p["name"], p["reason"], p["source"]] for p in content["parameters"]],
     )

@@ -1,4 +1,4 @@
-"""``bayescpt check``: validate a study and show what it holds."""
+"""``bayescpt check``: validate a study and summarise it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 def check(  # numpydoc ignore=PR01
     study: StudyName, as_json: Json = False
 ) -> None:
-    """Validate a study and show what it holds.
+    """Validate a study and summarise it.
 
-    If it has a defect, one line names file, run, step and value, and the exit code is 2.
+    If the study is invalid, one line names file, run, step and value, and the exit code is 2.
     """
     from bayescpt.data.units import loss_label, unit_name
 
@@ -67,11 +67,11 @@ def check(  # numpydoc ignore=PR01
     )
     for column, meaning in (("n_params", "parameters"), ("tokens_per_step", "tokens per step")):
         say(f"{meaning}: {_range(opened, column)}")
-    say("no defect found")
+    say("no problems found")
 
 
 def _describe(study: Study, name: str) -> dict[str, Any]:
-    """What the study holds of a run, as plain values."""
+    """Summary of a run, as plain values."""
     import numpy as np
 
     run = study.run(name)

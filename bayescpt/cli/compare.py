@@ -1,4 +1,4 @@
-"""``bayescpt compare``: plans under a risk measure, and the chosen one."""
+"""``bayescpt compare``: compare plans by a risk measure and choose one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from bayescpt.cli.output import fixed, notes, records, say, show_json, show_tabl
 if TYPE_CHECKING:
     from bayescpt.decide import Decision
 
-# Every risk measure has a file of its name there. Importing them would make --help wait for NumPy.
+# Names of the risk measures, one file each. Importing them would make --help wait for NumPy.
 RISKS = "|".join(
     sorted(
         path.stem
@@ -38,7 +38,7 @@ Risk = Annotated[
     str,
     typer.Option(
         metavar=RISKS,
-        help="Measure by which the plan is chosen; one that judges a goal needs --goal.",
+        help="Risk measure for choosing the plan; measures of a goal need --goal.",
     ),
 ]
 Weights = Annotated[
@@ -47,13 +47,13 @@ Weights = Annotated[
         "--weight",
         "-w",
         metavar="DOMAIN=WEIGHT",
-        help="Weight of a domain's loss; by default all equal. Repeatable.",
+        help="Weight of a domain's loss; equal by default. Repeatable.",
     ),
 ]
 Level = Annotated[
     float,
     typer.Option(
-        help="Level of the risk measures that have one, such as cvar: 0.9 looks at the worst tenth."
+        help="Level of the risk measures that have one, such as cvar: 0.9 averages the worst tenth."
     ),
 ]
 
@@ -74,9 +74,9 @@ def compare(  # numpydoc ignore=PR01
     allow_failed: AllowFailed = False,
     as_json: Json = False,
 ) -> None:
-    """Compare plans on the same draws, and choose one.
+    """Compare plans on the same draws and choose one.
 
-    Exit code 1 if no plan has --min-probability, so that none is chosen.
+    Exit code 1 if no plan reaches --min-probability, so that none is chosen.
     """
     from bayescpt.decide import compare as decide
     from bayescpt.inference import load_fit
@@ -121,12 +121,12 @@ def compare(  # numpydoc ignore=PR01
 
 
 def show_decision(decision: Decision) -> None:
-    """Print a comparison and its choice.
+    """Print a comparison and the chosen plan.
 
     Parameters
     ----------
     decision : Decision
-        From `compare`.
+        Output of `compare`.
     """
     from bayescpt.data.units import unit_name
     from bayescpt.decide.risks import measures

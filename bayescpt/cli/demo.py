@@ -1,4 +1,4 @@
-"""``bayescpt demo``: real curves, a held-out run, two recipes nobody ran, one decision."""
+"""``bayescpt demo``: real curves, a held-out run, two new recipes and a decision."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 STUDY = "cpt_micro"
 HELD_OUT = "de_r25_cos"
-# What a user might allow, in nats per token: the rise of the general loss above that of the start
+# Tolerances that a user might set, in nats per token: of the general loss above that of the start
 # checkpoint, and of the German loss above the best final loss of the fitted runs.
 FORGETTING, SHORTFALL = 0.2, 0.15
 
 PLANS = """\
-# Two recipes that nobody ran, from the annealed checkpoint pt_r0 of the study cpt_micro.
+# Two recipes that have not been run, from the annealed checkpoint pt_r0 of the study cpt_micro.
 
 [[plan]]
 name = "wsd_r30"
@@ -60,19 +60,19 @@ start = "pt_r0"
 
 def demo(  # numpydoc ignore=PR01
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where to write.")
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Output folder.")
     ] = Path("bayescpt-demo"),
-    draws: Annotated[int, typer.Option(help="Kept draws of a chain.")] = 1000,
-    tune: Annotated[int, typer.Option(help="Warm-up draws of a chain.")] = 500,
-    chains: Annotated[int, typer.Option(help="Chains.")] = 4,
-    seed: Annotated[int, typer.Option(help="Seed.")] = 1,
+    draws: Annotated[int, typer.Option(help="Draws per chain.")] = 1000,
+    tune: Annotated[int, typer.Option(help="Warm-up draws per chain.")] = 500,
+    chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 1,
 ) -> None:
     """Fit a real study, forecast a held-out run and two new recipes, and compare them.
 
-    The study comes with the package: a small language model, first trained on English, then on
-    German. Takes one to three minutes; writes the fit, the plans and two figures.
+    The study is included in the package: a small language model trained first on English, then on
+    German. Takes one to three minutes and writes the fit, the plans and two figures.
     """
-    began = time.monotonic()
+    start = time.monotonic()
     from bayescpt.data import load_example
 
     study = load_example(STUDY)
@@ -82,8 +82,8 @@ def demo(  # numpydoc ignore=PR01
         f"from English ({study.general}) to {study.targets[0]}."
     )
     say(
-        f"{HELD_OUT} is held out: the fit sees its recipe's start checkpoint and none of its "
-        "losses after it.\n"
+        f"{HELD_OUT} is held out: the fit uses the start checkpoint of the run, but none of its "
+        "later losses.\n"
     )
     progress("loading the sampler ...")
     from bayescpt.decide import compare, goal_probability
@@ -99,12 +99,12 @@ def demo(  # numpydoc ignore=PR01
     notes(failed, [])
 
     (out / "plans.toml").write_text(PLANS, encoding="utf-8")
-    held = Plan.from_run(study.run(HELD_OUT))
-    plans = [held, *read_plans(out / "plans.toml", known)]
+    held_out = Plan.from_run(study.run(HELD_OUT))
+    plans = [held_out, *read_plans(out / "plans.toml", known)]
     allow = bool(failed)  # the demonstration continues; notes and exit code show the failure
-    show_scores(score_run(fitted, study, held, allow_failed=allow))
+    show_scores(score_run(fitted, study, held_out, allow_failed=allow))
 
-    goal, why = choose_goal(known, str(held.start))
+    goal, why = choose_goal(known, str(held_out.start))
     progress("forecasting ...")
     coarse = fitted.forecast(plans, steps=step_grid(plans, 5), allow_failed=allow)
     ends = fitted.forecast(plans, steps=step_grid(plans, 1), allow_failed=allow)
@@ -121,7 +121,7 @@ def demo(  # numpydoc ignore=PR01
     progress("drawing ...")
     _save_figures(out, fine, study, goal, chances)
     files = "fit.nc, plans.toml, forecast.png, goal.png"
-    say(f"\nWrote {files} to {out}/ in {time.monotonic() - began:.0f} s.")
+    say(f"\nWrote {files} to {out}/ in {time.monotonic() - start:.0f} s.")
     say("In forecast.png the circles are the held-out run's losses.")
     say("\nNext:")
     for line in next_commands(out, goal):
@@ -142,7 +142,7 @@ def _save_figures(
 
 
 def choose_goal(known: Study, start: str) -> tuple[dict[str, float], list[str]]:
-    """Goal of the demonstration, from the fitted runs, and how it was chosen.
+    """Goal of the demonstration, derived from the fitted runs, with an explanation.
 
     Parameters
     ----------
@@ -181,14 +181,14 @@ def choose_goal(known: Study, start: str) -> tuple[dict[str, float], list[str]]:
 
 
 def next_commands(out: Path, goal: dict[str, float]) -> list[str]:
-    """Commands that go on from the demonstration.
+    """Commands to try after the demonstration.
 
     Parameters
     ----------
     out : Path
-        Its folder.
+        Output folder of the demonstration.
     goal : dict of str to float
-        Its goal.
+        Goal of the demonstration.
 
     Returns
     -------
@@ -197,10 +197,10 @@ def next_commands(out: Path, goal: dict[str, float]) -> list[str]:
     fit, plans = out / "fit.nc", out / "plans.toml"
     goals = " ".join(f"--goal {domain}={value:g}" for domain, value in goal.items())
     return [
-        f"bayescpt goal {fit} --plans {plans} {goals}    # edit the plans, then ask again",
+        f"bayescpt goal {fit} --plans {plans} {goals}    # edit the plans, then rerun",
         f"bayescpt compare {fit} --plans {plans} {goals} --risk cvar",
         f"bayescpt forecast {fit} --study {STUDY} --run {HELD_OUT} --figure {out / 'held_out.png'}",
         "bayescpt cards cpt_replay                # the law, its priors and their sources",
-        "bayescpt check FOLDER                    # is a study of your own sound?",
+        "bayescpt check FOLDER                    # validate your own study",
         "bayescpt fit FOLDER --out my_fit.nc",
     ]

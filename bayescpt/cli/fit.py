@@ -1,4 +1,4 @@
-"""``bayescpt fit``: sample a study's posterior and write it to a file."""
+"""``bayescpt fit``: sample the posterior of a study and write it to a file."""
 
 from __future__ import annotations
 
@@ -34,36 +34,38 @@ def fit(  # numpydoc ignore=PR01
     tune: Tune = 500,
     chains: Chains = 4,
     cores: Annotated[
-        int | None, typer.Option(help="Chains at once; by default one a processor.")
+        int | None, typer.Option(help="Chains run in parallel; by default one per processor.")
     ] = None,
     extend: Annotated[
         int,
         typer.Option(
-            help="Where chains have not mixed, sample once more with this many times the draws, "
-            "thinned; 1 for never."
+            help="If the chains have not mixed, sample once more with this many times the draws, "
+            "thinned; 1 disables this."
         ),
     ] = 4,
     seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = 1,
     hold_out: Annotated[
         list[str] | None,
-        typer.Option("--hold-out", metavar="RUN", help="Leave this run out. Repeatable."),
+        typer.Option(
+            "--hold-out", metavar="RUN", help="Exclude this run from the fit. Repeatable."
+        ),
     ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Fit a study and write the fit to a file.
 
-    Takes about a minute on a small study. The file is written even if a convergence check failed;
-    then the exit code is 1, and forecasts from the file need --allow-failed.
+    Takes about a minute for a small study. The file is written even if a convergence check fails;
+    the exit code is then 1, and forecasts from the file need --allow-failed.
     """
-    read = open_study(study)
+    opened = open_study(study)
     if hold_out:
-        read = read.drop(hold_out)
-    # Imported here: the sampler takes seconds to load, and a bad study should not wait for it.
+        opened = opened.drop(hold_out)
+    # Imported here, so that an invalid study fails before the sampler takes seconds to load.
     from bayescpt.inference import fit as sample
 
     fitted = sample(
-        read,
+        opened,
         card=card,
         seed=seed,
         draws=draws,
@@ -88,14 +90,14 @@ def fit(  # numpydoc ignore=PR01
 
 
 def content(fitted: Fit, summary: Any) -> dict[str, Any]:
-    """What ``--json`` prints of a fit.
+    """JSON output of a fit.
 
     Parameters
     ----------
     fitted : Fit
         The fit.
     summary : pandas.DataFrame
-        From `Fit.summary`.
+        Output of `Fit.summary`.
 
     Returns
     -------
@@ -120,7 +122,7 @@ def show_parameters(summary: Any) -> None:
     Parameters
     ----------
     summary : pandas.DataFrame
-        From `Fit.summary`.
+        Output of `Fit.summary`.
     """
     band = f"{summary.attrs['prob']:.0%}"
     show_table(

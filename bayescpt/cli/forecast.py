@@ -1,4 +1,4 @@
-"""``bayescpt forecast``: the loss curves of plans, with bands."""
+"""``bayescpt forecast``: forecast loss curves of plans, with bands."""
 
 from __future__ import annotations
 
@@ -38,21 +38,25 @@ def forecast(  # numpydoc ignore=PR01
     run: RunNames = None,
     study: OtherStudy = None,
     steps: Annotated[
-        str | None, typer.Option(metavar="N,N,...", help="Steps to forecast at, such as 500,1000.")
+        str | None,
+        typer.Option(metavar="N,N,...", help="Steps at which to forecast, such as 500,1000."),
     ] = None,
-    points: Annotated[int, typer.Option(help="Without --steps: how many evenly spaced steps.")] = 5,
+    points: Annotated[
+        int, typer.Option(help="Number of evenly spaced steps, without --steps.")
+    ] = 5,
     prob: Annotated[float, typer.Option(help="Probability of the band.")] = 0.9,
     kind: Kind = "loss",
     csv: Annotated[
-        Path | None, typer.Option("--csv", metavar="FILE", help="Write the table to this file too.")
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Also write the table to this file."),
     ] = None,
     figure: Figure = None,
     first_step: Annotated[
         int | None,
         typer.Option(
             metavar="N",
-            help="Where the figure starts; by default after a tenth of the shortest plan, as the "
-            "steep first steps leave little height for the rest.",
+            help="First step of the figure; by default a tenth of the shortest plan, as the steep "
+            "first steps would compress the rest.",
         ),
     ] = None,
     seed: Seed = 0,
@@ -61,8 +65,8 @@ def forecast(  # numpydoc ignore=PR01
 ) -> None:
     """Forecast the loss curves of plans, with bands.
 
-    Plans come from TOML files and from runs of the study. If --study has the losses of a run that
-    was not fitted, the forecast is scored against them.
+    Plans come from TOML files and from runs of the study. If --study has the losses of a held-out
+    run, the forecast is scored against them.
     """
     from bayescpt.inference import load_fit
 
@@ -138,7 +142,7 @@ def _steps(text: str) -> list[int]:
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:
-        raise PlanError(f"--steps {text}: must be whole numbers with commas between") from None
+        raise PlanError(f"--steps {text}: must be whole numbers separated by commas") from None
 
 
 def band_table(result: Forecast, prob: float, kind: str = "loss") -> pd.DataFrame:
@@ -156,10 +160,10 @@ def band_table(result: Forecast, prob: float, kind: str = "loss") -> pd.DataFram
     Returns
     -------
     pandas.DataFrame
-        Columns plan, domain, step, lower, median, upper, for the steps and domains that the plan
-        has. The attribute ``units`` is the unit of the losses, or None if the forecast has none.
+        Columns plan, domain, step, lower, median, upper, for the steps and domains of each plan.
+        The attribute ``units`` is the unit of the losses, or None if the forecast has none.
     """
-    # The order of the dimensions keeps plans in the order of the forecast.
+    # This dimension order keeps the plans in the order of the forecast.
     bands = result.interval(prob, kind).to_dataframe(dim_order=["plan", "domain", "step"])
     table = bands.dropna().reset_index()[["plan", "domain", "step", "lower", "median", "upper"]]
     table.attrs["units"] = result.dataset.attrs.get("units")
@@ -172,7 +176,7 @@ def show_bands(table: pd.DataFrame, prob: float, kind: str = "loss") -> None:
     Parameters
     ----------
     table : pandas.DataFrame
-        From `band_table`.
+        Output of `band_table`.
     prob : float
         Probability of the band.
     kind : str
@@ -206,7 +210,7 @@ def show_bands(table: pd.DataFrame, prob: float, kind: str = "loss") -> None:
 def _score_runs(
     fitted: Any, truth: Study | None, recipes: Any, seed: int, allow_failed: bool
 ) -> pd.DataFrame | None:
-    """Scores of the plans that are runs with losses that were not fitted."""
+    """Scores of the plans whose runs were not fitted but have losses."""
     if truth is None:
         return None
     import pandas as pd
@@ -218,8 +222,8 @@ def _score_runs(
     ]
     if unseen and truth.loss_unit != fitted.study.loss_unit:
         raise PlanError(
-            f"--study {truth.name}: loss_unit is {truth.loss_unit!r}, but that of the fitted study "
-            f"is {fitted.study.loss_unit!r}; convert the losses of one of them"
+            f"--study {truth.name}: loss_unit is {truth.loss_unit!r}, but the fitted study has "
+            f"{fitted.study.loss_unit!r}; convert the losses of one of them"
         )
     tables = [score_run(fitted, truth, plan, seed, allow_failed) for plan in unseen]
     return pd.concat(tables, ignore_index=True) if tables else None
@@ -228,7 +232,7 @@ def _score_runs(
 def score_run(
     fitted: Any, truth: Study, plan: Any, seed: int = 0, allow_failed: bool = False
 ) -> pd.DataFrame:
-    """Score a forecast against the losses of a run that was not fitted.
+    """Score a forecast against the losses of a held-out run.
 
     Parameters
     ----------
@@ -237,11 +241,11 @@ def score_run(
     truth : Study
         Study with the losses of the run.
     plan : Plan
-        Recipe of the run, under its name.
+        Plan with the recipe and the name of the run.
     seed : int
         Seed of the noise.
     allow_failed : bool
-        Forecast from a fit that failed its checks.
+        Forecast even if a convergence check failed.
 
     Returns
     -------
@@ -289,7 +293,7 @@ def show_scores(scored: pd.DataFrame) -> None:
     Parameters
     ----------
     scored : pandas.DataFrame
-        From `score_run`.
+        Output of `score_run`.
     """
     from bayescpt.data.units import unit_name
 

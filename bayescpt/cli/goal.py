@@ -32,10 +32,10 @@ Goals = Annotated[
         "--goal",
         "-g",
         metavar="DOMAIN=LOSS",
-        help="Highest loss allowed, such as general=3.3. Repeatable.",
+        help="Maximum loss allowed, such as general=3.3. Repeatable.",
     ),
 ]
-# Number of steps among which --by best chooses.
+# Number of steps from which --by best chooses.
 GRID = 100
 
 
@@ -53,9 +53,9 @@ def goal(  # numpydoc ignore=PR01
     allow_failed: AllowFailed = False,
     as_json: Json = False,
 ) -> None:
-    """Probability that plans meet their goals, jointly and by domain, with its Monte Carlo error.
+    """Probability that plans meet their goals, jointly and by domain, with Monte Carlo errors.
 
-    Exit code 1 if --min-probability is given and no plan has it.
+    Exit code 1 if --min-probability is given and no plan reaches it.
     """
     from bayescpt.decide import goal_probability
     from bayescpt.inference import load_fit
@@ -111,7 +111,7 @@ def check_probability(value: float | None) -> None:
     Raises
     ------
     PlanError
-        If it is.
+        If it is outside 0..1.
     """
     if value is not None and not 0.0 <= value <= 1.0:
         raise PlanError(f"--min-probability {value:g} is outside 0..1")
@@ -123,7 +123,7 @@ def show_goals(table: pd.DataFrame) -> None:
     Parameters
     ----------
     table : pandas.DataFrame
-        From `goal_probability`; its attribute ``units`` is the unit of the thresholds.
+        Output of `goal_probability`; its attribute ``units`` is the unit of the thresholds.
     """
     from bayescpt.data.units import unit_name
 
@@ -148,5 +148,5 @@ def show_goals(table: pd.DataFrame) -> None:
 
 
 def _error(value: float) -> str:
-    """Monte Carlo error next to a probability of three decimals; it is never shown as 0."""
+    """Monte Carlo error to three decimals, never shown as 0."""
     return fixed(value) if value >= 0.0005 else "<.001"

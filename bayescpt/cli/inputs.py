@@ -1,4 +1,4 @@
-"""Studies, fits, plans and goals from what was typed."""
+"""Studies, plans and goals from command-line arguments."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def open_study(given: str) -> Study:
-    """Study in a folder, or an example study by name.
+    """Open a study in a folder, or an example study by name.
 
     Parameters
     ----------
     given : str
-        Path or name; a folder wins.
+        Path or name; a folder takes precedence.
 
     Returns
     -------
@@ -32,7 +32,7 @@ def open_study(given: str) -> Study:
     Raises
     ------
     StudyError
-        If it is neither, or the study has a defect.
+        If it is neither, or the study is invalid.
     """
     from bayescpt.data import example_studies, load_example, read_study
 
@@ -41,7 +41,7 @@ def open_study(given: str) -> Study:
     if given in example_studies():
         return load_example(given)
     raise StudyError(
-        f"{given}: no such folder, and no example study of that name; examples are "
+        f"{given}: no folder or example study of that name; examples are "
         f"{', '.join(example_studies())}"
     )
 
@@ -56,7 +56,7 @@ def open_plans(
     fit : Fit
         The fit that will forecast them.
     files : sequence of Path, optional
-        Files of plans.
+        Plan files.
     runs : sequence of str, optional
         Names of runs of the fit's study or of the other one.
     other : str, optional
@@ -69,7 +69,7 @@ def open_plans(
     Raises
     ------
     PlanError
-        If there is no plan, or one has a defect.
+        If there is no plan, or one is invalid.
     StudyError
         If there is no such run or study.
     """
@@ -82,7 +82,7 @@ def open_plans(
         for name in runs:
             if name not in study:
                 known = ", ".join([*study.pt_runs, *study.cpt_runs])
-                hint = "; --study says where runs are that the fit has not seen" * (other is None)
+                hint = "; use --study for runs that were not fitted" * (other is None)
                 raise PlanError(
                     f"--run {name}: no such run in study {study.name!r}; it has {known}{hint}"
                 )
@@ -98,9 +98,9 @@ def open_goal(given: Sequence[str] | None, option: str = "--goal") -> dict[str, 
     Parameters
     ----------
     given : sequence of str, optional
-        As typed.
+        Arguments as given.
     option : str
-        The option they were typed after.
+        Option that they belong to.
 
     Returns
     -------
@@ -109,9 +109,9 @@ def open_goal(given: Sequence[str] | None, option: str = "--goal") -> dict[str, 
     Raises
     ------
     PlanError
-        If one is no ``domain=number``, or a domain comes twice.
+        If one is not ``domain=number``, or a domain is repeated.
     """
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     for text in given or ():
         domain, _, value = text.rpartition("=")
         try:
@@ -120,23 +120,23 @@ def open_goal(given: Sequence[str] | None, option: str = "--goal") -> dict[str, 
             number = float("nan")
         if not domain or number != number:
             raise PlanError(f"{option} {text}: must be DOMAIN=NUMBER, such as general=3.3")
-        if domain in found:
-            raise PlanError(f"{option} {text}: domain {domain!r} was given already")
-        found[domain] = number
-    return found
+        if domain in values:
+            raise PlanError(f"{option} {text}: domain {domain!r} is given twice")
+        values[domain] = number
+    return values
 
 
 def step_grid(plans: Sequence[Plan], points: int) -> NDArray[np.int64]:
-    """Evenly spaced steps up to the longest plan's end, with each plan's own end.
+    """Evenly spaced steps up to the last step of the longest plan, with the last step of each.
 
-    Step 0 is not among them: it is the start checkpoint, whose loss was measured.
+    Step 0, the start checkpoint, is excluded: its loss was measured.
 
     Parameters
     ----------
     plans : sequence of Plan
         Recipes.
     points : int
-        About how many.
+        Approximate number of steps.
 
     Returns
     -------

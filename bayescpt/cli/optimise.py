@@ -1,4 +1,4 @@
-"""``bayescpt optimise``: the recipe of a space with the best risk."""
+"""``bayescpt optimise``: search a space of recipes for the best risk."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ SpaceFile = Annotated[
 Risk = Annotated[
     str | None,
     typer.Option(
-        metavar=RISKS, help="Measure to search by; by default probability with a goal, else mean."
+        metavar=RISKS,
+        help="Risk measure to optimise; by default probability with a goal, else mean.",
     ),
 ]
 
@@ -41,20 +42,20 @@ def optimise(  # numpydoc ignore=PR01
     level: Level = 0.9,
     min_probability: MinProbability = None,
     number: Annotated[
-        int, typer.Option("--plans", metavar="N", help="Recipes of the first round.")
+        int, typer.Option("--plans", metavar="N", help="Number of recipes in the first round.")
     ] = 1024,
-    top: Annotated[int, typer.Option(help="How many of the best are shown.")] = 10,
+    top: Annotated[int, typer.Option(help="Number of best recipes shown.")] = 10,
     extrapolate: Annotated[
         bool,
-        typer.Option("--extrapolate", help="Search outside the range of the pilot runs too."),
+        typer.Option("--extrapolate", help="Also search outside the range of the pilot runs."),
     ] = False,
     seed: Seed = 0,
     allow_failed: AllowFailed = False,
     as_json: Json = False,
 ) -> None:
-    """Search a space of recipes, inside the range of the pilot runs, for the best one.
+    """Search a space of recipes for the best one, within the range of the pilot runs.
 
-    Exit code 1 if no recipe has --min-probability, so that none is chosen.
+    Exit code 1 if no recipe reaches --min-probability, so that none is chosen.
     """
     from bayescpt.decide import optimise as search
     from bayescpt.decide import read_space
@@ -77,7 +78,7 @@ def optimise(  # numpydoc ignore=PR01
         allow_failed=allow_failed,
     )
     failed = optimum.tried.attrs["failed_checks"]
-    # Failed checks are shown apart from the other warnings.
+    # Failed checks are shown separately from the other warnings.
     warnings = [n for n in optimum.warnings if not n.startswith("the fit failed its check")]
     if as_json:
         show_json(
@@ -107,17 +108,17 @@ def show_optimum(optimum: Optimum) -> None:
     Parameters
     ----------
     optimum : Optimum
-        From `optimise`.
+        Output of `optimise`.
     """
     from bayescpt.data.units import unit_name
     from bayescpt.decide.risks import measures
 
     table, decision = optimum.table, optimum.decision
     chances = ["joint", *decision.goal.domains] if decision.goal is not None else []
-    # The probabilities are shown already; regret would be against the few recipes of the table.
-    own = [m for m in measures() if not (m.needs_goal or m.relative) or m.name == decision.risk]
-    risks = [m.column for m in own if m.column in table]
-    heads = {"joint": "all goals"} | {m.column: m.label(decision.level) for m in own}
+    # Probabilities are already shown; regret would be relative to the few recipes of the table.
+    shown = [m for m in measures() if not (m.needs_goal or m.relative) or m.name == decision.risk]
+    risks = [m.column for m in shown if m.column in table]
+    heads = {"joint": "all goals"} | {m.column: m.label(decision.level) for m in shown}
     rows = []
     for name, row in table.iterrows():
         rows.append(

@@ -1,4 +1,4 @@
-"""What commands print: tables for people, JSON for programs, and notes."""
+"""Output of commands: tables, JSON and notes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-# Columns of output to a file or pipe, wide enough for every table.
+# Width of output to a file or pipe, enough for every table.
 PIPE_WIDTH = 200
 
 
@@ -61,11 +61,11 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     Parameters
     ----------
     title : str
-        Title, on a line of its own.
+        Title, on a separate line.
     columns : sequence of str
         Column headings.
     rows : iterable of sequences
-        Cells: text unchanged, numbers as from `number`, None and NaN as an empty cell.
+        Cells: text unchanged, numbers formatted by `number`, None and NaN empty.
     """
     from rich import box
     from rich.table import Table
@@ -80,7 +80,7 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
         table.add_row(*(Text(cell if isinstance(cell, str) else number(cell)) for cell in row))
     out = console()
     with out.capture() as drawn:
-        # Not the table's own title, which Rich would wrap at the width of the table.
+        # Printed separately: Rich would wrap a table title at the width of the table.
         out.print(Text(title, style="bold"), soft_wrap=True)
         out.print(table)
     # Rich pads lines to the width of the table.
@@ -95,8 +95,8 @@ def number(value: Any, digits: int = 3) -> str:
     value : float, int, bool or None
         The number.
     digits : int
-        Decimals of numbers between 0.001 and 10,000 in size; others have as many significant
-        digits.
+        Decimals of numbers between 0.001 and 10,000 in absolute value; others get as many
+        significant digits.
 
     Returns
     -------
@@ -169,7 +169,7 @@ def notes(failed_checks: Sequence[str], warnings: Iterable[str]) -> None:
     Parameters
     ----------
     failed_checks : sequence of str
-        Checks that the fit failed.
+        Failed checks of the fit.
     warnings : iterable of str
         Other warnings; each is printed once.
     """
@@ -187,7 +187,7 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
-    if hasattr(value, "tolist"):  # NumPy's arrays and numbers
+    if hasattr(value, "tolist"):  # NumPy arrays and numbers
         return _plain(value.tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None

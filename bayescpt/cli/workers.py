@@ -1,4 +1,4 @@
-"""Processes that share the fits of a command."""
+"""Worker processes for the fits of a command."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ import typer
 from bayescpt.errors import PlanError
 
 Workers = Annotated[
-    int, typer.Option(help="Processes that fit side by side; chains of each take turns.")
+    int,
+    typer.Option(help="Number of parallel fitting processes; the chains of each run in sequence."),
 ]
 
 
 @contextmanager
 def process_pool(workers: int) -> Iterator[Executor | None]:
-    """Processes that start afresh: a copy of one with threads can hang.
+    """Pool of spawned processes; forking a process with threads can hang.
 
     Parameters
     ----------
     workers : int
-        How many.
+        Number of processes.
 
     Yields
     ------
     Executor or None
-        None for one worker: this process.
+        None for one worker, which is this process.
 
     Raises
     ------
     PlanError
-        If there are fewer than one.
+        If `workers` is below 1.
     """
     if workers < 1:
         raise PlanError(f"--workers {workers}: must be at least 1")

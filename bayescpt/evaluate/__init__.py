@@ -1,4 +1,4 @@
-"""Judge forecasts: simulated studies, backtests, scores, baselines and calibration."""
+"""Evaluate forecasts: simulated studies, backtests, scores, baselines and calibration."""
 
 from bayescpt.evaluate import baselines
 from bayescpt.evaluate.backtest import Backtest, backtest

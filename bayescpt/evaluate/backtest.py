@@ -1,4 +1,4 @@
-"""Backtest: refit without some rows, forecast them, compare."""
+"""Backtests: refit without some rows, forecast them and compare."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ from bayescpt.evaluate.splits import (
 if TYPE_CHECKING:
     from bayescpt.data import Study
 
-# Draws of each final loss that are kept: a probability from them has an error of .02 at most.
+# Number of draws kept per final loss: a probability from them has a standard error of at most .02.
 N_FINALS = 500
 
 
 @dataclass(frozen=True, eq=False)
 class Backtest:
-    """Forecasts of held-out rows beside what was observed.
+    """Forecasts of held-out rows, with the observed losses.
 
     Attributes
     ----------
     table : DataFrame
-        A row a held-out loss: split, run, domain, cutoff, step, horizon (steps since the last
-        known one), fraction (step over the run's length), phase (warm-up, stable or decay),
-        final (the last measured step of its curve), shared (the fit knows it from another run with
-        the same trunk: not scored), observed, mean, median, quantiles ``q0.005`` to ``q0.995``,
-        pit, crps and energy. Losses in nats/token.
+        One row per held-out loss: split, run, domain, cutoff, step, horizon (steps since the last
+        known one), fraction (step over the run's length), phase (warm-up, stable or decay), final
+        (whether it is the last measured step of its curve), shared (whether the fit knows it from
+        another run with the same trunk; such rows are not scored), observed, mean, median,
+        quantiles ``q0.005`` to ``q0.995``, pit, crps and energy. Losses in nats/token.
     fits : DataFrame
-        A row a fit: split, run, cutoff, rows, rows_without_forecast, failed_checks, seconds.
+        One row per fit: split, run, cutoff, rows, rows_without_forecast, failed_checks, seconds.
     finals : DataFrame
-        Draws of the final losses, 500 a split and domain at most: split, run, domain, cutoff, step,
-        observed, draw (its number, the same on all domains) and loss.
+        Draws of the final losses, at most 500 per split and domain: split, run, domain, cutoff,
+        step, observed, draw (its number, the same on all domains) and loss.
     """
 
     table: pd.DataFrame
@@ -58,19 +58,19 @@ class Backtest:
     finals: pd.DataFrame = field(repr=False)
 
     def scores(self, by: str | Sequence[str] | None = None, after: float = 0.0) -> pd.DataFrame:
-        """Scores, all together or by group; see `score_table`.
+        """Scores, overall or by group; see `score_table`.
 
         Parameters
         ----------
         by : str or sequence of str, optional
-            Such as ``domain``, ``horizon``, ``phase``, ``cutoff`` or ``run``.
+            Grouping columns, such as ``domain``, ``horizon``, ``phase``, ``cutoff`` or ``run``.
         after : float
-            Rows in this first share of a run are left out.
+            Rows in this initial fraction of a run are excluded.
 
         Returns
         -------
         DataFrame
-            A row a group.
+            One row per group.
         """
         return score_table(self.table, by, after)
 
@@ -90,29 +90,30 @@ def backtest(
     on_split: Callable[[str], None] | None = None,
     **fit_options: Any,
 ) -> Backtest:
-    """Hold rows of a study out, refit, and forecast them.
+    """Hold out rows of a study, refit, and forecast them.
 
-    One refit a split, or one in all for ``by="split"``. The result depends on the seed, not on the
-    executor, nor on which other splits are made.
+    There is one refit per split, or a single one for ``by="split"``. The result depends on the
+    seed, but not on the executor or on the other splits.
 
     Parameters
     ----------
     study : Study
         The study.
     card : str, Path, Card or None
-        What to fit; None chooses by the study. Only for the default method.
+        Card to fit; by default chosen for the study. Only for the default method.
     by : {"run", "cutoff", "split"}
-        ``run`` hides one run at a time (`split_by_run`); ``cutoff`` hides the end of one run at a
-        time (`split_by_cutoff`); ``split`` fits `fit_runs` and hides all others (`split_by_fit`).
+        ``run`` holds out one run at a time (`split_by_run`); ``cutoff`` holds out the end of one
+        run at a time (`split_by_cutoff`); ``split`` fits `fit_runs` and holds out all others
+        (`split_by_fit`).
     executor : concurrent.futures.Executor, optional
-        Runs the refits; by default they run here, one after the other. Dask's
-        ``Client.get_executor()`` is one.
+        Executor of the refits, such as Dask's ``Client.get_executor()``; by default they run
+        sequentially in this process.
     runs : iterable of str, optional
-        Runs to hold out; by default all that can be.
+        Runs to hold out; by default all eligible ones.
     fit_runs : iterable of str, optional
         Runs to fit, for ``by="split"``.
     cutoffs : sequence of float
-        Shares of a run that stay visible, for ``by="cutoff"``.
+        Fractions of a run that stay visible, for ``by="cutoff"``.
     domains : sequence of str, optional
         Domains to score; by default the general one and the targets.
     seed : int
@@ -120,25 +121,32 @@ def backtest(
     method : callable
         Forecasting method: `bayes_forecast`, or one of `bayescpt.evaluate.baselines`.
     on_split : callable, optional
-        Called with the name of each refit as it is done, in their order.
+        Called with the name of each refit when it is done, in order.
     **fit_options
         Options of the method, such as ``draws`` and ``chains``.
 
     Returns
     -------
     Backtest
-        Tidy table of forecasts, and its scores.
+        Tidy table of forecasts, with their scores.
 
     Raises
     ------
     PlanError
-        If `by` is none of these, or `fit_runs` is given without ``by="split"`` or lacks with it.
+        If `by` is invalid, or `fit_runs` is given without ``by="split"`` or missing with it.
     StudyError
         If no row can be held out.
+
+    Examples
+    --------
+    >>> import bayescpt as bc
+    >>> study = bc.load_example("cpt_micro")
+    >>> result = bc.backtest(study, by="run", seed=1)  # doctest: +SKIP
+    >>> result.scores(by="domain")[["domain", "coverage_90", "mae"]]  # doctest: +SKIP
     """
     refits = _refits(study, by, runs, fit_runs, cutoffs, domains)
     if card is not None:
-        # A file's path may mean nothing where the refit runs.
+        # A file path may be invalid on the machine that refits.
         fit_options["card"] = _read_card(card)
     tasks = [
         (
@@ -152,9 +160,9 @@ def backtest(
     ]
     results = run_tasks(refit, tasks, executor)
     tables, finals, fits = [], [], []
-    for (name, splits), (table, drawn, report) in zip(refits.items(), results, strict=True):
+    for (name, splits), (table, final, report) in zip(refits.items(), results, strict=True):
         tables.append(table)
-        finals.append(drawn)
+        finals.append(final)
         held_out = ", ".join(split.run for split in splits)
         fits.append({"split": name, "run": held_out, "cutoff": splits[0].cutoff, **report})
         if on_split is not None:
@@ -176,11 +184,13 @@ def _refits(
     cutoffs: Sequence[float],
     domains: Sequence[str] | None,
 ) -> dict[str, list[Split]]:
-    """Splits by the fit that forecasts them."""
+    """Splits, grouped by the fit that forecasts them."""
     if by not in ("run", "cutoff", "split"):
         raise PlanError(f"by is {by!r}; it must be 'run', 'cutoff' or 'split'")
     if (fit_runs is not None) != (by == "split"):
-        raise PlanError(f"by is {by!r}; fit_runs belong to by='split', which needs them")
+        raise PlanError(
+            f"by is {by!r}; by='split' requires fit_runs, which no other choice accepts"
+        )
     if fit_runs is not None:
         splits = split_by_fit(study, fit_runs, runs, domains)
     elif by == "run":
@@ -188,7 +198,7 @@ def _refits(
     else:
         splits = split_by_cutoff(study, runs, cutoffs, domains)
     if not splits:
-        raise StudyError(f"study {study.name!r} has no row that could be held out")
+        raise StudyError(f"study {study.name!r} has no row that can be held out")
     out: dict[str, list[Split]] = {}
     for split in splits:
         out.setdefault(split.refit, []).append(split)
@@ -202,7 +212,7 @@ def refit(
     method: Method,
     options: dict[str, Any],
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """One fit: fit, forecast, compare. All arguments pickle.
+    """Fit once, forecast and compare; all arguments can be pickled.
 
     Parameters
     ----------
@@ -215,7 +225,7 @@ def refit(
     method : callable
         Forecasting method.
     options : dict
-        Of the method.
+        Options of the method.
 
     Returns
     -------
@@ -228,35 +238,35 @@ def refit(
     """
     from bayescpt.data import Study
 
-    begun = time.perf_counter()
+    start = time.perf_counter()
     by_run = {
         str(run): part.reset_index(drop=True) for run, part in rows.groupby("run", sort=False)
     }
-    # The method never sees what was observed.
-    asked = {run: part[["step", "domain"]] for run, part in by_run.items()}
-    predictions = forecast_runs(method, Study.from_json(train), asked, seed, options)
+    # The method never sees the observed losses.
+    requested = {run: part[["step", "domain"]] for run, part in by_run.items()}
+    predictions = forecast_runs(method, Study.from_json(train), requested, seed, options)
     tables, finals, lost = [], [], 0
     failed: dict[str, None] = {}
     for run, part in by_run.items():
         draws = predictions[run].draws
-        there = ~np.isnan(draws).any(axis=0)
-        kept = part[there].reset_index(drop=True)
-        tables.append(predictive_columns(kept, draws[:, there]))
-        finals.append(_final_draws(kept, draws[:, there]))
-        lost += int((~there).sum())
+        known = ~np.isnan(draws).any(axis=0)
+        kept = part[known].reset_index(drop=True)
+        tables.append(predictive_columns(kept, draws[:, known]))
+        finals.append(_final_draws(kept, draws[:, known]))
+        lost += int((~known).sum())
         failed |= dict.fromkeys(predictions[run].failed_checks)
     table = pd.concat(tables, ignore_index=True)
     report = {
         "rows": int((~table["shared"]).sum()),
         "rows_without_forecast": lost,
         "failed_checks": ", ".join(failed),
-        "seconds": time.perf_counter() - begun,
+        "seconds": time.perf_counter() - start,
     }
     return table, pd.concat(finals, ignore_index=True), report
 
 
 def _final_draws(rows: pd.DataFrame, draws: NDArray[np.float64]) -> pd.DataFrame:
-    """Thinned draws of the final rows, long."""
+    """Thinned draws of the final rows, in long format."""
     last = (rows["final"] & ~rows["shared"]).to_numpy()
     kept = thin(draws[:, last], N_FINALS)
     labels = rows.loc[last, ["split", "run", "domain", "cutoff", "step", "observed"]]
@@ -265,7 +275,7 @@ def _final_draws(rows: pd.DataFrame, draws: NDArray[np.float64]) -> pd.DataFrame
 
 
 def split_seed(seed: int, name: str) -> int:
-    """Seed of a split, the same whatever other splits there are.
+    """Seed of a split, independent of the other splits.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Simulation-based calibration: draw from the prior, simulate, fit, rank the truth."""
+"""Simulation-based calibration: draw from the prior, simulate, fit and rank the truth."""
 
 from __future__ import annotations
 
@@ -53,69 +53,77 @@ def calibrate(
 ) -> Calibration:
     """Simulation-based calibration of a card (Talts et al., arXiv 1804.06788).
 
-    Each simulation draws all parameters from the card's priors and all losses of the design from
-    them, fits every run but one, and ranks the true parameters, and the final loss of the run
-    left out, among the draws. If prior, likelihood, sampler and forecast agree, ranks are uniform.
-    Studies that could not be (a loss of 0 or less, or rows that the card would leave out) are drawn
-    again, parameters and all, which leaves calibration as it is: the event is one of the data.
+    Each simulation draws all parameters from the card's priors and all losses of the design given
+    them, fits every run but one, and ranks the true parameters and the final loss of the held-out
+    run among the draws. If prior, likelihood, sampler and forecast agree, the ranks are uniform.
+    Impossible studies (a loss of 0 or less, or rows that the card would drop) are redrawn together
+    with their parameters. This preserves calibration, as it conditions on an event of the data.
 
-    By default law and noise are tested, without effects of runs: those are no part of the model
-    that is sampled, but judged afterwards (`bayescpt.forecast.discrepancy.judge`), and they are
-    what widens the bands of real runs. With `run_effects` the simulations draw their sizes from
-    their priors and the refits judge them; then only the final losses of the run left out are
-    ranked, as the law's own posteriors are sampled as if there were no effects.
+    By default the law and the noise are tested without effects of runs. Those are not part of the
+    sampled model but estimated afterwards (`bayescpt.forecast.discrepancy.judge`), and widen the
+    bands of real runs. With `run_effects`, the simulations draw their spreads from the priors and
+    the refits estimate them; then only the final losses of the held-out run are ranked, because
+    the posterior of the law is sampled as if there were no effects.
 
     Parameters
     ----------
     card : str, Path or Card
         The card.
     design : Study, optional
-        Runs and evaluation steps; losses are replaced, but for step 0 of CPT runs, which each start
-        checkpoint needs on each domain. By default four short CPT runs, or three pre-training runs
-        for a card without a shift.
+        Runs and evaluation steps. Losses are replaced, except at step 0 of CPT runs, which is
+        required for each start checkpoint on each domain. By default four short CPT runs, or three
+        pre-training runs for a card without a shift.
     held_out : str, optional
-        Run that is forecast, not fitted; by default the last that can be.
+        Run that is forecast and not fitted; by default the last eligible one.
     n_simulations : int
         Number of simulations.
     n_ranks : int
-        Draws that the truth is ranked among, evenly spaced; few enough to be nearly independent.
+        Number of evenly spaced draws among which the truth is ranked; few enough to be nearly
+        independent.
     seed : int
         Seed of all simulations.
     executor : concurrent.futures.Executor, optional
-        Runs the simulations; by default they run here, one after the other.
+        Executor of the simulations; by default they run sequentially in this process.
     fit : callable, optional
-        In place of ``bayescpt.fit``; called the same way. It must pickle if there is an executor.
+        Replacement for ``bayescpt.fit`` with the same signature; picklable if an executor is used.
     on_simulation : callable, optional
-        Called with the number of each simulation as it is done, in their order.
+        Called with the number of each simulation when it is done, in order.
     run_effects : bool
-        Simulate and judge the card's effects of runs too.
+        Also simulate and estimate the card's effects of runs.
     **fit_options
-        Passed to the fit; unless given, ``progress=False`` and ``extend=1``.
+        Passed to the fit; the defaults are ``progress=False`` and ``extend=1``.
 
     Returns
     -------
     Calibration
-        Ranks and their tests.
+        Ranks and tests of their uniformity.
 
     Raises
     ------
     CardError
-        If `run_effects` is asked of a card that has none.
+        If `run_effects` is set for a card that has none.
     StudyError
-        If the design lacks the loss of a start checkpoint, or no study that could be was drawn in
-        1,000 tries.
+        If the design lacks the loss of a start checkpoint, or no possible study was drawn in 1,000
+        tries.
+
+    Examples
+    --------
+    >>> import bayescpt as bc
+    >>> calibration = bc.calibrate("cpt_replay", n_simulations=300)  # doctest: +SKIP
+    >>> calibration.uniform(), calibration.control_rejected()  # doctest: +SKIP
+    (True, True)
     """
     from bayescpt.model.card_file import load_card
 
-    read = load_card(card)
+    model_card = load_card(card)
     if not run_effects:
-        read = replace(read, run_effects=())
-    elif not read.run_effects:
-        raise CardError(f"card {read.name!r} has no effects of runs (noise.run_effects)")
-    study = _default_design(read) if design is None else design
+        model_card = replace(model_card, run_effects=())
+    elif not model_card.run_effects:
+        raise CardError(f"card {model_card.name!r} has no effects of runs (noise.run_effects)")
+    study = _default_design(model_card) if design is None else design
     run = split_by_run(study)[-1].run if held_out is None else held_out
     _check_starts(study)
-    setup = _prepare(study, read, run)
+    setup = _prepare(study, model_card, run)
     tasks = [(setup, n, seed, n_ranks, fit, fit_options) for n in range(n_simulations)]
     results = run_tasks(simulation, tasks, executor)
     ranks, fits = [], []
@@ -129,20 +137,20 @@ def calibrate(
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """What all simulations have in common.
+    """Inputs shared by all simulations.
 
     Attributes
     ----------
     design : str
-        Study, as JSON, its curves on the card's domains.
+        Study as JSON, with curves on the card's domains.
     card : Card
         The card.
     run : str
         Run that is forecast.
     visible : ndarray of bool, shape (n_rows,)
-        Rows of the design that the fit sees.
+        Rows of the design that are fitted.
     fitted : Rows
-        Arrays of those.
+        Arrays of the fitted rows.
     drawn : Rows
         Arrays of all rows, with the reference points of the fit.
     """
@@ -171,7 +179,7 @@ def _prepare(study: Study, card: Card, run: str) -> Setup:
         run=run,
         visible=pd.MultiIndex.from_frame(design.curves[keys]).isin(seen),
         fitted=fitted,
-        # Labels of all runs, the one left out too.
+        # Labels of all runs, including the held-out one.
         drawn=make_rows(study, card, fitted.refs),
     )
 
@@ -184,22 +192,22 @@ def simulation(
     fit: Callable[..., Any] | None,
     fit_options: dict[str, Any],
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """One simulation: draw, fit, rank. All arguments pickle.
+    """Run one simulation: draw, fit and rank; all arguments can be pickled.
 
     Parameters
     ----------
     setup : Setup
-        What is simulated.
+        Inputs shared by all simulations.
     number : int
         Number of the simulation.
     seed : int
         Seed of all simulations.
     n_ranks : int
-        Draws to rank among.
+        Number of draws to rank among.
     fit : callable or None
-        In place of ``bayescpt.fit``.
+        Replacement for ``bayescpt.fit``.
     fit_options : dict
-        Of the fit.
+        Options of the fit.
 
     Returns
     -------
@@ -214,53 +222,53 @@ def simulation(
     if fit is None:
         from bayescpt.inference import fit as sampled
 
-        # Ranks need few draws, and what has not mixed is to show.
+        # Ranks need few draws, and poor mixing should show up in them.
         fit = partial(sampled, extend=1)
-    begun = time.perf_counter()
+    start = time.perf_counter()
     rng = np.random.default_rng([seed, number])
     design = Study.from_json(setup.design)
     train, truth, finals, redraws = _draw(design, setup, rng)
     fit_seed = int(rng.integers(2**31))
     fitted = fit(train, card=setup.card, seed=fit_seed, **{"progress": False, **fit_options})
 
-    found = _quantities(truth, fitted.posterior)
+    quantities = _quantities(truth, fitted.posterior)
     last = np.unique(finals["step"])
-    made = fitted.forecast(
+    forecast = fitted.forecast(
         [Plan.from_run(train.run(setup.run))], steps=last, seed=fit_seed, allow_failed=True
     )
-    judged: tuple[str, ...] = ("mu", "loss")
+    kinds: tuple[str, ...] = ("mu", "loss")
     if setup.card.run_effects:
-        found, judged = {}, ("loss",)
+        quantities, kinds = {}, ("loss",)
     for row in finals.itertuples(index=False):
-        for kind in judged:
-            draws = made.dataset[kind].isel(plan=0).sel(domain=row.domain, step=row.step)
-            found[f"final {kind}[{row.domain}]"] = (getattr(row, kind), draws.values.ravel())
+        for kind in kinds:
+            draws = forecast.dataset[kind].isel(plan=0).sel(domain=row.domain, step=row.step)
+            quantities[f"final {kind}[{row.domain}]"] = (getattr(row, kind), draws.values.ravel())
     ranked = [
         {"simulation": number, "quantity": name, **ranks_of(value, draws, n_ranks, rng)}
-        for name, (value, draws) in found.items()
+        for name, (value, draws) in quantities.items()
     ]
     report = {
         "simulation": number,
         "redraws": redraws,
         "effective_draws": next(c.value for c in fitted.checks() if c.name == "bulk ESS"),
-        "seconds": time.perf_counter() - begun,
+        "seconds": time.perf_counter() - start,
     }
     return pd.DataFrame(ranked), report
 
 
 def _default_design(card: Card) -> Study:
-    """Few runs and rows, as a calibration fits many times."""
+    """Small design, since a calibration fits many times."""
     if not card.continual:
         return simulate_study(continual=False, pt_eval_every=1000, name="calibration").study
-    made = simulate_study(
+    simulated = simulate_study(
         replays=(0.0, 0.25), cpt_schedules=("wsd", "cosine"), cpt_steps=4000, eval_every=250,
         pt_eval_every=1000, name="calibration",
     )  # fmt: skip
-    return made.study
+    return simulated.study
 
 
 def _check_starts(design: Study) -> None:
-    """Start levels must not come from losses that are simulated."""
+    """Require measured start levels, since simulated losses must not set them."""
     for checkpoint in {design.run(name).parent for name in design.cpt_runs}:
         children = design.runs.loc[design.runs["parent"] == checkpoint, "run"]
         rows = design.curves[design.curves["run"].isin(children) & (design.curves["step"] == 0)]
@@ -268,14 +276,14 @@ def _check_starts(design: Study) -> None:
             if domain in design.domains and domain not in set(rows["domain"]):
                 raise StudyError(
                     f"study {design.name!r}: no run from {checkpoint!r} has a loss at step 0 on "
-                    f"domain {domain!r}; a calibration needs it"
+                    f"domain {domain!r}; calibration requires it"
                 )
 
 
 def _draw(
     design: Study, setup: Setup, rng: np.random.Generator
 ) -> tuple[Study, xr.Dataset, pd.DataFrame, int]:
-    """Training study, truth, finals of the held-out run, and how many draws could not be."""
+    """Training study, truth, final losses of the held-out run, and number of redraws."""
     from bayescpt.model.rows import make_rows
 
     card = setup.card
@@ -284,13 +292,13 @@ def _draw(
         table = draw_curves(card, design, setup.drawn, values, int(rng.integers(2**31)))
         train = with_losses(design, table[setup.visible].reset_index(drop=True))
         losses = train.curves["loss"]
-        could_be = bool((np.isfinite(losses) & (losses > 0)).all())
-        if could_be and _same_rows(setup.fitted, make_rows(train, card)):
+        possible = bool((np.isfinite(losses) & (losses > 0)).all())
+        if possible and _same_rows(setup.fitted, make_rows(train, card)):
             finals = table[table["run"] == setup.run].groupby("domain", sort=False).tail(1)
             return train, values.isel(chain=0, draw=0, drop=True), finals, redraws
     raise StudyError(
         f"study {design.name!r}: {_TRIES} draws from the priors of card {card.name!r} gave no "
-        "study that could be; its priors allow losses of 0 or less almost everywhere"
+        "possible study; its priors allow losses of 0 or less almost everywhere"
     )
 
 
@@ -299,16 +307,16 @@ def _same_rows(rows: Rows, others: Rows) -> bool:
 
 
 def _quantities(truth: xr.Dataset, posterior: xr.Dataset) -> dict[str, tuple[float, Array]]:
-    """True value and draws of every parameter that both hold."""
+    """True value and draws of every sampled parameter."""
     out: dict[str, tuple[float, Array]] = {}
     sampled = {name for name, drawn in posterior.items() if drawn.attrs.get("sampled")}
-    if missed := sampled.difference(truth):
+    if missing := sampled.difference(truth):
         raise FitError(
-            f"the fit sampled {', '.join(sorted(map(str, missed)))}, which the simulation did not "
+            f"the fit sampled {', '.join(sorted(map(str, missing)))}, which the simulation did not "
             "draw: extend bayescpt.evaluate.generate"
         )
     for name in truth.data_vars:
-        # What is derived from the sampled parameters would only add comparisons.
+        # Derived quantities would only add redundant comparisons.
         if name not in posterior or not posterior[name].attrs.get("sampled", 1):
             continue
         draws = posterior[name]

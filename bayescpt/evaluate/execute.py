@@ -1,6 +1,6 @@
-"""Run many fits, here or on an executor.
+"""Run many fits, in this process or on an executor.
 
-Any ``concurrent.futures.Executor`` does: a ``ProcessPoolExecutor``, or, with the extra ``scale``,
+Any ``concurrent.futures.Executor`` works: a ``ProcessPoolExecutor``, or, with the extra ``scale``,
 the workers of a Dask cluster. On one machine::
 
     from distributed import Client, LocalCluster
@@ -9,10 +9,11 @@ the workers of a Dask cluster. On one machine::
         bc.backtest(study, executor=client.get_executor(), cores=1)
 
 In a script these lines belong under ``if __name__ == "__main__":``, because the workers import it.
-On several machines with bayescpt installed, ``Client("tcp://scheduler:8786")`` takes the place of
-the local cluster, as does dask-jobqueue's ``SLURMCluster``. A worker takes a card's sampler from
-disk, or compiles it for its first task, and keeps it, so few long-lived workers beat many short
-ones; ``cores=1`` keeps the chains of one fit from taking the processors of the next.
+On several machines with bayescpt installed, use ``Client("tcp://scheduler:8786")`` or
+dask-jobqueue's ``SLURMCluster`` instead of the local cluster. A worker reads a card's sampler from
+disk, or compiles it for its first task, and then keeps it, so a few long-lived workers are faster
+than many short-lived ones. ``cores=1`` stops the chains of one fit from taking processors from the
+next.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from typing import Any
 
-# Of this process: PyTensor does not compile in two threads at once.
+# Per process: PyTensor cannot compile in two threads at once.
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -31,43 +32,43 @@ def run_tasks(
 ) -> Iterator[Any]:
     """Results of a function over tasks, in the order of the tasks.
 
-    Threads of one process take turns; processes run side by side. Once a task fails, or nobody
-    asks for more results, the tasks that have not begun are cancelled.
+    Threads of one process take turns; processes run in parallel. If a task fails, or the caller
+    stops iterating, the tasks that have not started are cancelled.
 
     Parameters
     ----------
     function : callable
-        Of the arguments of one task; at module level, so that it can be sent to a worker.
+        Called with the arguments of one task; defined at module level, so that it can be pickled.
     tasks : sequence of tuple
         Arguments of each call.
     executor : concurrent.futures.Executor or None
-        None runs them here, one after the other, as the results are asked for.
+        None runs the tasks sequentially in this process, as the results are consumed.
 
     Returns
     -------
     iterator
-        One result a task.
+        One result per task.
     """
     if executor is None:
         return (function(*task) for task in tasks)
-    # Submitted now, not when the first result is asked for.
+    # Submitted now rather than when the first result is requested.
     return _in_order([executor.submit(in_turn, function, *task) for task in tasks])
 
 
 def in_turn(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function while no other thread of this process does.
+    """Call a function while no other thread of this process calls one.
 
     Parameters
     ----------
     function : callable
-        What to call.
+        Function to call.
     *arguments
         Its arguments.
 
     Returns
     -------
     object
-        What it gives back.
+        Its result.
     """
     with _ONE_AT_A_TIME:
         return function(*arguments)

@@ -1,4 +1,4 @@
-"""One draw from a card's whole generative model: parameters from the priors, then losses."""
+"""A draw from the generative model of a card: parameters from the priors, then losses."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def draw_parameters(card: Card, rows: Rows, rng: np.random.Generator) -> xr.Data
     Parameters
     ----------
     card : Card
-        Which parameters, and their priors.
+        Card with the parameters and their priors.
     rows : Rows
-        Labels, reference points, measured start levels.
+        Labels, reference points and measured start levels.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -37,7 +37,7 @@ def draw_parameters(card: Card, rows: Rows, rng: np.random.Generator) -> xr.Data
     Dataset
         A posterior of one chain and one draw, with the paper's symbols.
     """
-    # The sampler is not loaded by this: it only names what a posterior holds.
+    # This does not load the sampler.
     from bayescpt.inference.symbols import add_symbols
 
     labels = rows.labels.coords()
@@ -57,22 +57,22 @@ def draw_parameters(card: Card, rows: Rows, rng: np.random.Generator) -> xr.Data
 
 
 def draw_spreads(card: Card, values: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
-    """Draw how large the effects of runs are, from their priors.
+    """Draw the spreads of the effects of runs from their priors.
 
     Parameters
     ----------
     card : Card
-        Its effects of runs.
+        Card with the effects of runs.
     values : Dataset
-        From `draw_parameters`.
+        Output of `draw_parameters`.
     rng : numpy.random.Generator
         Source of randomness.
 
     Returns
     -------
     Dataset
-        With ``discrepancy_near`` and ``discrepancy_far``, from which curves draw the effects of
-        every run; unchanged for a card without.
+        `values` with ``discrepancy_near`` and ``discrepancy_far``, from which curves draw the
+        effects of every run; unchanged for a card without effects.
     """
     if not card.run_effects:
         return values
@@ -105,7 +105,7 @@ def draw_curves(
     design : Study
         Runs and evaluation steps.
     rows : Rows
-        Labels, of every run of the design, and reference points.
+        Labels of all runs of the design, and reference points.
     values : Dataset
         A posterior of one chain and one draw.
     seed : int
@@ -116,7 +116,7 @@ def draw_curves(
     DataFrame
         `design.curves` on the card's domains, with columns mu, the expected loss without effects
         of the run, and loss. Trunks are shared. Rows at step 0, and pre-training rows that the card
-        says nothing of, keep the design's loss.
+        does not describe, keep the design's loss.
     """
     table = design.curves[design.curves["domain"].isin(rows.labels.domain)].reset_index(drop=True)
     table["mu"] = table["loss"]
@@ -128,32 +128,32 @@ def draw_curves(
     known = ((table["step"] > 0) & table["run"].isin(names)).to_numpy()
     steps = np.unique(table.loc[known, "step"])
     plans = [Plan.from_run(design.run(name)) for name in names]
-    made = forecast(Draws(values, card, design, rows), plans, steps, seed).dataset
+    curves = forecast(Draws(values, card, design, rows), plans, steps, seed).dataset
     at = (
         pd.Index(names).get_indexer(pd.Index(table.loc[known, "run"])),
         pd.Index(rows.labels.domain).get_indexer(pd.Index(table.loc[known, "domain"])),
         np.searchsorted(steps, table.loc[known, "step"]),
     )
     for kind in ("mu", "loss"):
-        drawn = made[kind].isel(chain=0, draw=0).transpose("plan", "domain", "step").to_numpy()
+        drawn = curves[kind].isel(chain=0, draw=0).transpose("plan", "domain", "step").to_numpy()
         table.loc[known, kind] = drawn[at]
     return share_trunks(design, table)
 
 
 def share_trunks(design: Study, table: pd.DataFrame) -> pd.DataFrame:
-    """Give branches the rows of their trunks.
+    """Copy the rows of trunks to their branches.
 
     Parameters
     ----------
     design : Study
-        Says which runs branch off which; trunks stand before their branches.
+        Study that defines the branches; trunks precede their branches.
     table : DataFrame
         Columns run, step, domain and losses.
 
     Returns
     -------
     DataFrame
-        The table, with losses of branches replaced where their trunk has a row.
+        The table, with the losses of branches replaced where their trunk has a row.
     """
     out = table.set_index(["run", "step", "domain"])
     for name in table["run"].unique():
@@ -169,7 +169,7 @@ def share_trunks(design: Study, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_losses(design: Study, table: pd.DataFrame) -> Study:
-    """Study with the losses of a table; unchecked.
+    """Study with the losses of a table, without checks.
 
     Parameters
     ----------

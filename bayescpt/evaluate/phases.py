@@ -1,11 +1,11 @@
-"""Which part of a schedule a step stands in."""
+"""Part of the schedule that a step belongs to."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# Learning rates stored as float32 differ by 6e-8 of themselves where they are meant to be equal.
+# Equal learning rates stored as float32 may differ by a relative 6e-8.
 _SAME = 1e-6
 PHASES = ("warm-up", "stable", "decay")
 
@@ -23,8 +23,8 @@ def schedule_phase(lr: ArrayLike, steps: ArrayLike) -> NDArray[np.str_]:
     Returns
     -------
     ndarray of str, shape (n,)
-        ``warm-up`` where the LR rises, ``decay`` where it is below the highest it has been and
-        does not rise, ``stable`` elsewhere.
+        ``warm-up`` where the LR rises, ``decay`` where it is below its running maximum and does not
+        rise, ``stable`` elsewhere.
     """
     rates = np.asarray(lr, dtype=np.float64)
     rises = np.diff(rates) > _SAME * rates.max()

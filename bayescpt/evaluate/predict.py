@@ -1,4 +1,4 @@
-"""A forecasting method, as a backtest calls it: training study in, predictive draws out."""
+"""Interface of forecasting methods in a backtest: training study in, predictive draws out."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Predictive draws of some rows of one run.
+    """Predictive draws for some rows of one run.
 
     Attributes
     ----------
     draws : ndarray, shape (n_draws, n_rows)
-        Losses as the log of the run would show them, nats/token, joint over rows; NaN at rows
-        that the method cannot forecast.
+        Losses that the run would log, nats/token, joint over rows; NaN at rows that the method
+        cannot forecast.
     failed_checks : tuple of str
-        Names of the checks that the fit failed.
+        Names of the failed checks of the fit.
     """
 
     draws: NDArray[np.float64]
@@ -32,7 +32,7 @@ class Prediction:
 
 
 class Method(Protocol):
-    """What a backtest can judge: a function at the top level of a module, so that it pickles."""
+    """A method that can be backtested: a module-level function, so that it can be pickled."""
 
     def __call__(
         self, train: Study, run: str, rows: pd.DataFrame, *, seed: int, **options: Any
@@ -42,20 +42,20 @@ class Method(Protocol):
         Parameters
         ----------
         train : Study
-            What may be known.
+            Training study.
         run : str
-            Name of the run to forecast; its recipe is in `train`.
+            Name of the run to forecast, whose recipe is in `train`.
         rows : DataFrame
-            Columns step and domain: what to forecast.
+            Rows to forecast, with columns step and domain.
         seed : int
             Seed of all randomness.
         **options
-            Of the method.
+            Options of the method.
 
         Returns
         -------
         Prediction
-            Draws of the rows, in their order.
+            Draws for the rows, in their order.
         """
         ...  # pragma: no cover
 
@@ -71,13 +71,13 @@ class JointMethod(Protocol):
         Parameters
         ----------
         train : Study
-            What may be known.
+            Training study.
         asked : Mapping of str to DataFrame
-            Rows by run, as for a `Method`.
+            Rows to forecast by run, as for a `Method`.
         seed : int
             Seed of all randomness.
         **options
-            Of the method.
+            Options of the method.
 
         Returns
         -------
@@ -96,14 +96,14 @@ def bayes_forecasts(
     fit: Callable[..., Any] | None = None,
     **fit_options: Any,
 ) -> dict[str, Prediction]:
-    """Fit a card to the training study once and forecast runs: bayescpt's own method.
+    """Fit a card to the training study once and forecast runs: the default method.
 
-    A fit that fails its checks is still forecast from; its checks are reported.
+    A fit that fails its checks is still used; the failed checks are reported.
 
     Parameters
     ----------
     train : Study
-        What may be known.
+        Training study.
     asked : Mapping of str to DataFrame
         Rows by run, columns step and domain.
     seed : int
@@ -111,7 +111,7 @@ def bayes_forecasts(
     card : str, Path, Card or None
         As for ``fit``.
     fit : callable, optional
-        In place of ``bayescpt.fit``; called the same way.
+        Replacement for ``bayescpt.fit`` with the same signature.
     **fit_options
         Passed to the fit, such as ``draws`` and ``chains``.
 
@@ -140,7 +140,7 @@ def bayes_forecast(
     Parameters
     ----------
     train : Study
-        What may be known.
+        Training study.
     run : str
         Name of the run to forecast.
     rows : DataFrame
@@ -165,20 +165,20 @@ def forecast_runs(
     seed: int,
     options: Mapping[str, Any],
 ) -> dict[str, Prediction]:
-    """Forecast several runs from one training study, by one fit where the method can.
+    """Forecast several runs from one training study, with a single fit if the method can.
 
     Parameters
     ----------
     method : callable
         Forecasting method.
     train : Study
-        What may be known.
+        Training study.
     asked : Mapping of str to DataFrame
-        Rows by run.
+        Rows to forecast by run.
     seed : int
         Seed.
     options : Mapping
-        Of the method.
+        Options of the method.
 
     Returns
     -------
@@ -198,7 +198,7 @@ ONE_FIT: dict[Method, JointMethod] = {bayes_forecast: bayes_forecasts}
 def _run_draws(
     fitted: Any, train: Study, run: str, rows: pd.DataFrame, seed: int
 ) -> NDArray[np.float64]:
-    """Draws, shape (n_draws, n_rows); NaN on domains that the fit does not know."""
+    """Draws, shape (n_draws, n_rows); NaN on domains that were not fitted."""
     from bayescpt.forecast import Plan
 
     plan = Plan.from_run(train.run(run))

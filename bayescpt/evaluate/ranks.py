@@ -1,4 +1,4 @@
-"""Ranks of the truth among posterior draws, and their tests for uniformity."""
+"""Ranks of the truth among posterior draws, and tests of their uniformity."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bayescpt.evaluate.uniformity import band_p, chi_square_p
 
 Array = NDArray[np.float64]
 
-# The negative control: every posterior is pulled to its mean by this factor.
+# Negative control: the width of every posterior is scaled by this factor.
 CONTROL = 0.5
 
 
@@ -25,14 +25,14 @@ class Calibration:
     Attributes
     ----------
     ranks : DataFrame
-        A row a simulation and quantity: simulation, quantity (such as ``alpha_s1[general]``, or
-        ``final loss[target]`` of the run that was not fitted), rank, and control: the rank in a
-        posterior that is half as wide, which must be found out.
+        One row per simulation and quantity: simulation, quantity (such as ``alpha_s1[general]``, or
+        ``final loss[target]`` of the held-out run), rank, and control: the rank in a posterior of
+        half the width, which the test must reject.
     fits : DataFrame
-        A row a simulation: simulation, redraws (simulated studies that could not be),
-        effective_draws (the least bulk ESS of a parameter) and seconds.
+        One row per simulation: simulation, redraws (number of impossible studies drawn),
+        effective_draws (the smallest bulk ESS of a parameter) and seconds.
     n_ranks : int
-        Draws that the truth is ranked among: ranks are 0..n_ranks.
+        Number of draws among which the truth is ranked; ranks are 0..n_ranks.
     """
 
     ranks: pd.DataFrame
@@ -40,7 +40,7 @@ class Calibration:
     n_ranks: int
 
     def table(self) -> pd.DataFrame:
-        """Test every quantity for uniform ranks.
+        """Test the ranks of every quantity for uniformity.
 
         Returns
         -------
@@ -64,12 +64,12 @@ class Calibration:
         return out
 
     def uniform(self, level: float = 0.05) -> bool:
-        """Tell whether no quantity's ranks depart from uniform.
+        """Whether the ranks of all quantities are consistent with uniformity.
 
         Parameters
         ----------
         level : float
-            Chance of a false alarm over all quantities together.
+            Family-wise false positive rate over all quantities.
 
         Returns
         -------
@@ -79,24 +79,24 @@ class Calibration:
         return bool((self.table()["p_adjusted"] > level).all())
 
     def control_rejected(self, level: float = 0.05) -> bool:
-        """Tell whether the test finds posteriors that are half as wide as they should be.
+        """Whether the test rejects posteriors of half the correct width.
 
         Parameters
         ----------
         level : float
-            As in `uniform`.
+            Level, as in `uniform`.
 
         Returns
         -------
         bool
-            True if the control is rejected on some quantity; if not, there are too few simulations
-            for `uniform` to mean anything.
+            True if the control is rejected for some quantity; if not, there are too few simulations
+            for `uniform` to be informative.
         """
         return bool((holm(self.table()["control_p_band"].to_numpy()) <= level).any())
 
 
 def holm(p: ArrayLike) -> Array:
-    """Holm's correction of p-values for their number.
+    """Holm's correction of p-values for multiple testing.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def holm(p: ArrayLike) -> Array:
 
 
 def ranks_of(value: float, draws: Array, n_ranks: int, rng: np.random.Generator) -> dict[str, int]:
-    """Rank of the truth among the draws, and among the negative control's.
+    """Rank of the truth among the draws and among those of the negative control.
 
     Parameters
     ----------
@@ -126,14 +126,14 @@ def ranks_of(value: float, draws: Array, n_ranks: int, rng: np.random.Generator)
     draws : ndarray, shape (n,)
         Draws, at least `n_ranks`.
     n_ranks : int
-        Draws to rank among.
+        Number of draws to rank among.
     rng : numpy.random.Generator
         Breaks ties.
 
     Returns
     -------
     dict of str to int
-        rank and control.
+        Keys rank and control.
 
     Raises
     ------
@@ -141,14 +141,14 @@ def ranks_of(value: float, draws: Array, n_ranks: int, rng: np.random.Generator)
         If there are fewer draws than ranks.
     """
     if draws.size < n_ranks:
-        raise FitError(f"{draws.size} draws are too few for {n_ranks} ranks: draw more")
+        raise FitError(f"{draws.size} draws are too few for {n_ranks} ranks; increase draws")
     kept = thin(draws, n_ranks)
     tight = draws.mean() + CONTROL * (kept - draws.mean())
     return {"rank": rank(value, kept, rng), "control": rank(value, tight, rng)}
 
 
 def rank(value: float, draws: Array, rng: np.random.Generator) -> int:
-    """Number of draws below a value; ties fall either way at random.
+    """Number of draws below a value; ties are broken at random.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def rank(value: float, draws: Array, rng: np.random.Generator) -> int:
     Returns
     -------
     int
-        0..n.
+        Rank, 0..n.
     """
     ties = int(np.sum(draws == value))
     return int(np.sum(draws < value)) + int(rng.integers(ties + 1))

@@ -1,4 +1,4 @@
-"""Are goal probabilities true? Forecast chances of meeting loss goals against what happened."""
+"""Calibration of goal probabilities: forecast probabilities against outcomes."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from bayescpt.evaluate.score import cluster_mean
 Array = NDArray[np.float64]
 
 JOINT = "joint"
-# Thresholds: quantiles of the final losses that the held-out runs came to.
+# Thresholds, as quantiles of the observed final losses of the held-out runs.
 LEVELS = tuple(round(0.1 * k, 1) for k in range(1, 10))
-# With more domains than this the joint goals take the same quantile on all of them.
+# With more domains than this, joint goals use the same quantile on all domains.
 _MOST_CROSSED = 3
 
 
 @dataclass(frozen=True, eq=False)
 class GoalCalibration:
-    """Forecast goal probabilities beside what happened.
+    """Forecast goal probabilities and their outcomes.
 
     Attributes
     ----------
     forecasts : DataFrame
-        A row a split and goal: split, run, cutoff, domain (or ``joint``), goal (number of the
-        threshold or of the combination of them), probability, met (0 or 1) and climatology (share
-        of the other runs that met the goal; NaN if there is none).
+        One row per split and goal: split, run, cutoff, domain (or ``joint``), goal (number of the
+        threshold or combination of thresholds), probability, met (0 or 1) and climatology (share of
+        the other runs that met the goal; NaN if there are none).
     n_bins : int
-        Bins of the probability, of equal width.
+        Number of probability bins of equal width.
     """
 
     forecasts: pd.DataFrame = field(repr=False)
@@ -46,10 +46,10 @@ class GoalCalibration:
         -------
         DataFrame
             Index: domain, ``joint`` last. Columns: forecasts, runs, brier (mean squared error of
-            the probability) and climatology_brier (that of the other runs' share), each with its
-            standard error by run in a column ``_se``, skill (1 less their ratio), and ece (expected
-            calibration error: mean over the forecasts of the gap between the mean probability of
-            its bin and the share met).
+            the probability) and climatology_brier (that of the climatology), each with its standard
+            error clustered by run in a column ``_se``, skill (1 minus their ratio), and ece
+            (expected calibration error: mean over forecasts of the gap between the mean probability
+            of the bin and the share met).
         """
         rows = {}
         for domain, part in self.forecasts.groupby("domain", sort=False):
@@ -71,13 +71,13 @@ class GoalCalibration:
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("domain")
 
     def reliability(self) -> pd.DataFrame:
-        """Probability against share met, by bin of the probability.
+        """Reliability table: probability against share met, by probability bin.
 
         Returns
         -------
         DataFrame
-            A row a domain and bin that has a forecast: domain, lower, upper, forecasts, runs,
-            probability (its mean) and met (share, with its standard error by run in met_se).
+            One row per domain and non-empty bin: domain, lower, upper, forecasts, runs, probability
+            (mean) and met (share, with its standard error clustered by run in met_se).
         """
         parts = [
             _bins(part, self.n_bins).assign(domain=domain)
@@ -90,20 +90,20 @@ class GoalCalibration:
 def goal_calibration(
     backtest: Backtest, levels: Sequence[float] = LEVELS, n_bins: int = 10
 ) -> GoalCalibration:
-    """Ask a backtest for the probability of final loss goals, and compare with what happened.
+    """Compare forecast probabilities of final loss goals with outcomes in a backtest.
 
-    Goals are final losses at or below thresholds, which are quantiles of the final losses that the
-    held-out runs came to. A joint goal has a threshold on every domain, in every combination of
-    them.
+    A goal is a final loss at or below a threshold; thresholds are quantiles of the observed final
+    losses of the held-out runs. A joint goal has a threshold on every domain; all combinations of
+    thresholds are used.
 
     Parameters
     ----------
     backtest : Backtest
-        Forecasts of held-out runs, of one method.
+        Forecasts of held-out runs by one method.
     levels : sequence of float
         Quantiles, each strictly between 0 and 1.
     n_bins : int
-        Bins for the reliability table and the expected calibration error.
+        Number of bins for the reliability table and the expected calibration error.
 
     Returns
     -------
@@ -113,29 +113,38 @@ def goal_calibration(
     Raises
     ------
     PlanError
-        If a level is out of range, there are several methods, or fewer than two runs' final losses
-        were held out.
+        If a level is out of range, there are several methods, or the final losses of fewer than two
+        runs were held out.
+
+    Examples
+    --------
+    >>> import bayescpt as bc
+    >>> result = bc.backtest(bc.load_example("cpt_micro"))  # doctest: +SKIP
+    >>> goals = bc.goal_calibration(result)  # doctest: +SKIP
+    >>> goals.table()[["brier", "skill", "ece"]]  # doctest: +SKIP
     """
     finals = backtest.finals
     if finals.empty:
-        raise PlanError("no final loss was held out: there are no goals to judge")
+        raise PlanError("no final loss was held out: there are no goals to evaluate")
     if finals["run"].nunique() < 2:
-        raise PlanError("one run was held out; its final loss alone makes no goals to judge")
+        raise PlanError(
+            "only one run was held out; its final loss alone defines no goals to evaluate"
+        )
     if "method" in finals and finals["method"].nunique() > 1:
-        raise PlanError("the backtest holds several methods; judge the goals of one at a time")
+        raise PlanError("the backtest contains several methods; evaluate one at a time")
     if not levels or not all(0.0 < level < 1.0 for level in levels):
-        raise PlanError(f"levels are {tuple(levels)}; each must lie strictly between 0 and 1")
+        raise PlanError(f"levels are {tuple(levels)}; each must be strictly between 0 and 1")
     ends = finals.drop_duplicates(["run", "domain"]).groupby("domain", sort=False)["observed"]
     by_level = {str(domain): np.quantile(losses, levels) for domain, losses in ends}
     splits = _ends(finals)
-    found = [_judged(splits, {domain: values}, domain) for domain, values in by_level.items()]
+    parts = [_outcomes(splits, {domain: values}, domain) for domain, values in by_level.items()]
     if len(by_level) > 1:
-        found.append(_judged(splits, _combined(by_level), JOINT))
-    return GoalCalibration(pd.concat(found, ignore_index=True), n_bins)
+        parts.append(_outcomes(splits, _combined(by_level), JOINT))
+    return GoalCalibration(pd.concat(parts, ignore_index=True), n_bins)
 
 
 def _combined(by_level: dict[str, Array]) -> dict[str, Array]:
-    """Thresholds of every combination, or, with many domains, those of the same level."""
+    """All combinations of thresholds, or, with many domains, those of equal level."""
     if len(by_level) > _MOST_CROSSED:
         return by_level
     crossed = np.meshgrid(*by_level.values(), indexing="ij")
@@ -154,7 +163,7 @@ class _End:
 
 
 def _ends(finals: pd.DataFrame) -> list[_End]:
-    """Ends of all splits; draws of the same place belong together."""
+    """Final losses of all splits; draws at the same position are joint."""
     out: dict[tuple[str, str], _End] = {}
     ordered = finals.sort_values("draw", kind="stable")
     for key, part in ordered.groupby(["split", "run", "domain"], sort=False, observed=True):
@@ -166,8 +175,8 @@ def _ends(finals: pd.DataFrame) -> list[_End]:
     return list(out.values())
 
 
-def _judged(ends: Sequence[_End], goals: dict[str, Array], label: str) -> pd.DataFrame:
-    """Rows of `GoalCalibration.forecasts`; goals are thresholds by domain, one a goal."""
+def _outcomes(ends: Sequence[_End], goals: dict[str, Array], label: str) -> pd.DataFrame:
+    """Rows of `GoalCalibration.forecasts`; `goals` has one threshold per domain and goal."""
     n_goals = len(next(iter(goals.values())))
     parts, outcomes = [], {}
     for end in ends:
@@ -193,7 +202,7 @@ def _judged(ends: Sequence[_End], goals: dict[str, Array], label: str) -> pd.Dat
             )
         )
     if not parts:
-        raise PlanError(f"no run's final loss was held out on {', '.join(goals)} together")
+        raise PlanError(f"no run has held-out final losses on all of {', '.join(goals)}")
     total = np.sum(list(outcomes.values()), axis=0)
     others = len(outcomes) - 1
     for part in parts:

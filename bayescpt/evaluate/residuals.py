@@ -1,4 +1,4 @@
-"""Where forecasts go wrong: errors by part of the schedule."""
+"""Forecast errors by part of the schedule."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from bayescpt.evaluate.score import cluster_mean, quantile_column
 
 
 def residuals_by_phase(backtest: Backtest, after: float = 0.0) -> pd.DataFrame:
-    """Errors of the forecasts by domain and part of the schedule.
+    """Forecast errors by domain and part of the schedule.
 
     Parameters
     ----------
     backtest : Backtest
         Forecasts of held-out rows.
     after : float
-        Rows in this first share of a run are left out.
+        Rows in this initial fraction of a run are excluded.
 
     Returns
     -------
     DataFrame
-        A row a (method,) domain and phase: rows, runs, bias (mean of observed - median, with its
-        standard error by run in bias_se), between (standard deviation of the runs' mean errors:
-        what lasts a whole run), within (root mean square of the errors about their run's mean) and
-        spread (standard deviation of the normal with the forecast's 50% band, on average). Nats.
+        One row per (method,) domain and phase: rows, runs, bias (mean of observed - median, with
+        its standard error clustered by run in bias_se), between (standard deviation of the mean
+        errors of runs: errors that last a whole run), within (root mean square of the errors about
+        the mean of their run) and spread (mean standard deviation of the normal distribution with
+        the forecast's 50% band). Nats.
     """
     table = backtest.table
     used = table[~table["shared"] & (table["fraction"] > after)]
     keys = [*(["method"] if "method" in used else []), "domain", "phase"]
-    # The 50% band reaches .6745 standard deviations of a normal either side.
+    # The 50% band of a normal is +-.6745 standard deviations.
     low, high = (used[quantile_column(q)] for q in (0.25, 0.75))
     points = used.assign(
         error=used["observed"] - used["median"], spread=(high - low) / (2 * 0.6744898)

@@ -1,4 +1,4 @@
-"""Scores of predictive draws: coverage, sharpness and error, with errors clustered by run."""
+"""Scores of predictive draws: coverage, sharpness and error; standard errors clustered by run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HORIZONS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 
 
 def quantile_column(level: float) -> str:
-    """Name of the column that holds a quantile.
+    """Column name of a quantile.
 
     Parameters
     ----------
@@ -45,14 +45,14 @@ def crps(draws: ArrayLike, observed: ArrayLike) -> Array:
 
     ``E|X - y| - E|X - X'| / 2``, the second mean over distinct pairs ("fair", the same as the
     probability-weighted-moments estimator: Zamo and Naveau 2018, Mathematical Geosciences 50),
-    so its expectation does not depend on the number of draws. One sort; one copy of the draws.
+    so its expectation does not depend on the number of draws. Needs one sort and one copy.
 
     Parameters
     ----------
     draws : array_like, shape (n_draws, ...)
         At least two draws.
     observed : array_like, shape (...)
-        What was observed.
+        Observed values.
 
     Returns
     -------
@@ -72,17 +72,17 @@ def energy_score(draws: ArrayLike, observed: ArrayLike, max_draws: int = 300) ->
     """Energy score: the CRPS of a joint forecast of several quantities.
 
     ``E||X - y|| - E||X - X'|| / 2`` (Gneiting and Raftery 2007, JASA 102), the second mean over
-    distinct pairs. Pairs are formed one shift of the draws at a time, so memory stays at a few
-    times the draws.
+    distinct pairs. Pairs are formed one shift of the draws at a time, so memory use stays at a
+    few times that of the draws.
 
     Parameters
     ----------
     draws : array_like, shape (n_draws, ..., n_quantities)
         At least two joint draws.
     observed : array_like, shape (..., n_quantities)
-        What was observed.
+        Observed values.
     max_draws : int
-        Evenly spaced draws that are used, as the work grows with their square.
+        Number of evenly spaced draws used, as the cost is quadratic.
 
     Returns
     -------
@@ -94,31 +94,31 @@ def energy_score(draws: ArrayLike, observed: ArrayLike, max_draws: int = 300) ->
     to_truth = np.linalg.norm(values - np.asarray(observed, dtype=np.float64), axis=-1).mean(axis=0)
     between = np.zeros_like(to_truth)
     for shift in range(1, n):
-        # Each unordered pair once: the draws from `shift` on against those before them.
+        # Each unordered pair once: draws `shift` apart.
         between += np.linalg.norm(values[shift:] - values[:-shift], axis=-1).sum(axis=0)
     return np.asarray(to_truth - between / (n * (n - 1.0)))
 
 
 def one_step_log_score(draws: ArrayLike, observed: ArrayLike) -> Array:
-    """Log score of every value of a curve given those before it.
+    """Log score of every value of a curve given the preceding ones.
 
     The forecast's joint distribution is taken as normal with the mean and covariance of the draws
     (the score of Dawid and Sebastiani 1999, Annals of Statistics 27, which is proper); the variance
-    of a value given k others is a residual variance, with n - 1 - k degrees of freedom. So a method
-    that errs by a whole run pays for it once, not at every row.
+    of a value given k others is a residual variance, with n - 1 - k degrees of freedom. A method
+    whose error is shared by a whole run is thus penalised once, not at every row.
 
     Parameters
     ----------
     draws : array_like, shape (n_draws, n)
         Joint predictive draws of one curve, in its order.
     observed : array_like, shape (n,)
-        What was observed.
+        Observed values.
 
     Returns
     -------
     ndarray, shape (n,)
-        Log densities of losses in nats/token; higher is better. NaN from where there are fewer than
-        two draws for each value before, and where the draws do not differ.
+        Log densities of losses in nats/token; higher is better. NaN where there are fewer than two
+        draws per preceding value, and where the draws do not vary.
     """
     values = np.asarray(draws, dtype=np.float64)
     n_draws, n = values.shape
@@ -126,7 +126,7 @@ def one_step_log_score(draws: ArrayLike, observed: ArrayLike) -> Array:
     known = min(n, n_draws // 2)
     mean = values[:, :known].mean(axis=0)
     error = np.asarray(observed, dtype=np.float64)[:known] - mean
-    # The factor of Cholesky of the covariance, times n - 1, without squaring.
+    # Cholesky factor of (n - 1) times the covariance, without forming the product.
     root = np.linalg.qr(values[:, :known] - mean, mode="r").T
     if not np.all(np.abs(np.diagonal(root)) > 1e-12 * np.abs(mean)):
         return out
@@ -140,7 +140,7 @@ def one_step_log_score(draws: ArrayLike, observed: ArrayLike) -> Array:
 
 
 def interval_score(lower: ArrayLike, upper: ArrayLike, observed: ArrayLike, level: float) -> Array:
-    """Interval score: width plus a penalty for what falls outside.
+    """Interval score: width plus a penalty for values outside.
 
     ``(u - l) + 2 / a [(l - y)+ + (y - u)+]`` with a = 1 - level (Gneiting and Raftery 2007).
 
@@ -149,7 +149,7 @@ def interval_score(lower: ArrayLike, upper: ArrayLike, observed: ArrayLike, leve
     lower, upper : array_like, shape (...)
         Bounds of the central interval.
     observed : array_like, shape (...)
-        What was observed.
+        Observed values.
     level : float
         Probability of the interval.
 
@@ -171,7 +171,7 @@ def thin(draws: Array, n: int) -> Array:
     draws : ndarray, shape (n_draws, ...)
         Draws, chain after chain.
     n : int
-        How many to keep at most.
+        Maximum number of draws to keep.
 
     Returns
     -------
@@ -184,22 +184,22 @@ def thin(draws: Array, n: int) -> Array:
 
 
 def predictive_columns(rows: pd.DataFrame, draws: Array) -> pd.DataFrame:
-    """Table of a forecast beside what was observed.
+    """Table of a forecast with the observed losses.
 
     Parameters
     ----------
     rows : DataFrame
-        Columns step, domain, observed of one run, in nats/token; others are kept.
+        Columns step, domain and observed of one run, in nats/token; other columns are kept.
     draws : ndarray, shape (n_draws, n_rows)
-        Predictive draws of the same rows, joint over rows; nats/token.
+        Predictive draws for the same rows, joint over rows; nats/token.
 
     Returns
     -------
     DataFrame
-        `rows` with mean, median, the quantiles, pit (share of the draws below what was observed,
-        uniform where the forecast is right), crps, log_score (`one_step_log_score` along each
-        domain's curve), and energy: the energy score of all domains of the step together, the same
-        on each of them (NaN where there is only one).
+        `rows` with mean, median, the quantiles, pit (share of draws below the observed loss,
+        uniform for a calibrated forecast), crps, log_score (`one_step_log_score` along the
+        curve of each domain), and energy: the joint energy score of all domains at the step,
+        repeated on each of them (NaN if there is only one).
     """
     observed = rows["observed"].to_numpy(np.float64)
     bounds = np.quantile(draws, QUANTILES, axis=0)
@@ -243,25 +243,25 @@ def score_table(
     Parameters
     ----------
     table : DataFrame
-        From a backtest: run, fraction, horizon, step, final, observed and the columns of
-        `predictive_columns`; rows that are shared, where it says so, are left out.
+        Table of a backtest: run, fraction, horizon, step, final, observed and the columns of
+        `predictive_columns`; rows marked as shared are excluded.
     by : str or sequence of str, optional
         Columns to group by, such as ``domain``, ``phase``, ``run``, ``cutoff``; ``horizon`` is
-        grouped in bins of the run's length. By default all rows together.
+        binned as a fraction of the run's length. By default all rows together.
     after : float
-        Rows in this first share of the run are left out.
+        Rows in this initial fraction of the run are excluded.
 
     Returns
     -------
     DataFrame
-        A row a group: rows, runs, coverage_50 .. coverage_95, msce (mean over `MSCE_LEVELS` of
+        One row per group: rows, runs, coverage_50 .. coverage_95, msce (mean over `MSCE_LEVELS` of
         (coverage - level)^2), crps, interval_score and width_90 (of the 90% band), mae (of the
-        median), bias (mean of median - observed), energy, finals_inside (share of last rows of
-        runs in the 90% band), log_score (one step ahead; higher is better). Each has its standard
-        error, clustered by run (jackknife for msce), in a column ``_se``; NaN with one run. Where
-        rows are shared there is also mae_all_rows, the mae over every forecast row of the group:
-        shared ones and those of the first share too, as published errors of whole curves count
-        them.
+        median), bias (mean of median - observed), energy, finals_inside (share of final rows of
+        runs within the 90% band) and log_score (one step ahead; higher is better). Each has its
+        standard error, clustered by run (jackknife for msce), in a column ``_se``; NaN with one
+        run. If rows are shared, there is also mae_all_rows: the mae over all forecast rows of the
+        group, including shared rows and those of the initial fraction, as in published errors of
+        whole curves.
     """
     used = table["fraction"] > after
     shared = table["shared"].to_numpy(bool) if "shared" in table else np.zeros(len(table), bool)
@@ -288,14 +288,14 @@ def score_table(
 
 
 def _horizon_bins(table: pd.DataFrame) -> pd.Series:
-    """Steps ahead of what was known, as a share of the run's length, in named bins."""
+    """Steps ahead of the last known one, as a fraction of the run's length, in named bins."""
     share = table["horizon"] * table["fraction"] / table["step"]
     names = [f"{a:.0%}-{b:.0%}" for a, b in itertools.pairwise(HORIZONS)]
     return pd.cut(share.clip(upper=1.0), HORIZONS, labels=names)
 
 
 def _pointwise(table: pd.DataFrame) -> pd.DataFrame:
-    """One column a score, one row a forecast; the columns that are averaged."""
+    """Pointwise scores to be averaged: one column per score, one row per forecast."""
     observed = table["observed"].to_numpy(np.float64)
 
     def bounds(level: float) -> tuple[Array, Array]:
@@ -343,7 +343,7 @@ def _all_rows(points: pd.DataFrame) -> dict[str, float]:
 
 
 def cluster_mean(values: Array, clusters: NDArray[np.generic]) -> tuple[float, float]:
-    """Mean, and its standard error when values of one cluster are not independent.
+    """Mean and its cluster-robust standard error.
 
     ``sqrt(G / (G - 1) sum_g (sum_{i in g} (x_i - mean))^2) / n``, the sandwich estimator of a
     mean with G clusters (Liang and Zeger 1986, Biometrika 73).
@@ -351,22 +351,22 @@ def cluster_mean(values: Array, clusters: NDArray[np.generic]) -> tuple[float, f
     Parameters
     ----------
     values : ndarray, shape (n,)
-        Values; NaN are left out.
+        Values; NaN are ignored.
     clusters : ndarray, shape (n,)
         Cluster of each value.
 
     Returns
     -------
     mean : float
-        NaN without a value.
+        NaN if there is no value.
     standard_error : float
         NaN with fewer than two clusters.
     """
-    there = ~np.isnan(values)
-    if not there.any():
+    known = ~np.isnan(values)
+    if not known.any():
         return np.nan, np.nan
-    kept = values[there]
-    names, index = np.unique(clusters[there], return_inverse=True)
+    kept = values[known]
+    names, index = np.unique(clusters[known], return_inverse=True)
     mean = float(kept.mean())
     if len(names) < 2:
         return mean, np.nan

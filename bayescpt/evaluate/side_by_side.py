@@ -1,4 +1,4 @@
-"""Several methods' forecasts in one table, on the rows that all of them forecast."""
+"""Forecasts of several methods in one table, on the rows common to all."""
 
 from __future__ import annotations
 
@@ -18,38 +18,53 @@ def side_by_side(backtests: Mapping[str, Backtest]) -> Backtest:
     Parameters
     ----------
     backtests : Mapping of str to Backtest
-        Backtest by name of the method.
+        Backtests by method name.
 
     Returns
     -------
     Backtest
-        Its tables have a column `method` first, to score ``by="method"`` or ``["method",
-        "domain"]``. Rows that not all methods forecast are left out.
+        Backtest whose tables start with a column `method`, to score ``by="method"`` or ``["method",
+        "domain"]``. Rows that some method did not forecast are excluded.
 
     Raises
     ------
     PlanError
         If there is no row that all methods forecast.
+
+    Examples
+    --------
+    >>> import bayescpt as bc
+    >>> from bayescpt.evaluate import baselines
+    >>> study = bc.load_example("cpt_micro")
+    >>> joined = bc.side_by_side(
+    ...     {
+    ...         "bayescpt": bc.backtest(study, by="cutoff"),
+    ...         "last value": bc.backtest(study, by="cutoff", method=baselines.last_value),
+    ...     }
+    ... )  # doctest: +SKIP
+    >>> joined.scores(by="method")[["method", "crps", "coverage_90"]]  # doctest: +SKIP
     """
     if not backtests:
         raise PlanError("there is no backtest to join")
-    tables = {name: made.table for name, made in backtests.items()}
+    tables = {name: result.table for name, result in backtests.items()}
     common: pd.MultiIndex | None = None
     for table in tables.values():
         index = pd.MultiIndex.from_frame(table[_ROW])
         common = index if common is None else common.intersection(index)
     if common is None or not len(common):
-        raise PlanError(f"{', '.join(backtests)}: no row was forecast by all of them")
+        raise PlanError(f"{', '.join(backtests)}: no row was forecast by all methods")
     kept = {
         name: table[pd.MultiIndex.from_frame(table[_ROW]).isin(common)]
         for name, table in tables.items()
     }
     finals = {
-        name: made.finals[pd.MultiIndex.from_frame(made.finals[_ROW]).isin(common)]
-        for name, made in backtests.items()
+        name: result.finals[pd.MultiIndex.from_frame(result.finals[_ROW]).isin(common)]
+        for name, result in backtests.items()
     }
     return Backtest(
-        _stacked(kept), _stacked({n: made.fits for n, made in backtests.items()}), _stacked(finals)
+        _stacked(kept),
+        _stacked({name: result.fits for name, result in backtests.items()}),
+        _stacked(finals),
     )
 
 
@@ -57,7 +72,7 @@ def _stacked(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     parts = []
     for name, table in tables.items():
         part = table.copy()
-        # A category, so that scores keep the order in which the methods were given.
+        # Categorical, so that scores keep the given order of the methods.
         labels = pd.Categorical([name] * len(part), list(tables))
         part.insert(0, "method", pd.Series(labels, index=part.index))
         parts.append(part)

@@ -1,4 +1,4 @@
-"""Studies with known truth: the paper's setting and coefficients, and what real curves add."""
+"""Simulated studies with known truth, in the setting and with the coefficients of the paper."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GENERAL, TARGET = "general", "target"
 PEAK_LR = 2e-4
 REPLAYS = (0.0, 0.1, 0.25, 0.5)
 SCHEDULES = ("constant", "wsd", "cosine")
-# Responses to replay: no coefficients are published; these halve the general shift at r = .1-.3.
+# Replay responses: no coefficients are published; these halve the general shift at r = .1-.3.
 RESPONSES: dict[str, dict[str, tuple[float, float]]] = {
     "own_share": {"replay_gamma": (0.4, 0.6), "replay_eps": (0.03, 0.05)},
     "exponential": {"replay_rate": (2.0, 3.0), "anneal_replay": (0.1, -0.1)},
@@ -39,7 +39,7 @@ RESPONSES: dict[str, dict[str, tuple[float, float]]] = {
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """A simulated study and the truth behind it.
+    """A simulated study and its true parameters.
 
     Attributes
     ----------
@@ -49,9 +49,9 @@ class Simulation:
         True values by their names in a posterior, dims domain, pair, level, curve: on the reference
         scale (base_ref, alpha_s1, shift_ref ...) and the paper's symbols (L0, A, B, E ...).
     expected : DataFrame
-        The curves of the study without jitter, outliers and discrepancy: run, step, domain, mean.
+        Curves of the study without jitter, outliers and drift: run, step, domain, mean.
     card : Card
-        The law it was simulated from, with independent normal noise.
+        Simulated law, with independent normal noise.
     """
 
     study: Study
@@ -87,8 +87,8 @@ def simulate_study(
 ) -> Simulation:
     """Simulate a study from published coefficients.
 
-    The setting of Wang et al., arXiv 2505.07796: 106M parameters, 4M tokens a step, peak LR 2e-4,
-    20,000 steps of pre-training (WSD, 500 of warm-up), then one CPT run for each replay ratio and
+    The setting of Wang et al., arXiv 2505.07796: 106M parameters, 4M tokens per step, peak LR 2e-4,
+    20,000 steps of pre-training (WSD, 500 of warm-up), then one CPT run per replay ratio and
     schedule. Losses follow Eq. 4 with a replay response, plus noise.
 
     Parameters
@@ -96,7 +96,7 @@ def simulate_study(
     seed : int
         Seed of all noise.
     continual : bool
-        False: pre-training runs only, one a schedule, on the general domain.
+        If False, only pre-training runs, one per schedule, on the general domain.
     fits : tuple of (str, str)
         Rows of `bayescpt.data.published_fits` for the general and the target domain.
     replay : {"own_share", "exponential", "none"}
@@ -108,30 +108,31 @@ def simulate_study(
     cpt_schedules : sequence of str
         Schedules of the runs: ``constant``, ``wsd``, ``cosine``, ``linear``.
     pt_steps, cpt_steps : int
-        Updates of a run of either phase.
+        Number of updates per run in each phase.
     peak_lr : float
         Peak LR of both phases.
     memory : float
         1 / (1 - lambda), steps.
     eval_every, pt_eval_every : int, optional
-        Steps between evaluations in CPT and in pre-training; by default 40 and 50 a run.
+        Steps between evaluations in CPT and in pre-training; by default 40 and 50 evaluations per
+        run.
     sigma : float
-        Standard deviation of the jitter of each point, nats.
+        Standard deviation of the independent noise of each point, nats.
     discrepancy_sd : float
         Standard deviation of a discrepancy that drifts along each curve from 0, nats.
     discrepancy_length : float
-        Its correlation length, as a share of the run.
+        Correlation length of the discrepancy, as a fraction of the run.
     run_effects : mapping of str to float, optional
-        Standard deviation, nats, of the run-to-run differences by term: level, shift, anneal,
-        drift.
+        Standard deviation of the run-to-run differences by term (level, shift, anneal, drift),
+        nats.
     outlier_share : float
         Share of points that are outliers.
     outlier_sd : float
-        Standard deviation that is added to those, nats.
+        Additional standard deviation of outliers, nats.
     shared_trunks : bool
-        Runs whose schedules begin like the constant one branch off it: the same rows up to there.
+        If True, runs whose schedules start like the constant one branch off it and share its rows.
     warmup : {"true", "peak"}
-        How warm-up counts in the areas, as on a card.
+        Convention for warm-up in the areas, as on a card.
     name : str
         Name of the study.
 
@@ -156,8 +157,8 @@ def simulate_study(
     effects = dict(run_effects or {})
     card = _card(replay if continual else "none", continual, warmup, effects)
     rows = make_rows(design, card)
-    answers = RESPONSES[replay] if response is None else response
-    truth = _truth(design, fits, answers if continual else {}, memory, rows.refs, card.law)
+    replay_response = RESPONSES[replay] if response is None else response
+    truth = _truth(design, fits, replay_response if continual else {}, memory, rows.refs, card.law)
     truth = truth.assign(_noise_truth(design, rows, sigma, effects, rng))
     if continual:
         truth = truth.assign(start_level=_start_level(design, card, rows, truth))
@@ -168,11 +169,11 @@ def simulate_study(
 
 
 def _card(replay: str, continual: bool, warmup: str, effects: Mapping[str, float]) -> Card:
-    """The law as a card; rows of pre-training are all of it."""
+    """Card of the simulated law, with all pre-training rows."""
     known = effect_names()
     for term in effects:
         if term not in known:
-            raise PlanError(f"no run effect on {term!r}; there are {', '.join(known)}")
+            raise PlanError(f"no run effect on {term!r}; choose from {', '.join(known)}")
     return parse_card(
         f"""
         name = "simulated"
@@ -194,15 +195,16 @@ def _card(replay: str, continual: bool, warmup: str, effects: Mapping[str, float
 
 
 def _schedule(kind: str, lr: float, steps: int, warmup: int) -> Schedule:
-    made: dict[str, Callable[[], Schedule]] = {
+    constructors: dict[str, Callable[[], Schedule]] = {
         "constant": lambda: schedules.constant_with_warmup(lr, steps, warmup),
         "wsd": lambda: schedules.wsd(lr, steps, warmup, steps // 5),
         "cosine": lambda: schedules.cosine(lr, steps, warmup, min_lr_ratio=0.1),
         "linear": lambda: schedules.linear(lr, steps, warmup),
     }
-    if kind not in made:
-        raise PlanError(f"no schedule {kind!r} to simulate; there are {', '.join(made)}")
-    return made[kind]()
+    if kind not in constructors:
+        known = ", ".join(constructors)
+        raise PlanError(f"no schedule {kind!r} to simulate; choose from {known}")
+    return constructors[kind]()
 
 
 def _design(
@@ -217,12 +219,12 @@ def _design(
     shared_trunks: bool,
     name: str,
 ) -> Study:
-    """Runs and evaluation steps; every loss a placeholder."""
+    """Runs and evaluation steps, with placeholder losses."""
     pt_warmup, cpt_warmup = pt_steps // 40, cpt_steps // 50
     runs: list[dict[str, Any]] = []
     lrs: dict[str, Schedule] = {}
     domains = (GENERAL, TARGET) if continual else (GENERAL,)
-    # Trunks first, so that their noise is drawn before that of their branches.
+    # Trunks first, so that their noise is drawn before that of the branches.
     order = sorted(kinds, key=lambda kind: kind != "constant")
     if continual:
         lrs["pt"] = _schedule("wsd", peak_lr, pt_steps, pt_warmup)
@@ -271,7 +273,7 @@ def _truth(
     refs: References,
     law: Law,
 ) -> xr.Dataset:
-    """True parameters of the law, as the paper's symbols and on the reference scale."""
+    """True parameters of the law, as symbols of the paper and on the reference scale."""
     domains = list(design.domains)
     rows = published_fits().loc[list(fits)[: len(domains)]]
     columns = {"L0": "L0", "A": "A", "alpha_s1": "alpha", "C1": "C1_pt"}
@@ -313,7 +315,7 @@ def _noise_truth(
         effect = xr.DataArray(tau * rng.standard_normal(len(curves)), {"curve": curves}, "curve")
         for run in rows.labels.run:
             trunk = design.run(run).branch_of
-            if trunk is not None:  # a branch carries its trunk's weights on
+            if trunk is not None:  # a branch continues from its trunk's weights
                 ours, theirs = ([f"{name}|{d}" for d in domains] for name in (run, trunk))
                 effect.loc[ours] = effect.sel(curve=theirs).to_numpy()
         out[f"effect_{term}"] = effect
@@ -321,23 +323,25 @@ def _noise_truth(
 
 
 def _posterior(truth: xr.Dataset, rows: Rows) -> xr.Dataset:
-    """The truth as a posterior of one draw, its labels in the order of the rows, without noise."""
+    """The truth as a noise-free posterior of one draw, with labels in the order of the rows."""
     order = {"domain": list(rows.labels.domain), "pair": list(rows.labels.pair_names)}
-    still = truth.assign({key: 0.0 * truth[key] for key in truth if str(key).startswith("sigma")})
-    placed = still.sel({dim: names for dim, names in order.items() if dim in still.dims})
-    return placed.expand_dims(chain=[0], draw=[0])
+    noise_free = truth.assign(
+        {key: 0.0 * truth[key] for key in truth if str(key).startswith("sigma")}
+    )
+    ordered = {dim: names for dim, names in order.items() if dim in noise_free.dims}
+    return noise_free.sel(ordered).expand_dims(chain=[0], draw=[0])
 
 
 def _start_level(design: Study, card: Card, rows: Rows, truth: xr.Dataset) -> xr.DataArray:
-    """Law's loss at the end of pre-training, shape (level,)."""
+    """Loss of the law at the end of pre-training, shape (level,)."""
     draws = Draws(_posterior(truth, rows), card, design, rows)
-    made = forecast(draws, Plan.from_run(design.run("pt")), [design.run("pt").steps])
-    end = made.mu.to_numpy().reshape(len(rows.labels.domain))
+    curves = forecast(draws, Plan.from_run(design.run("pt")), [design.run("pt").steps])
+    end = curves.mu.to_numpy().reshape(len(rows.labels.domain))
     return xr.DataArray(end, {"level": list(rows.labels.level_names)}, "level")
 
 
 def _expected(design: Study, card: Card, rows: Rows, truth: xr.Dataset) -> pd.DataFrame:
-    """Curves with the effects of the runs, but no noise."""
+    """Curves with the effects of runs, without noise."""
     table = draw_curves(card, design, rows, _posterior(truth, rows), seed=0)
     mean = table["loss"].to_numpy(np.float64).copy()
     if design.cpt_runs:
@@ -353,12 +357,12 @@ def _observed(
     noise: SimulatedNoise,
     rng: np.random.Generator,
 ) -> Study:
-    """The study with noisy losses: trunks shared, one measurement a checkpoint."""
+    """Study with noisy losses, shared trunks and one measurement per checkpoint."""
     loss = expected["mean"].to_numpy(np.float64).copy()
     drifts: dict[tuple[str, str], tuple[Array, Array]] = {}
-    found = expected.groupby(["run", "domain"]).indices
-    # In the order of the runs: parents and trunks first.
-    groups = {(run, d): found[run, d] for run in design.runs["run"] for d in design.domains}
+    indices = expected.groupby(["run", "domain"]).indices
+    # In run order, so that parents and trunks come first.
+    groups = {(run, d): indices[run, d] for run in design.runs["run"] for d in design.domains}
     for (name, domain), place in groups.items():
         run = design.run(name)
         steps = expected["step"].to_numpy(np.int64)[place]
@@ -375,7 +379,7 @@ def _observed(
         loss[own] += total[1:]
         drifts[name, domain] = (np.append(first, steps[steps > first]), drift)
         if run.phase == "cpt" and steps[0] == 0:
-            # One measurement of the checkpoint: that at the end of its own curve.
+            # The checkpoint is measured once, at the end of its own curve.
             loss[place[0]] = loss[groups[str(run.parent), domain][-1]]
     curves = share_trunks(design, expected.drop(columns="mean").assign(loss=loss))
     return Study.from_frames(

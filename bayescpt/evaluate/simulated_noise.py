@@ -12,20 +12,20 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SimulatedNoise:
-    """Jitter, outliers, and a deviation that drifts along a curve.
+    """Independent noise, outliers, and a discrepancy that drifts along a curve.
 
     Attributes
     ----------
     sigma : float
-        Standard deviation of the jitter of each point, nats.
+        Standard deviation of the independent noise of each point, nats.
     discrepancy_sd : float
-        Standard deviation of the deviation that drifts, nats.
+        Standard deviation of the drifting discrepancy, nats.
     discrepancy_length : float
-        Its correlation length, as a share of the run.
+        Correlation length of the discrepancy, as a fraction of the run.
     outlier_share : float
         Share of points that are outliers.
     outlier_sd : float
-        Standard deviation that is added to those, nats.
+        Additional standard deviation of outliers, nats.
     """
 
     sigma: float
@@ -35,14 +35,14 @@ class SimulatedNoise:
     outlier_sd: float
 
     def draw(self, fraction: Array, start: float, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Drifting deviation and the whole noise of one curve.
+        """Drifting discrepancy and total noise of one curve.
 
         Parameters
         ----------
         fraction : ndarray, shape (n,)
-            Steps as a fraction of the run, rising.
+            Steps as a fraction of the run, increasing.
         start : float
-            Deviation at the first, nats.
+            Discrepancy at the first step, nats.
         rng : numpy.random.Generator
             Source of randomness.
 

@@ -1,4 +1,4 @@
-"""Splits of a study into what a fit may see and the rows that its forecast is scored on."""
+"""Splits of a study into training data and held-out rows to score."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ CUTOFFS = (0.25, 0.5, 0.7, 0.9)
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One training study and the rows that it does not hold.
+    """A training study and the rows held out from it.
 
     Attributes
     ----------
     name : str
-        The run; with ``@25%`` for a cutoff.
+        Name of the run, followed by ``@25%`` for a cutoff.
     refit : str
-        Name of the fit that forecasts it. Splits that share a fit have the same name and the same
-        `train`; otherwise it is the split's own.
+        Name of the fit that forecasts the split. Splits that share a fit share this name and
+        `train`; otherwise it is the name of the split.
     run : str
-        The run that is forecast.
+        Name of the forecast run.
     cutoff : float
-        Share of the run that the fit sees; 0 when the whole run is hidden.
+        Fraction of the run that is fitted; 0 if the whole run is held out.
     train : Study
-        What the fit sees. The run is still among its runs: its recipe is no secret.
+        Training study. It still lists the run, whose recipe is known.
     held_out : DataFrame
-        Columns step, domain, observed, shared: the rows to forecast. A row is shared if it also
-        stands in the training study, in another run with the same trunk; only `split_by_fit` gives
+        Rows to forecast, with columns step, domain, observed and shared. A row is shared if the
+        training study also has it, in another run with the same trunk; only `split_by_fit` returns
         such rows, and they are not scored.
     known_step : int
-        Last step of the run that the training study knows.
+        Last step of the run that is known from the training study.
     """
 
     name: str
@@ -51,26 +51,26 @@ class Split:
 
 
 def shared_steps(study: Study, run: str, other: str) -> int:
-    """Steps that two runs have in common, through the trunks that they branch off.
+    """Number of initial steps that two runs share through their trunks.
 
     Parameters
     ----------
     study : Study
-        Holds both.
+        Study with both runs.
     run, other : str
         Names of runs.
 
     Returns
     -------
     int
-        Last step up to which both are the same training; 0 for none.
+        Last step up to which both runs are identical; 0 if none.
     """
     ours, theirs = _trunks(study, run), _trunks(study, other)
     return max((min(ours[name], theirs[name]) for name in ours.keys() & theirs.keys()), default=0)
 
 
 def _trunks(study: Study, name: str) -> dict[str, int]:
-    """The run and what it branches off, each with the last step they share."""
+    """The run and its trunks, each with the last shared step."""
     steps, trunks = (
         dict(zip(study.runs["run"], study.runs[c], strict=True)) for c in ("steps", "branch_of")
     )
@@ -84,19 +84,19 @@ def _trunks(study: Study, name: str) -> dict[str, int]:
 
 
 def descendants(study: Study, run: str) -> tuple[str, ...]:
-    """Runs whose training went on from a run's end.
+    """Runs that continue from the final checkpoint of a run.
 
     Parameters
     ----------
     study : Study
-        Holds the run.
+        Study with the run.
     run : str
         Name of the run.
 
     Returns
     -------
     tuple of str
-        Children by `parent`, their children, and so on.
+        Children (by `parent`), grandchildren, and so on.
     """
     return tuple(name for name in study.runs["run"] if run in study.lineage(name)[:-1])
 
@@ -106,17 +106,17 @@ def split_by_run(
 ) -> list[Split]:
     """Leave one run out at a time.
 
-    Every row of a CPT run but its step 0 is hidden, and with it every row of the runs that start
-    from its end. In a study without CPT runs every row of a pre-training run is hidden. The run
-    itself stays, as others may start from it or branch off it.
+    All rows of a CPT run after step 0 are held out, together with all rows of the runs that start
+    from its final checkpoint. In a study without CPT runs, all rows of a pre-training run are held
+    out. The training study still lists the run, as others may start from it or branch off it.
 
     Parameters
     ----------
     study : Study
         The study.
     runs : iterable of str, optional
-        Runs to leave out in turn; by default every CPT run with a curve, or, in a study without
-        CPT runs, every pre-training run that has rows of its own.
+        Runs to hold out in turn; by default every CPT run with a curve, or, in a study without CPT
+        runs, every pre-training run with unshared rows.
     domains : sequence of str, optional
         Domains to score; by default the general domain and the targets, or, in a study without
         CPT runs, all.
@@ -124,7 +124,7 @@ def split_by_run(
     Returns
     -------
     list of Split
-        In the order of the runs. A run whose rows all stand in other runs is left out.
+        In run order, without runs whose rows are all shared with other runs.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def split_by_cutoff(
     cutoffs: Sequence[float] = CUTOFFS,
     domains: Sequence[str] | None = None,
 ) -> list[Split]:
-    """Hide the end of one run at a time: the run in flight, beside finished ones.
+    """Hold out the end of one run at a time, as for a run in progress.
 
     Parameters
     ----------
@@ -149,24 +149,25 @@ def split_by_cutoff(
     runs : iterable of str, optional
         Runs to cut in turn; by default as in `split_by_run`.
     cutoffs : sequence of float
-        Shares of the run's steps that stay visible, above 0 and below 1.
+        Fractions of the run's steps that stay visible, strictly between 0 and 1.
     domains : sequence of str, optional
         Domains to score; by default as in `split_by_run`.
 
     Returns
     -------
     list of Split
-        By run, then cutoff. There is none at a cutoff that other runs, which share steps of this
-        one, go past.
+        By run, then cutoff. Cutoffs are skipped if other runs share steps of this run beyond them.
 
     Raises
     ------
     StudyError
-        If a cutoff is no share, or a run is unknown or has no row to score.
+        If a cutoff is out of range, or a run is unknown or has no row to score.
     """
     for cutoff in cutoffs:
         if not 0 < cutoff < 1:
-            raise StudyError(f"cutoff is {cutoff:g}; expected a share of the run, above 0, below 1")
+            raise StudyError(
+                f"cutoff is {cutoff:g}; expected a fraction of the run strictly between 0 and 1"
+            )
     return _splits(study, runs, cutoffs, domains)
 
 
@@ -176,10 +177,10 @@ def split_by_fit(
     runs: Iterable[str] | None = None,
     domains: Sequence[str] | None = None,
 ) -> list[Split]:
-    """Fit a few runs once, and hold all others out together.
+    """Fit some runs once and hold out all others together.
 
-    Of the runs that are not fitted every row is hidden, but step 0 of CPT runs that start from a
-    checkpoint that is not. Pre-training rows stay visible in a study with CPT runs.
+    All rows of the other runs are held out, except step 0 of CPT runs whose start checkpoint is not
+    held out. Pre-training rows stay visible in a study with CPT runs.
 
     Parameters
     ----------
@@ -188,21 +189,21 @@ def split_by_fit(
     fit_runs : iterable of str
         Runs to fit.
     runs : iterable of str, optional
-        Runs to score; by default all others that `split_by_run` could hold out.
+        Runs to score; by default all others that `split_by_run` can hold out.
     domains : sequence of str, optional
         Domains to score; by default as in `split_by_run`.
 
     Returns
     -------
     list of Split
-        One a run, all with the same `train` and `refit`. Rows up to a branch point that a fitted
-        run has too are there, marked as shared.
+        One per run, all with the same `train` and `refit`. Rows before a branch point that a fitted
+        run also has are included, marked as shared.
 
     Raises
     ------
     StudyError
-        If a run is unknown, is to be both fitted and scored, or has no row to score, or a fitted
-        run starts from the end of a hidden one.
+        If a run is unknown, is both fitted and scored, or has no row to score, or if a fitted run
+        starts from the final checkpoint of a held-out one.
     """
     fitted = _names(study, fit_runs)
     usual = _usual(study)
@@ -210,22 +211,22 @@ def split_by_fit(
     names = hidden if runs is None else _names(study, runs)
     if not fitted or not names:
         raise StudyError(
-            f"study {study.name!r}: fitted {fitted}, held out {names}; there must be runs of both"
+            f"study {study.name!r}: fitted {fitted}, held out {names}; both need at least one run"
         )
     for name in names:
         if name not in hidden:
-            why = "is fitted" if name in fitted else "has no row that could be hidden"
+            why = "is fitted" if name in fitted else "has no row that can be held out"
             raise StudyError(f"study {study.name!r}: run {name!r} {why}; it cannot be scored")
     for name in hidden:
-        if told := sorted(set(descendants(study, name)).intersection(fitted)):
+        if leaking := sorted(set(descendants(study, name)).intersection(fitted)):
             raise StudyError(
-                f"study {study.name!r}: run {told[0]!r} starts from the end of {name!r}, so a fit "
-                f"of it would know how {name!r} ends; fit both, or neither"
+                f"study {study.name!r}: run {leaking[0]!r} starts from the final checkpoint of "
+                f"{name!r}, so fitting it would reveal how {name!r} ends; fit both, or neither"
             )
 
     curves = study.curves
     runs_of = study.runs.set_index("run")
-    # Step 0 of a run from a hidden checkpoint tells how that one ended.
+    # Step 0 of a run reveals the final loss of its start checkpoint.
     started = [
         name
         for name in hidden
@@ -257,7 +258,7 @@ def _usual(study: Study) -> list[str]:
 
 
 def _names(study: Study, given: Iterable[str]) -> list[str]:
-    """Names without repeats, each of a run of the study."""
+    """Unique names, each checked to be a run of the study."""
     names = list(dict.fromkeys([given] if isinstance(given, str) else given))
     for name in names:
         study.run(name)
@@ -266,8 +267,8 @@ def _names(study: Study, given: Iterable[str]) -> list[str]:
 
 def _nothing_to_score(study: Study, name: str) -> str:
     return (
-        f"study {study.name!r}: run {name!r} has no row that could be scored: it has no curve, or "
-        "every row also stands in another run"
+        f"study {study.name!r}: run {name!r} has no row to score: it has no curve, or another run "
+        "has all its rows"
     )
 
 
@@ -280,8 +281,8 @@ def _splits(
     names = _usual(study) if runs is None else _names(study, runs)
     out = []
     for name in names:
-        made = [_split(study, name, cutoff, _scored(study, name, domains)) for cutoff in cutoffs]
-        kept = [split for split in made if not split.held_out.empty]
+        splits = [_split(study, name, cutoff, _scored(study, name, domains)) for cutoff in cutoffs]
+        kept = [split for split in splits if not split.held_out.empty]
         if runs is not None and not kept:
             raise StudyError(_nothing_to_score(study, name))
         out += kept
@@ -305,22 +306,22 @@ def _scored(study: Study, name: str, domains: Sequence[str] | None) -> list[str]
 
 def _split(study: Study, name: str, cutoff: float, domains: list[str]) -> Split:
     run = study.run(name)
-    last_seen = int(cutoff * run.steps)
+    last_visible = int(cutoff * run.steps)
     curves = study.curves
     own = curves["run"] == name
-    seen = curves["step"] <= last_seen
+    visible = curves["step"] <= last_visible
     if not cutoff and run.phase == "pt":
-        seen = curves["step"] < 0
-    # What started from the end of this run tells how it ended.
+        visible = curves["step"] < 0
+    # Runs that start from the final checkpoint of this run reveal its final loss.
     after = curves["run"].isin(descendants(study, name))
-    train = replace(study, curves=curves[~(own & ~seen) & ~after].reset_index(drop=True))
+    train = replace(study, curves=curves[~(own & ~visible) & ~after].reset_index(drop=True))
 
-    rows = curves[own & ~seen & curves["domain"].isin(domains)]
+    rows = curves[own & ~visible & curves["domain"].isin(domains)]
     elsewhere = _known_elsewhere(study, train, name)
-    if elsewhere > last_seen and cutoff:
-        rows = rows.iloc[:0]  # the fit would see more of the run than the cutoff says
-    fresh = rows["step"] > elsewhere
-    held_out = rows.loc[fresh, ["step", "domain", "loss"]].rename(columns={"loss": "observed"})
+    if elsewhere > last_visible and cutoff:
+        rows = rows.iloc[:0]  # other runs reveal more of the run than the cutoff allows
+    unshared = rows["step"] > elsewhere
+    held_out = rows.loc[unshared, ["step", "domain", "loss"]].rename(columns={"loss": "observed"})
     label = f"{name}@{cutoff:.0%}" if cutoff else name
     return Split(
         name=label,
@@ -329,12 +330,12 @@ def _split(study: Study, name: str, cutoff: float, domains: list[str]) -> Split:
         cutoff=cutoff,
         train=train,
         held_out=held_out.assign(shared=False).reset_index(drop=True),
-        known_step=max(last_seen, elsewhere),
+        known_step=max(last_visible, elsewhere),
     )
 
 
 def _known_elsewhere(study: Study, train: Study, name: str) -> int:
-    """Last step of a run that stands in the rows of another run of the training study."""
+    """Last step of a run that is known from other runs of the training study."""
     rows = train.curves[train.curves["run"] != name]
     last = 0
     for other, steps in rows.groupby("run", sort=False)["step"]:

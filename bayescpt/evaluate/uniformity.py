@@ -1,4 +1,4 @@
-"""Are ranks uniform? Chi-square and a simultaneous band for the empirical distribution."""
+"""Uniformity tests of ranks: chi-square, and simultaneous bands for the empirical CDF."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy import stats
 
 Array = NDArray[np.float64]
 
-# Sets of uniform ranks that the band's null distribution is told from.
+# Number of simulated sets of uniform ranks for the null distribution of the band.
 _N_NULL = 4000
 
 
@@ -24,12 +24,13 @@ def chi_square_p(ranks: ArrayLike, n_ranks: int, n_bins: int | None = None) -> f
     n_ranks : int
         Largest rank.
     n_bins : int, optional
-        Bins, as equal as whole ranks allow; by default with 10 ranks or more each, at most 20.
+        Number of bins, as equal as integer ranks allow; by default at most 20, with 10
+        ranks or more each.
 
     Returns
     -------
     float
-        P-value; 1 where there are too few ranks for two bins.
+        P-value; 1 if there are too few ranks for two bins.
     """
     values = np.asarray(ranks, dtype=np.int64)
     bins = min(20, values.size // 10, n_ranks + 1) if n_bins is None else n_bins
@@ -37,12 +38,12 @@ def chi_square_p(ranks: ArrayLike, n_ranks: int, n_bins: int | None = None) -> f
         return 1.0
     bin_of = np.arange(n_ranks + 1) * bins // (n_ranks + 1)
     expected = np.bincount(bin_of) * values.size / (n_ranks + 1)
-    seen = np.bincount(bin_of[values], minlength=bins)
-    return float(stats.chisquare(seen, expected).pvalue)
+    observed = np.bincount(bin_of[values], minlength=bins)
+    return float(stats.chisquare(observed, expected).pvalue)
 
 
 def band_p(ranks: ArrayLike, n_ranks: int) -> float:
-    """P-value of the largest departure of the ranks' empirical distribution from uniform.
+    """P-value of the largest deviation of the ranks' empirical CDF from uniform.
 
     The statistic of the simultaneous confidence bands of Säilynoja, Bürkner and Vehtari (2022,
     Statistics and Computing 32, arXiv 2103.10522): the smallest pointwise binomial tail over all

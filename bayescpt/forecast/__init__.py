@@ -1,4 +1,4 @@
-"""Draws + plans -> forecast curves."""
+"""Forecast loss curves of plans from posterior draws."""
 
 from bayescpt.forecast.forecast import Forecast, forecast
 from bayescpt.forecast.plan import Plan

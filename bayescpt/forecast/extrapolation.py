@@ -1,4 +1,4 @@
-"""Extrapolation distance: how unlike the fitted runs a recipe is."""
+"""Extrapolation distance from the fitted runs to a recipe."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from bayescpt.laws.trajectory import Trajectory
 
 Array = NDArray[np.float64]
 
-# Points at which two schedules, and two curricula, are compared.
+# Number of points at which schedules and curricula are compared.
 N_SHAPE = 50
-# What counts as one unit: a quarter in the square root of a share (replay 0 to .06, or .25 to .56),
-# a factor of two in peak LR or length, a whole anneal of the start checkpoint, half an anneal at
-# the end, an LR that differs by a quarter of the peak on average.
+# One unit of distance: .25 in the square root of a share (replay 0 to .06, or .25 to .56), a factor
+# of two in peak LR or length, a full anneal of the start checkpoint, half an anneal at the end, or
+# a mean LR difference of a quarter of the peak.
 SHARE_UNIT = 0.25
 SHAPE_UNIT = 0.25
 END_UNIT = 0.5
-# Further off than this is just as unknown.
+# Cap: recipes farther away than this are treated as equally unknown.
 FARTHEST = 3.0
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What sets a run apart.
+    """Features of a run that the extrapolation distance compares.
 
     Attributes
     ----------
     kind : tuple of str
-        Phase and target: recipes of another kind are not compared.
+        Phase and target; only recipes of the same kind are compared.
     place : ndarray, shape (4,)
-        In units: log2 of the peak LR, log2 of the number of steps, LR of the start checkpoint and
-        last LR, both over the peak.
+        In units of distance: log2 of the peak LR, log2 of the number of steps, and the LR of the
+        start checkpoint and the last LR, both relative to the peak.
     shares : ndarray, shape (2,)
-        In units: square roots of the mean replay ratio and of the target's mean share.
+        In units: square roots of the mean replay ratio and of the mean share of the target.
     course : ndarray, shape (2, 50)
-        In units: how far the square roots along the run are from those; 0 for a constant ratio.
+        In units: deviation of the square roots along the run from `shares`; 0 for a constant ratio.
     shape : ndarray, shape (50,)
-        In units: LR over its peak along the run.
+        In units: LR relative to its peak along the run.
     """
 
     kind: tuple[str, str]
@@ -79,19 +79,19 @@ def recipe(trajectory: Trajectory) -> Recipe:
 
 
 def extrapolation_distance(mine: Recipe, others: Sequence[Recipe]) -> float:
-    """Distance to the nearest of other recipes, in units of a marked difference.
+    """Distance from a recipe to the nearest of others.
 
     Parameters
     ----------
     mine : Recipe
         The recipe.
     others : sequence of Recipe
-        Those of the fitted runs; of another phase or target they do not count.
+        Recipes of the fitted runs; those of another phase or target are ignored.
 
     Returns
     -------
     float
-        From 0, a repeat with another seed, to 3.
+        Between 0 (a repeat with another seed) and 3.
     """
     known = [other for other in others if other.kind == mine.kind]
     if not known:
@@ -102,7 +102,7 @@ def extrapolation_distance(mine: Recipe, others: Sequence[Recipe]) -> float:
     shape = np.abs(np.stack([other.shape for other in known]) - mine.shape)
     squares = np.sum(place**2, axis=1)
     squares += shares.max(axis=1) ** 2
-    # On its own, so that a curriculum is further from a constant ratio than its mean is.
+    # A separate term: a curriculum is farther from a constant ratio than its mean ratio is.
     squares += (course**2).mean(axis=2).max(axis=1)
     squares += shape.mean(axis=1) ** 2
     return min(FARTHEST, float(np.sqrt(squares.min())))

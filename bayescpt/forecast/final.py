@@ -1,4 +1,4 @@
-"""Losses of many plans at their last steps, a group of plans at a time."""
+"""Final losses of many plans, evaluated group by group."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from bayescpt.laws.view import View
 
 Array = NDArray[np.float64]
 
-# Schedules whose areas are kept; plans that differ in replay alone share them.
+# Size of the cache of schedule areas; plans that differ only in replay share an entry.
 KEPT_SCHEDULES = 4096
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A plan at its start checkpoint, with what the law sees of it at its last step.
+    """A plan attached to its start checkpoint and viewed at its last step.
 
     Attributes
     ----------
     path : Trajectory
-        Its trajectory.
+        Trajectory of the plan.
     view : View
-        At the last step; plans of one schedule and start share the object, whose replay is then not
-        the plan's, unless the law reads it.
+        View of the last step. Plans with the same schedule and start share one object, so its
+        replay may be another plan's unless the law reads replay.
     replay : float
-        Replay ratio that is remembered there.
+        Remembered replay ratio at the last step.
     outside : tuple of str
-        Where it leaves the range of what was fitted.
+        Ways in which the plan leaves the fitted range.
     """
 
     path: Trajectory
@@ -50,7 +50,7 @@ class Placed:
 
 
 class Placer:
-    """Places plans one by one, computing the areas of a schedule once.
+    """Attaches plans to their start checkpoints, computing the areas of each schedule once.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Placer:
         self._draws = draws
         self._starts = Starts(draws.study, draws.rows.refs.warmup)
         self._ranges = fitted_ranges(draws)
-        self._kept: OrderedDict[Hashable, tuple[View, tuple[str, ...]]] = OrderedDict()
+        self._cache: OrderedDict[Hashable, tuple[View, tuple[str, ...]]] = OrderedDict()
         self._last: tuple[Any, str] = (None, "")
 
     def place(self, plan: Plan) -> Placed:
@@ -80,7 +80,7 @@ class Placer:
         Raises
         ------
         PlanError
-            If its start checkpoint or target domain is not of the study.
+            If the study lacks the plan's start checkpoint or target domain.
         """
         path = self._starts.trajectory(plan)
         within = self._ranges.get(path.phase)
@@ -90,15 +90,15 @@ class Placer:
         else:
             if self._last[0] is not plan.schedule:
                 self._last = (plan.schedule, plan.schedule.digest)
-            # Plans of one schedule that differ in replay alone share what the law reads.
+            # Plans that differ only in replay share their features.
             ratio = float(path.replay[0]) if self._draws.card.law.reads_replay else None
             key = (path.start, path.target, self._last[1], ratio)
-            if key not in self._kept:
-                self._kept[key] = self._view(path)
-                if len(self._kept) > KEPT_SCHEDULES:
-                    self._kept.popitem(last=False)
-            self._kept.move_to_end(key)
-            view, outside = self._kept[key]
+            if key not in self._cache:
+                self._cache[key] = self._view(path)
+                if len(self._cache) > KEPT_SCHEDULES:
+                    self._cache.popitem(last=False)
+            self._cache.move_to_end(key)
+            view, outside = self._cache[key]
             replay = float(path.replay[0])
         if within is not None:
             outside = (*outside, *within.outside_replay(path))
@@ -107,7 +107,7 @@ class Placer:
     def _view(self, path: Trajectory) -> tuple[View, tuple[str, ...]]:
         within = self._ranges.get(path.phase)
         outside = (
-            [f"no fitted run is of its phase ({path.phase})"]
+            [f"no fitted run has its phase ({path.phase})"]
             if within is None
             else within.outside_schedule(path)
         )
@@ -116,7 +116,7 @@ class Placer:
 
 
 class FinalLosses:
-    """Evaluates placed plans at their last steps; for one thread.
+    """Evaluates placed plans at their last steps; not thread-safe.
 
     Parameters
     ----------
@@ -130,8 +130,8 @@ class FinalLosses:
         self._draws, self._seed = draws, seed
         self._folding = Folding()
         self._weights = {name: np.ascontiguousarray(w.T) for name, w in draws.weights.items()}
-        self._kept: dict[Hashable, Any] = {}
-        self._room = np.empty((0, 0, 0))
+        self._cache: dict[Hashable, Any] = {}
+        self._buffer = np.empty((0, 0, 0))
 
     def __call__(self, plans: Sequence[Placed], kind: str = "loss") -> Array:
         """Losses of plans.
@@ -141,23 +141,23 @@ class FinalLosses:
         plans : sequence of Placed
             From one `Placer`.
         kind : str
-            ``loss``, what the log of a new run will show, or ``mu``, the expected curve.
+            ``loss``, the loss that a new run would log, or ``mu``, the expected loss.
 
         Returns
         -------
         ndarray, shape (plans, domains, draws)
-            Nats per token; NaN on a domain that no fitted run of the plan's target shows. The next
-            call writes over it.
+            Nats per token; NaN on domains that no fitted run with the plan's target was evaluated
+            on. The next call overwrites the array.
 
         Raises
         ------
         PlanError
-            If the fit says nothing of a plan's start.
+            If the loss of a plan's start checkpoint is unknown.
         """
-        if len(self._room) < len(plans):
-            # New memory for every group would cost as much time as a logarithm.
-            self._room = np.empty((len(plans), len(self._draws.labels.domain), self._draws.size))
-        out = self._room[: len(plans)]
+        if len(self._buffer) < len(plans):
+            # Allocating memory for every group would cost as much time as a logarithm.
+            self._buffer = np.empty((len(plans), len(self._draws.labels.domain), self._draws.size))
+        out = self._buffer[: len(plans)]
         groups: dict[tuple[str | None, str | None], list[int]] = {}
         for k, plan in enumerate(plans):
             groups.setdefault((plan.path.start, plan.path.target), []).append(k)
@@ -171,21 +171,21 @@ class FinalLosses:
         return out
 
     def _group(self, plans: list[Placed], kind: str, out: Array) -> None:
-        """Write the losses of plans of one start and target."""
+        """Write the losses of plans that share a start and a target."""
         self._folding.next_plans()
         draws, path = self._draws, plans[0].path
         domains = [domain for domain in draws.labels.domain if draws.shows(path, domain)]
         starts = self._random(plans, kind, domains, out)
         replay = self._folding.of_plans(np.array([[plan.replay] for plan in plans]))
-        seen: dict[bool, dict[str, Any]] = {}
+        by_role: dict[bool, dict[str, Any]] = {}
         for d, domain in enumerate(draws.labels.domain):
             if domain not in domains:
                 out[:, d] = np.nan
                 continue
             is_target = path.is_cpt and domain == path.target
-            if is_target not in seen:
-                seen[is_target] = self._features(plans, domain)
-            f = {**seen[is_target], "replay": replay}
+            if is_target not in by_role:
+                by_role[is_target] = self._features(plans, domain)
+            f = {**by_role[is_target], "replay": replay}
             p = dict(self._parameters(path, domain))
             if path.is_cpt:
                 p["start_level"] = starts[domain]
@@ -194,13 +194,13 @@ class FinalLosses:
     def _random(
         self, plans: list[Placed], kind: str, domains: list[str], out: Array
     ) -> dict[str, Any]:
-        """Start levels by domain; noise and effects into out, drawn in the order of `forecast`."""
+        """Start levels by domain; fills `out` with noise and effects, drawn as in `forecast`."""
         draws, path = self._draws, plans[0].path
         realised = kind == "loss"
         known = not path.is_cpt or str(path.start) in draws.labels.checkpoint
         starts: dict[str, Any] = {}
         if path.is_cpt and known:
-            rng = np.random.default_rng(0)  # A fitted checkpoint's level asks nothing of it.
+            rng = np.random.default_rng(0)  # Not drawn from: the level was fitted.
             for domain in domains:
                 level = partial(draws.start_level, path, domain, rng)
                 starts[domain] = self._lasting(("start", path.start, domain), level)
@@ -209,9 +209,9 @@ class FinalLosses:
         if known and not realised:
             return starts
         fraction = np.ones(1)
-        if ("scale", path.is_cpt) not in self._kept:
-            self._kept["scale", path.is_cpt] = noise_scale(draws, path.is_cpt, fraction)
-        scale = self._kept["scale", path.is_cpt]
+        if ("scale", path.is_cpt) not in self._cache:
+            self._cache["scale", path.is_cpt] = noise_scale(draws, path.is_cpt, fraction)
+        scale = self._cache["scale", path.is_cpt]
         levels: dict[str, list[Array]] = {domain: [] for domain in domains}
         for k, plan in enumerate(plans):
             rng = plan_rng(self._seed, plan.path.name)
@@ -231,15 +231,15 @@ class FinalLosses:
         return starts
 
     def _features(self, plans: list[Placed], domain: str) -> dict[str, Any]:
-        """What the law reads of plans at their last steps; that of a schedule once."""
+        """Features of plans at their last steps, computed once per schedule."""
         unique = {id(plan.view): plan.view for plan in plans}
         where = {key: k for k, key in enumerate(unique)}
         index = [where[id(plan.view)] for plan in plans] if len(unique) > 1 else slice(None)
         path = plans[0].path
         is_target = path.is_cpt and domain == path.target
-        read = self._draws.card.law.features
+        law_features = self._draws.card.law.features
         by_view = [
-            view.shared(f"features {is_target}", partial(read, view, is_target))
+            view.shared(f"features {is_target}", partial(law_features, view, is_target))
             for view in unique.values()
         ]
         f: dict[str, Any] = {"is_cpt": float(path.is_cpt), "is_target": float(is_target)}
@@ -254,17 +254,17 @@ class FinalLosses:
 
     def _parameters(self, path: Trajectory, domain: str) -> dict[str, Value]:
         key = ("parameters", path.phase, path.target, domain)
-        if key not in self._kept:
+        if key not in self._cache:
             values = self._draws.parameters(path, domain)
-            self._kept[key] = {name: self._folding.by_draw(v) for name, v in values.items()}
-        kept: dict[str, Value] = self._kept[key]
-        return kept
+            self._cache[key] = {name: self._folding.by_draw(v) for name, v in values.items()}
+        parameters: dict[str, Value] = self._cache[key]
+        return parameters
 
-    def _lasting(self, key: Hashable, made: Any) -> Value:
-        if key not in self._kept:
-            self._kept[key] = self._folding.by_draw(made())
-        kept: Value = self._kept[key]
-        return kept
+    def _lasting(self, key: Hashable, compute: Any) -> Value:
+        if key not in self._cache:
+            self._cache[key] = self._folding.by_draw(compute())
+        value: Value = self._cache[key]
+        return value
 
 
 class Screener:
@@ -306,7 +306,7 @@ class Screener:
         return fitted_ranges(self._draws)
 
     def place(self, plan: Plan) -> Placed:
-        """Place a plan at its start checkpoint; for one thread.
+        """Place a plan at its start checkpoint; not thread-safe.
 
         Parameters
         ----------
@@ -320,12 +320,12 @@ class Screener:
         Raises
         ------
         PlanError
-            If its start checkpoint or target domain is not of the study.
+            If the study lacks the plan's start checkpoint or target domain.
         """
         return self._placer.place(plan)
 
     def evaluator(self, seed: int = 0) -> FinalLosses:
-        """Return an evaluator for one thread.
+        """Return an evaluator for use in one thread.
 
         Parameters
         ----------

@@ -1,10 +1,10 @@
-"""NumPy arithmetic for one equation on many plans, without the work that changes nothing.
+"""NumPy arithmetic for one equation over many plans, without redundant work.
 
-The law is written once, for arrays of any kind. Written out for every plan and draw it would take
-the logarithm of 1 for each, blend in responses of weight 0, and repeat what only depends on the
-draw. `Folding` stands in for the ``numpy`` that the law's functions are handed: its values fold
-0 x, 1 x and x + 0, find an operation on the same operands done already, and write into arrays that
-are used again for the next plans. Every number is the one that NumPy gives.
+The law is written once, for arrays of any kind. Evaluated naively for every plan and draw, it would
+take the logarithm of 1 each time, blend in responses of weight 0, and recompute what depends on the
+draw alone. `Folding` stands in for the ``numpy`` module passed to the law's functions: its values
+fold 0 x, 1 x and x + 0, reuse the result of an operation already done on the same operands, and
+write into arrays that are recycled for the next plans. All results equal those of NumPy.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ Array = NDArray[np.float64]
 # An operation and its operands.
 Key = tuple[Any, ...]
 
-# Worth more than the memory that keeps their results.
+# Slow enough that caching their results is worth the memory.
 SLOW = (np.exp, np.expm1, np.log, np.log1p)
 
 
 class Folding:
-    """What the law's functions see as ``xp``, for one thread.
+    """The ``xp`` namespace of the law's functions; not thread-safe.
 
-    A value is by draw, shape (draws,), or belongs to the plans at hand, shape (plans, 1) or
-    (plans, draws). What follows from values by draw alone is kept until the object goes; of the
-    rest, exponentials and logarithms until `next_plans`.
+    A value is either per draw, shape (draws,), or belongs to the current plans, shape (plans, 1) or
+    (plans, draws). Results that depend on per-draw values alone are cached for the lifetime of the
+    object; of the others, exponentials and logarithms are cached until `next_plans`.
     """
 
     def __init__(self) -> None:
         self._results: dict[Key, Value] = {}
         self._lasting: dict[Key, Value] = {}
-        # Two results of one operation on the same operands are the same value.
+        # The same operation on the same operands always has the same number.
         self._numbers: dict[Key, int] = {}
         self._count = 0
         self._free: dict[tuple[int, ...], list[Array]] = {}
 
     def by_draw(self, values: Array) -> Value:
-        """Value that holds for all plans.
+        """Per-draw value, shared by all plans.
 
         Parameters
         ----------
@@ -53,7 +53,7 @@ class Folding:
         return Value(self, values, self._next(), lasting=True)
 
     def of_plans(self, values: Array) -> Value:
-        """Value of the plans at hand.
+        """Value of the current plans.
 
         Parameters
         ----------
@@ -67,7 +67,7 @@ class Folding:
         return Value(self, values, self._next(), lasting=False)
 
     def next_plans(self) -> None:
-        """Forget the plans at hand; their arrays are written over."""
+        """Drop the current plans; their arrays are recycled."""
         self._results.clear()
         self._numbers.clear()
 
@@ -92,19 +92,19 @@ class Folding:
         return self.apply(np.maximum, x, y)
 
     def apply(self, ufunc: np.ufunc, *operands: Any) -> Any:
-        """Result of a ufunc, found or computed.
+        """Apply a ufunc, or return its cached result.
 
         Parameters
         ----------
         ufunc : numpy.ufunc
-            Of one or two operands.
+            A ufunc of one or two operands.
         *operands : Value or float
-            At most one float of two.
+            At most one of two may be a float.
 
         Returns
         -------
         Value or float
-            A float of floats.
+            A float if all operands are floats.
         """
         values = [x for x in operands if isinstance(x, Value)]
         if not values:
@@ -115,14 +115,14 @@ class Folding:
         if key in results:
             return results[key]
         arrays = [x.array if isinstance(x, Value) else x for x in operands]
-        made = self._value(values, self._number(key), lasting)
-        made.array = ufunc(*arrays, out=made.array)
+        result = self._value(values, self._number(key), lasting)
+        result.array = ufunc(*arrays, out=result.array)
         if lasting or ufunc in SLOW:
-            results[key] = made
-        return made
+            results[key] = result
+        return result
 
     def less(self, x: Value, limit: float) -> Any:
-        """1 where smaller and 0 elsewhere; the number 0 where nothing is smaller.
+        """Indicator of ``x < limit``; the plain number 0 if it is 0 everywhere.
 
         Parameters
         ----------
@@ -140,24 +140,24 @@ class Folding:
             return self._lasting[key]
         if x.array.min() >= limit:
             return 0.0
-        made = self._value([x], self._number(key), x.lasting)
-        made.array = np.less(x.array, limit, out=made.array, dtype=bool, casting="unsafe")
+        result = self._value([x], self._number(key), x.lasting)
+        result.array = np.less(x.array, limit, out=result.array, dtype=bool, casting="unsafe")
         if x.lasting:
-            self._lasting[key] = made
-        return made
+            self._lasting[key] = result
+        return result
 
     def recycle(self, array: Array) -> None:
-        """Take back an array that nobody reads any more.
+        """Return an array that is no longer needed to the pool.
 
         Parameters
         ----------
         array : ndarray, shape (plans, draws)
-            Made by `apply`.
+            Allocated by `apply` or `less`.
         """
         self._free.setdefault(array.shape, []).append(array)
 
     def _value(self, operands: list[Value], number: int, lasting: bool) -> Value:
-        """Value with room for its numbers."""
+        """Value with an array allocated for its result."""
         shape = np.broadcast_shapes(*(x.array.shape for x in operands))
         free = self._free.get(shape)
         array = free.pop() if free else np.empty(shape)
@@ -175,24 +175,24 @@ class Folding:
 
 
 class Value:
-    """An array in a folded computation; made by `Folding`.
+    """An array in a folded computation; created by `Folding`.
 
     Parameters
     ----------
     folding : Folding
-        Where its results are kept.
+        Holds the cached results.
     array : ndarray, shape (draws,), (plans, 1) or (plans, draws)
-        Its numbers.
+        The data.
     number : int
-        Values of one number are the same.
+        Identifier: values with the same number are equal.
     lasting : bool
-        Whether it holds for all plans.
+        Whether it is per draw, and so shared by all plans.
     own : bool
-        Whether its array goes back to the folding when the value goes.
+        Whether its array returns to the pool when the value is deleted.
     """
 
     __slots__ = ("_finite", "array", "folding", "lasting", "number", "own")
-    # NumPy leaves mixed operations to this class.
+    # Makes NumPy defer mixed operations to this class.
     __array_ufunc__ = None
 
     def __init__(
@@ -219,7 +219,7 @@ class Value:
 
     @property
     def finite(self) -> bool:
-        """Whether 0 times it is 0: a NaN must not get lost."""
+        """Whether 0 times it is 0; NaN and infinity must propagate."""
         if self._finite is None:
             self._finite = bool(np.isfinite(self.array).all())
         return self._finite
@@ -235,8 +235,8 @@ class Value:
         return self if _is(other, 1.0) else self.folding.apply(np.divide, self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        nothing = _is(other, 0.0) and self.finite and bool(self.array.all())
-        return 0.0 if nothing else self.folding.apply(np.divide, other, self)
+        is_zero = _is(other, 0.0) and self.finite and bool(self.array.all())
+        return 0.0 if is_zero else self.folding.apply(np.divide, other, self)
 
     def __neg__(self) -> Any:
         return self.folding.apply(np.negative, self)

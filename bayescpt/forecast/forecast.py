@@ -1,4 +1,4 @@
-"""Draws + plans -> expected and realised loss curves."""
+"""Expected and realised loss curves of plans, from posterior draws."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bayescpt.forecast.ranges import range_warnings
 from bayescpt.laws.trajectory import Trajectory
 from bayescpt.laws.view import View
 
-# Above this many bytes a forecast keeps fewer draws and says so.
+# In bytes; the draws of a larger forecast are thinned, with a warning.
 MEMORY_LIMIT = 1.5e9
 
 
@@ -29,16 +29,33 @@ class Forecast:
     Attributes
     ----------
     dataset : xr.Dataset
-        ``mu``, where the expected curve is, and ``loss``, what the log of a new run will show;
-        dims chain, draw, plan, domain, step; nats per token. NaN past a plan's own end.
+        ``mu``, the expected loss, and ``loss``, the loss that a new run would log; dims chain,
+        draw, plan, domain, step; nats per token. NaN past the last step of a plan.
     plans : list of Plan
         The recipes, in order.
     warnings : list of str
-        Where a plan leaves the range of what was fitted.
+        Ways in which plans leave the fitted range.
     failed_checks : list of str
         Failed convergence checks of the fit, if they were overridden.
     study_name : str
         Name of the fitted study.
+
+    Examples
+    --------
+    >>> import bayescpt as bc
+    >>> schedule = bc.schedules.cosine(2e-3, 3)
+    >>> plan = bc.Plan("half", schedule, replay_ratio=0.5, start="pt")
+    >>> mu = xr.DataArray(
+    ...     np.array([2.5, 2.0, 1.5]) + np.zeros((2, 100, 1, 1, 3)),
+    ...     {"plan": ["half"], "domain": ["general"], "step": [1, 2, 3]},
+    ...     ("chain", "draw", "plan", "domain", "step"),
+    ... )
+    >>> noise = 0.1 * np.random.default_rng(1).standard_normal(mu.shape)
+    >>> forecast = Forecast(xr.Dataset({"mu": mu, "loss": mu + noise}), [plan])
+    >>> forecast.mu.mean(("chain", "draw")).sel(plan="half", domain="general").to_numpy().tolist()
+    [2.5, 2.0, 1.5]
+    >>> dict(forecast.loss.sizes)
+    {'chain': 2, 'draw': 100, 'plan': 1, 'domain': 1, 'step': 3}
     """
 
     dataset: xr.Dataset
@@ -54,16 +71,16 @@ class Forecast:
 
     @property
     def loss(self) -> xr.DataArray:
-        """Loss of a new run, dims chain, draw, plan, domain, step."""
+        """Loss that a new run would log, dims chain, draw, plan, domain, step."""
         return self.dataset["loss"]
 
     def interval(self, prob: float = 0.9, kind: str = "loss") -> xr.Dataset:
-        """Equal-tailed bands; those of a higher probability contain those of a lower one.
+        """Equal-tailed bands, nested across probabilities.
 
         Parameters
         ----------
         prob : float
-            Probability of the band, between 0 and 1.
+            Pointwise probability of the band, between 0 and 1.
         kind : str
             ``loss`` or ``mu``.
 
@@ -75,20 +92,32 @@ class Forecast:
         Raises
         ------
         PlanError
-            If `prob` is not between 0 and 1, or `kind` is neither.
+            If `prob` is not between 0 and 1, or `kind` is neither ``loss`` nor ``mu``.
+
+        Examples
+        --------
+        >>> loss = xr.DataArray(
+        ...     np.arange(101.0).reshape(1, 101, 1, 1, 1),
+        ...     {"plan": ["half"], "domain": ["general"], "step": [1]},
+        ...     ("chain", "draw", "plan", "domain", "step"),
+        ... )
+        >>> forecast = Forecast(xr.Dataset({"mu": loss, "loss": loss}), [])
+        >>> band = forecast.interval(0.9).sel(plan="half", domain="general", step=1)
+        >>> [round(float(band[name]), 6) for name in ("lower", "median", "upper")]
+        [5.0, 50.0, 95.0]
         """
         if not 0 < prob < 1:
             raise PlanError(f"prob = {prob!r}: give a probability between 0 and 1, such as 0.9")
         if kind not in ("loss", "mu"):
             raise PlanError(f"kind = {kind!r}: give 'loss' or 'mu'")
         tail = (1.0 - prob) / 2.0
-        drawn = self.dataset[kind]
-        order = drawn.transpose("chain", "draw", "plan", "domain", "step").to_numpy()
-        flat = order.reshape(-1, *order.shape[2:])
-        found = np.quantile(flat, [tail, 0.5, 1.0 - tail], axis=0)
+        curves = self.dataset[kind]
+        values = curves.transpose("chain", "draw", "plan", "domain", "step").to_numpy()
+        flat = values.reshape(-1, *values.shape[2:])
+        quantiles = np.quantile(flat, [tail, 0.5, 1.0 - tail], axis=0)
         dims = ("plan", "domain", "step")
         return xr.Dataset(
-            {name: (dims, found[k]) for k, name in enumerate(("lower", "median", "upper"))},
+            {name: (dims, quantiles[k]) for k, name in enumerate(("lower", "median", "upper"))},
             coords={dim: self.dataset[dim] for dim in dims},
             attrs={"prob": prob, "kind": kind},
         )
@@ -102,14 +131,14 @@ def forecast(
 ) -> Forecast:
     """Forecast plans from posterior draws.
 
-    All plans share the parameter draws, so plans can be compared draw by draw.
+    All plans share the parameter draws, so they can be compared draw by draw.
 
     Parameters
     ----------
     draws : Draws
         Posterior with its card and study.
     plans : Plan or sequence of Plan
-        Recipes with names of their own.
+        Recipes with distinct names.
     steps : array_like of int, optional
         Steps at which to forecast; by default every step from the start.
     seed : int
@@ -122,16 +151,16 @@ def forecast(
     Raises
     ------
     PlanError
-        If there is no plan, two have one name, a step is outside, or a plan does not belong to the
-        study.
+        If there is no plan, two plans share a name, a step is out of range, or a plan does not
+        match the study.
     """
     recipes = [plans] if isinstance(plans, Plan) else list(plans)
     if not recipes:
         raise PlanError("no plan to forecast")
     names = [plan.name for plan in recipes]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise PlanError(f"two plans are called {twice[0]!r}; give each a name of its own")
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise PlanError(f"two plans are named {repeated[0]!r}; names must be unique")
     starts = Starts(draws.study, draws.rows.refs.warmup)
     paths = [starts.trajectory(plan) for plan in recipes]
     at = _steps(steps, paths)
@@ -156,7 +185,7 @@ def _curves(
     draws: Draws, path: Trajectory, steps: NDArray[np.int64], seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Expected and realised curves of a plan, shape (domains, draws, n); NaN where unknown."""
-    # One stream a plan, so that adding a plan does not change another's noise.
+    # One random stream per plan, so that adding a plan does not change the noise of another.
     rng = plan_rng(seed, path.name)
     view = View(path, steps, draws.rows.refs)
     noise = simulate_noise(draws, path.is_cpt, view.fraction, rng)
@@ -179,22 +208,23 @@ def _steps(steps: ArrayLike | None, paths: list[Trajectory]) -> NDArray[np.int64
         raise PlanError(f"steps must be whole numbers, at least one; got {steps!r}")
     if at[0] < 0 or at[-1] > longest:
         bad = at[0] if at[0] < 0 else at[-1]
-        raise PlanError(f"step {bad} is outside the plans' 0..{longest}")
+        raise PlanError(f"step {bad} is outside the range of the plans, 0..{longest}")
     return at.astype(np.int64)
 
 
 def _thin(draws: Draws, cells: int, warnings: list[str]) -> Draws:
-    """Every k-th draw, where all would need too much memory."""
+    """Thin the draws if all of them would need too much memory."""
     need = 16.0 * cells * draws.size
     if need <= MEMORY_LIMIT:
         return draws
     every = int(np.ceil(need / MEMORY_LIMIT))
-    kept = draws.posterior.isel(draw=slice(None, None, every))
+    thinned = draws.posterior.isel(draw=slice(None, None, every))
     warnings.append(
-        f"every {every}th draw is used ({kept.sizes['chain'] * kept.sizes['draw']} of "
-        f"{draws.size}), to keep the forecast in memory; ask for fewer steps to use all"
+        f"draws are thinned by a factor of {every} "
+        f"({thinned.sizes['chain'] * thinned.sizes['draw']} of {draws.size} kept) so that the "
+        "forecast fits in memory; request fewer steps to use all draws"
     )
-    return Draws(kept, draws.card, draws.study, draws.rows)
+    return Draws(thinned, draws.card, draws.study, draws.rows)
 
 
 def _dataset(

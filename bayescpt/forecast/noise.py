@@ -9,12 +9,12 @@ from bayescpt.forecast.posterior import Draws
 
 Array = NDArray[np.float64]
 
-# Runs. Where a curve begins there is no row before.
+# In run lengths: gap before the first row of a curve, which has no predecessor.
 NO_ROW_BEFORE = 1e6
 
 
 def plan_rng(seed: int, name: str) -> np.random.Generator:
-    """Random numbers of a plan, the same whatever other plans there are.
+    """Random generator of a plan, independent of the other plans.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def plan_rng(seed: int, name: str) -> np.random.Generator:
     numpy.random.Generator
     """
     entropy = [seed, *name.encode()]
-    # Words of 32 bits seed the same generator, sooner than a list of them does.
+    # An array of 32-bit words gives the same generator as the list, faster.
     return np.random.default_rng(
         np.array(entropy, dtype=np.uint32) if 0 <= seed < 2**32 else entropy
     )
@@ -41,20 +41,20 @@ def simulate_noise(
     rng: np.random.Generator,
     scale: Array | None = None,
 ) -> Array:
-    """Noise of one run on all domains, as the card's noise model has it.
+    """Simulate the noise of one run on all domains under the card's noise model.
 
     Parameters
     ----------
     draws : Draws
         Posterior.
     is_cpt : bool
-        Continual pre-training, or from scratch.
+        Whether it is continual pre-training.
     fraction : ndarray, shape (n,)
-        Steps as a fraction of the run, rising.
+        Steps as a fraction of the run, increasing.
     rng : numpy.random.Generator
         Source of randomness.
     scale : ndarray, shape (domains, draws, n), optional
-        From `noise_scale`, where it is at hand.
+        Output of `noise_scale`, if already computed.
 
     Returns
     -------
@@ -73,10 +73,10 @@ def simulate_noise(
 
 
 def _chained(draws: Draws, fraction: Array, rng: np.random.Generator) -> Array:
-    """Standardised residuals that depend on each other, shape (domains, draws, n)."""
+    """Correlated standardised residuals, shape (domains, draws, n)."""
     noise, n_domains, n = draws.card.noise, len(draws.labels.domain), fraction.size
     by_domain = [draws.noise_parameters(domain) for domain in draws.labels.domain]
-    # All rows of the run in one line, domain after domain.
+    # All rows of the run in one sequence, domain after domain.
     own: dict[str, Array] = {
         name: np.repeat(np.stack([p[name] for p in by_domain], axis=1), n, axis=1)
         for name in ("corr_fraction", "domain_corr")
@@ -103,7 +103,7 @@ def noise_scale(draws: Draws, is_cpt: bool, fraction: Array) -> Array:
     draws : Draws
         Posterior.
     is_cpt : bool
-        Continual pre-training, or from scratch.
+        Whether it is continual pre-training.
     fraction : ndarray, shape (n,)
         Steps as a fraction of the run.
 
@@ -112,9 +112,9 @@ def noise_scale(draws: Draws, is_cpt: bool, fraction: Array) -> Array:
     ndarray, shape (domains, draws, n) or (domains, draws, 1)
         Nats.
     """
-    seen = {"is_cpt": float(is_cpt), "fraction": fraction}
+    features = {"is_cpt": float(is_cpt), "fraction": fraction}
     scales = []
     for domain in draws.labels.domain:
         p = {name: value[:, None] for name, value in draws.noise_parameters(domain).items()}
-        scales.append(draws.card.noise.scale(p, seen))
+        scales.append(draws.card.noise.scale(p, features))
     return np.stack(np.broadcast_arrays(*scales))

@@ -1,4 +1,4 @@
-"""Plans: recipes that could be run."""
+"""Plans: training recipes to forecast."""
 
 from __future__ import annotations
 
@@ -18,31 +18,45 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """A recipe that could be run.
+    """A training recipe to forecast.
 
     Parameters
     ----------
     name : str
         Name in forecasts and tables.
     schedule : Schedule
-        Learning rate of every step.
+        Learning rate at every step.
     replay_ratio : float or ndarray, shape (n_steps,)
-        Share of general data in the batches, 0..1; one value, or one a step.
+        Share of general data in the batches, 0..1; one value, or one per step.
     start : str or None
-        Run of the study whose end checkpoint it starts from; None: pre-training from scratch.
+        Run of the study whose final checkpoint it starts from; None for pre-training from scratch.
     domain : str or None
-        Target domain; may be left out where the study has only one.
+        Target domain; may be omitted if the study has only one.
     branch_of : str or None
-        Run with which it shares its first steps.
+        Run whose first steps it shares.
     branch_step : int
         Last shared step.
     run : str or None
-        Run whose recipe this is; if that run was fitted, its own effects are used.
+        Run with this recipe; if that run was fitted, its estimated effects are used.
 
     Raises
     ------
     PlanError
-        If the replay ratio is outside 0..1 or has not one value a step.
+        If `schedule` is not a Schedule, or the replay ratio is outside 0..1 or of the wrong shape.
+
+    Examples
+    --------
+    >>> import bayescpt as bc
+    >>> schedule = bc.schedules.cosine(2e-3, 1000, num_warmup_steps=100)
+    >>> plan = Plan("half", schedule, replay_ratio=0.5, start="pt", domain="german")
+    >>> plan.schedule.peak_lr, plan.replay_ratio
+    (0.002, 0.5)
+
+    A curriculum has one replay ratio per step:
+
+    >>> curriculum = Plan("ramp", schedule, np.linspace(0.5, 0.0, 1000), start="pt")
+    >>> curriculum.replay_ratio.shape
+    (1000,)
     """
 
     name: str
@@ -64,8 +78,8 @@ class Plan:
         ratio = np.asarray(self.replay_ratio, dtype=float)
         if ratio.ndim and ratio.shape != (self.schedule.n_steps,):
             raise PlanError(
-                f"plan {self.name!r}: replay_ratio has shape {ratio.shape}; give one number or "
-                f"one a step, ({self.schedule.n_steps},)"
+                f"plan {self.name!r}: replay_ratio has shape {ratio.shape}; give one number, or "
+                f"one per step, shape ({self.schedule.n_steps},)"
             )
         bad = np.flatnonzero(~((ratio >= 0) & (ratio <= 1)))
         if bad.size:
@@ -78,7 +92,7 @@ class Plan:
 
     @classmethod
     def from_run(cls, run: Run, name: str | None = None) -> Plan:
-        """Recipe of a run that exists.
+        """Plan with the recipe of an existing run.
 
         Parameters
         ----------
@@ -95,9 +109,17 @@ class Plan:
         ------
         PlanError
             If the run has no schedule.
+
+        Examples
+        --------
+        >>> import bayescpt as bc
+        >>> study = bc.load_example("cpt_micro")
+        >>> run = study.run(study.cpt_runs[0])
+        >>> Plan.from_run(run, name="again").start == run.parent
+        True
         """
         if run.schedule is None:
-            raise PlanError(f"run {run.name!r} has no schedule, so its recipe is not known")
+            raise PlanError(f"run {run.name!r} has no schedule, so its recipe is unknown")
         pt = run.phase == "pt"
         return cls(
             name=name or run.name,
@@ -116,6 +138,13 @@ class Plan:
         Returns
         -------
         dict
+
+        Examples
+        --------
+        >>> import bayescpt as bc
+        >>> schedule = bc.schedules.constant(1e-3, 100)
+        >>> Plan("flat", schedule, replay_ratio=0.25, start="pt").to_dict()["replay_ratio"]
+        0.25
         """
         ratio = np.asarray(self.replay_ratio, dtype=float)
         return {
@@ -130,14 +159,14 @@ class Plan:
 
 
 def plan_trajectory(plan: Plan, study: Study, warmup: str = "true") -> Trajectory:
-    """Trajectory of a plan from its start checkpoint.
+    """Trajectory of a plan, continuing from its start checkpoint.
 
     Parameters
     ----------
     plan : Plan
         The recipe.
     study : Study
-        Holds the start checkpoint and its ancestors.
+        Study with the start checkpoint and its ancestors.
     warmup : str
         Convention for the area before the start, as in `References`.
 
@@ -148,18 +177,18 @@ def plan_trajectory(plan: Plan, study: Study, warmup: str = "true") -> Trajector
     Raises
     ------
     PlanError
-        If the start checkpoint or the target domain is not of this study.
+        If the study lacks the start checkpoint or the target domain.
     """
     return Starts(study, warmup).trajectory(plan)
 
 
 class Starts:
-    """Places plans at their start checkpoints; each checkpoint is looked up once.
+    """Attaches plans to their start checkpoints, looking up each checkpoint once.
 
     Parameters
     ----------
     study : Study
-        Holds the start checkpoints and their ancestors.
+        Study with the start checkpoints and their ancestors.
     warmup : str
         Convention for the area before the start, as in `References`.
     """
@@ -170,7 +199,7 @@ class Starts:
         self._placed: dict[str | None, dict[str, Any]] = {}
 
     def trajectory(self, plan: Plan) -> Trajectory:
-        """Trajectory of a plan from its start checkpoint.
+        """Trajectory of a plan, continuing from its start checkpoint.
 
         Parameters
         ----------
@@ -184,7 +213,7 @@ class Starts:
         Raises
         ------
         PlanError
-            If the start checkpoint or the target domain is not of the study.
+            If the study lacks the start checkpoint or the target domain.
         """
         if plan.start not in self._placed:
             self._placed[plan.start] = self._place(plan)
@@ -213,7 +242,9 @@ class Starts:
         known = ", ".join(self._targets) or "none"
         if plan.domain is None:
             if len(self._targets) != 1:
-                raise PlanError(f"plan {plan.name!r}: say its target domain; the study has {known}")
+                raise PlanError(
+                    f"plan {plan.name!r}: give its target domain; the study has {known}"
+                )
             return self._targets[0]
         if plan.domain not in self._targets:
             raise PlanError(
@@ -224,13 +255,13 @@ class Starts:
 
 
 def _replay(plan: Plan) -> NDArray[np.float64]:
-    """Replay ratio; from scratch there is nothing but the general set, which counts as 1."""
+    """Replay ratio; 1 from scratch, where all data are general."""
     ratio = np.asarray(plan.replay_ratio, dtype=float)
     if plan.start is not None:
         return ratio
     if np.all(ratio == 0.0) or np.all(ratio == 1.0):
         return np.ones(())
     raise PlanError(
-        f"plan {plan.name!r} starts from scratch, where there is nothing to replay: leave "
-        "replay_ratio out, or give its start checkpoint"
+        f"plan {plan.name!r} starts from scratch, where replay does not apply: omit replay_ratio, "
+        "or give its start checkpoint"
     )

@@ -1,4 +1,4 @@
-"""Files of plans: TOML, one ``[[plan]]`` table a recipe."""
+"""Plan files: TOML, with one ``[[plan]]`` table per recipe."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bayescpt.forecast.plan import Plan
 if TYPE_CHECKING:
     from bayescpt.data import Study
 
-# Keys of a plan's own; all others are arguments of its schedule.
+# Keys of the plan itself; all others are arguments of its schedule.
 OWN_KEYS = ("name", "schedule", "replay_ratio", "start", "domain", "from_scratch")
 
 
@@ -23,10 +23,10 @@ def read_plans(path: str | Path, study: Study | None = None) -> list[Plan]:
     """Read plans from a TOML file.
 
     Each ``[[plan]]`` has a ``name`` and a schedule: ``schedule``, a constructor of
-    `bayescpt.schedules`, with its arguments beside it, or only ``lr``, an array of one LR a step.
-    ``replay_ratio`` is a number or an array of one value a step (0 if left out), ``start`` the run
-    whose end checkpoint the plan starts from, ``domain`` its target, which may be left out where
-    the study has only one.
+    `bayescpt.schedules`, with its arguments as further keys, or only ``lr``, an array with one LR
+    per step. ``replay_ratio`` is a number or an array with one value per step (default 0),
+    ``start`` the run whose final checkpoint the plan starts from, and ``domain`` its target, which
+    may be omitted if the study has only one.
 
     Parameters
     ----------
@@ -39,12 +39,12 @@ def read_plans(path: str | Path, study: Study | None = None) -> list[Plan]:
     Returns
     -------
     list of Plan
-        In the file's order.
+        In file order.
 
     Raises
     ------
     PlanError
-        If the file cannot be read or a plan has a defect; the message names file, plan and key.
+        If the file cannot be read or a plan is invalid; the message names file, plan and key.
     """
     source = Path(path)
     try:
@@ -55,15 +55,15 @@ def read_plans(path: str | Path, study: Study | None = None) -> list[Plan]:
         raise PlanError(f"{source}: cannot be read: {error}") from error
     tables = content.get("plan")
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise PlanError(f"{source}: no [[plan]] table; each plan starts with a line [[plan]]")
+        raise PlanError(f"{source}: no [[plan]] table; start each plan with a line [[plan]]")
     other = [key for key in content if key != "plan"]
     if other:
-        raise PlanError(f"{source}: unknown key {other[0]!r}; the file holds [[plan]] tables only")
+        raise PlanError(f"{source}: unknown key {other[0]!r}; a plan file has [[plan]] tables only")
     plans: list[Plan] = []
     for number, table in enumerate(tables, 1):
         name = table.get("name")
         if not isinstance(name, str) or not name:
-            raise PlanError(f"{source}: plan {number}: key 'name' must be text; it is {name!r}")
+            raise PlanError(f"{source}: plan {number}: key 'name' must be a string; got {name!r}")
         if name in [plan.name for plan in plans]:
             raise PlanError(f"{source}: plan {name!r}: key 'name' is taken by an earlier plan")
         plans.append(_plan(name, table, f"{source}: plan {name!r}", study))
@@ -74,17 +74,21 @@ def _plan(name: str, table: dict[str, Any], where: str, study: Study | None) -> 
     start, domain = (_text(table, key, where) for key in ("start", "domain"))
     scratch = table.get("from_scratch", False)
     if not isinstance(scratch, bool):
-        raise PlanError(f"{where}: key 'from_scratch' must be true or false; it is {scratch!r}")
+        raise PlanError(f"{where}: key 'from_scratch' must be true or false; got {scratch!r}")
     if scratch and start is not None:
-        raise PlanError(f"{where}: key 'start' contradicts from_scratch = true; give one of them")
+        raise PlanError(
+            f"{where}: key 'start' contradicts from_scratch = true; give only one of them"
+        )
     if study is not None and study.cpt_runs and start is None and not scratch:
         raise PlanError(
-            f"{where}: key 'start' is missing: the run whose end checkpoint the plan starts from, "
+            f"{where}: key 'start' is missing: give the run whose final checkpoint it starts from, "
             f"such as {study.run(study.cpt_runs[0]).parent!r} (or from_scratch = true)"
         )
     if study is not None and start is not None and start not in study:
         known = ", ".join([*study.pt_runs, *study.cpt_runs])
-        raise PlanError(f"{where}: key 'start' = {start!r} is no run of the study; it has {known}")
+        raise PlanError(
+            f"{where}: key 'start' = {start!r} is not a run of the study; runs are {known}"
+        )
     if study is not None and domain is not None and domain not in study.targets:
         raise PlanError(
             f"{where}: key 'domain' = {domain!r}: no run of the study trains on it; targets are "
@@ -101,7 +105,7 @@ def _plan(name: str, table: dict[str, Any], where: str, study: Study | None) -> 
             domain=domain,
         )
     except PlanError as error:
-        # Its message names the plan and the key.
+        # The message already names the plan and the key.
         raise PlanError(f"{where.partition(': plan ')[0]}: {error}") from error
 
 
@@ -115,32 +119,32 @@ def _schedule(table: dict[str, Any], where: str) -> Schedule:
             unknown = [key for key in given if key != "lr"]
             if unknown:
                 raise PlanError(
-                    f"{where}: unknown key {unknown[0]!r}; with an array of LRs there are only "
+                    f"{where}: unknown key {unknown[0]!r}; with an array of LRs, a plan has only "
                     f"{', '.join(sorted({'lr', *OWN_KEYS} - {'schedule'}))}"
                 )
             return schedules.from_array(_numbers(given["lr"], "lr", where))
     except ScheduleError as error:
-        # A misspelt key of the plan's own looks like an argument of its schedule.
-        own = f"; a plan's own keys: {', '.join(OWN_KEYS)}" if "unexpected" in str(error) else ""
-        raise PlanError(f"{where}: {error}{own}") from error
+        # A misspelt plan key looks like an argument of the schedule.
+        hint = f"; keys of a plan are {', '.join(OWN_KEYS)}" if "unexpected" in str(error) else ""
+        raise PlanError(f"{where}: {error}{hint}") from error
     raise PlanError(
-        f"{where}: key 'schedule' is missing: a constructor of bayescpt.schedules such as 'wsd', "
-        "with its arguments as keys, or lr = [one number a step] alone"
+        f"{where}: key 'schedule' is missing: give a constructor of bayescpt.schedules such as "
+        "'wsd', with its arguments as keys, or only lr = [one number per step]"
     )
 
 
 def _text(table: dict[str, Any], key: str, where: str) -> str | None:
     value = table.get(key)
     if value is not None and (not isinstance(value, str) or not value):
-        raise PlanError(f"{where}: key {key!r} must be text; it is {value!r}")
+        raise PlanError(f"{where}: key {key!r} must be a string; got {value!r}")
     return value
 
 
 def _numbers(value: Any, key: str, where: str) -> np.ndarray:
-    """Number or array of numbers; TOML's true is none of them."""
+    """Number or array of numbers; booleans are rejected."""
     flat = value if isinstance(value, list) else [value]
     bad = [v for v in flat if isinstance(v, bool) or not isinstance(v, int | float)]
     if bad or not flat:
         shown = bad[0] if bad else value
-        raise PlanError(f"{where}: key {key!r} must be a number or one a step; it has {shown!r}")
+        raise PlanError(f"{where}: key {key!r} must be a number, or one per step; got {shown!r}")
     return np.asarray(value, dtype=float)

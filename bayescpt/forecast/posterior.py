@@ -1,4 +1,4 @@
-"""What a forecast needs of a fit: draws by name, labels, reference points, the measured starts."""
+"""The parts of a fit that a forecast needs: draws, labels, reference points, start losses."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Draws:
-    """Posterior draws, flattened over chains, with what places a plan among the fitted runs.
+    """Posterior draws, flattened over chains, with the card, study and rows of the fit.
 
     Attributes
     ----------
     posterior : xr.Dataset
-        Dims chain, draw and the model's.
+        Dims chain, draw and those of the model.
     card : Card
         Terms and noise.
     study : Study
         The fitted study.
     rows : Rows
-        Its arrays: labels and reference points.
+        Arrays of the study, with labels and reference points.
     """
 
     posterior: xr.Dataset
@@ -74,24 +74,24 @@ class Draws:
         flat = self._flat.get(name)
         if flat is None:
             values = self.posterior[name].to_numpy()
-            # Draws last: an entry's draws stand beside each other.
+            # Draws last, so that the draws of an entry are contiguous.
             flat = np.ascontiguousarray(values.reshape(self.size, -1).T)
             self._flat[name] = flat
         return flat[0 if index is None else index]
 
     @cached_property
     def _flat(self) -> dict[str, Array]:
-        """Draws by name, shape (entries, draws), as far as they were asked for."""
+        """Cache of the draws requested so far, by name, shape (entries, draws)."""
         return {}
 
     @cached_property
     def cache(self) -> dict[Hashable, Any]:
-        """What was computed from the draws and holds for many plans, by a key of its user's."""
+        """Cache of results that hold for many plans; callers choose the keys."""
         return {}
 
     @cached_property
     def weights(self) -> dict[str, Array]:
-        """Weights of the law's bases by draw, shape (draws, J), the same for all plans."""
+        """Weights of the law's bases, shape (draws, J), the same for all plans."""
         scalars = {
             str(name): self.value(str(name))
             for name, values in self.posterior.data_vars.items()
@@ -100,7 +100,7 @@ class Draws:
         return self.card.law.weights(scalars, self.rows.refs)
 
     def parameters(self, trajectory: Trajectory, domain: str) -> dict[str, Array]:
-        """Draws of the parameters that the law takes for a trajectory on a domain.
+        """Draws of the law's parameters for a trajectory on a domain.
 
         Parameters
         ----------
@@ -116,7 +116,7 @@ class Draws:
         Raises
         ------
         PlanError
-            If the fit says nothing of this domain and target, or of pre-training.
+            If no fitted run covers this domain and target, or the card fits no pre-training.
         """
         target = str(trajectory.target) if trajectory.is_cpt else None
         if trajectory.is_cpt:
@@ -124,7 +124,7 @@ class Draws:
         elif not self.card.law.describes_pretraining:
             raise PlanError(
                 f"plan {trajectory.name!r} starts from scratch, but card {self.card.name!r} fits "
-                "no pre-training rows; give the plan's start checkpoint"
+                "no pre-training rows; give its start checkpoint"
             )
         out = {}
         for name, dims in self.card.law.dims.items():
@@ -141,7 +141,7 @@ class Draws:
         return int(np.ravel_multi_index(places, sizes))
 
     def noise_parameters(self, domain: str) -> dict[str, Array]:
-        """Draws of the parameters of the noise on a domain.
+        """Draws of the noise parameters on a domain.
 
         Parameters
         ----------
@@ -165,7 +165,7 @@ class Draws:
         return out
 
     def features(self, view: View, domain: str) -> dict[str, Any]:
-        """What the law reads of a trajectory evaluated on a domain.
+        """Features of a trajectory evaluated on a domain, as the law reads them.
 
         Parameters
         ----------
@@ -178,7 +178,7 @@ class Draws:
         -------
         dict
             Segment features as numbers, row features of shape (n,), bases of shape (n, J);
-            ``replay`` has shape (n,), or (1,) where it is the same throughout.
+            ``replay`` has shape (n,), or (1,) if it is constant.
         """
         is_target = view.is_cpt and domain == view.trajectory.target
         replay = view.replay
@@ -190,28 +190,28 @@ class Draws:
         }
 
     def check_pair(self, trajectory: Trajectory, domain: str) -> None:
-        """Refuse a domain that no fitted run of a trajectory's target shows.
+        """Raise unless some fitted run with the trajectory's target was evaluated on a domain.
 
         Parameters
         ----------
         trajectory : Trajectory
-            Of continual pre-training.
+            A trajectory of continual pre-training.
         domain : str
             Evaluated domain.
 
         Raises
         ------
         PlanError
-            If no fitted run shows it.
+            If no fitted run was.
         """
         if not self.shows(trajectory, domain):
             raise PlanError(
-                f"plan {trajectory.name!r}: no fitted run shows {domain!r} while training on "
-                f"{trajectory.target!r}"
+                f"plan {trajectory.name!r}: no fitted run that trains on {trajectory.target!r} was "
+                f"evaluated on {domain!r}"
             )
 
     def shows(self, trajectory: Trajectory, domain: str) -> bool:
-        """Tell whether fitted runs show a domain under a trajectory's target.
+        """Whether some fitted run with the trajectory's target was evaluated on a domain.
 
         Parameters
         ----------
@@ -223,21 +223,21 @@ class Draws:
         Returns
         -------
         bool
-            True from scratch.
+            Always True from scratch.
         """
         return not trajectory.is_cpt or (domain, str(trajectory.target)) in self.labels.pair
 
     def start_level(self, trajectory: Trajectory, domain: str, rng: np.random.Generator) -> Array:
-        """Loss of the start checkpoint of a trajectory: its fitted one, else the measured one.
+        """Loss of the start checkpoint of a trajectory: fitted if available, else measured.
 
         Parameters
         ----------
         trajectory : Trajectory
-            Of continual pre-training.
+            A trajectory of continual pre-training.
         domain : str
             Evaluated domain.
         rng : numpy.random.Generator
-            For a checkpoint that was not fitted.
+            Used for a checkpoint that was not fitted.
 
         Returns
         -------
@@ -258,13 +258,13 @@ class Draws:
         if measured is None:
             raise PlanError(
                 f"plan {trajectory.name!r}: the loss of its start checkpoint {start!r} on "
-                f"{domain!r} was never measured; add the last row of that run's curve, or step 0 "
+                f"{domain!r} was not measured; add the last row of that run's curve, or step 0 "
                 "of a run from it"
             )
         return measured + self.card.level_sd * rng.standard_normal(self.size)
 
     def is_fitted(self, trajectory: Trajectory) -> bool:
-        """Tell whether a trajectory is that of a fitted run: of its name, and the same recipe.
+        """Whether a trajectory is that of a fitted run, by name and by recipe.
 
         Parameters
         ----------
@@ -279,7 +279,7 @@ class Draws:
         return known is not None and known.digest == trajectory.digest
 
     def trunk_steps(self, trajectory: Trajectory) -> int:
-        """Steps that a trajectory shares with the fitted run that it names as its trunk.
+        """Number of steps that a trajectory shares with the fitted run named as its trunk.
 
         Parameters
         ----------
@@ -289,8 +289,8 @@ class Draws:
         Returns
         -------
         int
-            Its branch step, or one less: logs that count updates from 0 give a step too many. 0
-            where the first steps are not that run's.
+            The branch step, or one less, since logs that count updates from 0 are off by one; 0
+            if the first steps differ from those of that run.
         """
         trunk, last = self.trajectories.get(str(trajectory.branch_of)), trajectory.branch_step
         if trunk is not None:
@@ -305,7 +305,7 @@ class Draws:
         return {name: run_trajectory(self.study, name) for name in self.labels.run}
 
     def extrapolation(self, trajectory: Trajectory) -> float:
-        """Distance of a recipe to the nearest fitted run but itself.
+        """Distance from a recipe to the nearest other fitted run.
 
         Parameters
         ----------
@@ -331,7 +331,7 @@ class Draws:
         Parameters
         ----------
         curve : int
-            Into `Labels.curve`.
+            Index into `Labels.curve`.
 
         Returns
         -------
@@ -361,7 +361,7 @@ def expected_curve(
     domain : str
         Evaluated domain.
     rng : numpy.random.Generator
-        For the level of a start checkpoint that was not fitted.
+        Used for the level of a start checkpoint that was not fitted.
 
     Returns
     -------
@@ -371,7 +371,7 @@ def expected_curve(
     Raises
     ------
     PlanError
-        If the fit says nothing of this domain, target or start.
+        If the fit does not cover this domain, target or start.
     """
     values: Mapping[str, Any] = draws.parameters(view.trajectory, domain)
     p = {name: value[:, None] for name, value in values.items()}
@@ -380,5 +380,5 @@ def expected_curve(
     f = draws.features(view, domain)
     for name, weights in draws.weights.items():
         f[name] = weights @ f[name].T
-    found = draws.card.law.value(p, f)
-    return np.broadcast_to(found, (draws.size, view.steps.size))
+    expected = draws.card.law.value(p, f)
+    return np.broadcast_to(expected, (draws.size, view.steps.size))

@@ -1,4 +1,4 @@
-"""Range of what was fitted, and where a plan leaves it."""
+"""Range of the fitted runs, and ways in which a plan leaves it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from bayescpt.forecast.posterior import Draws
 from bayescpt.laws.trajectory import Trajectory
 from bayescpt.model.starts import FIRST_ROW
 
-# A plan of less than this share of the shortest fitted run is outside of what was seen.
+# A plan shorter than this fraction of the shortest fitted run is out of range.
 MUCH_SHORTER = 0.5
 
 
 @dataclass(frozen=True)
 class FittedRange:
-    """What the fitted runs of one phase span.
+    """Range spanned by the fitted runs of one phase.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class FittedRange:
     replay : (float, float)
         Lowest and highest replay ratio at any step.
     starts : tuple of str
-        Start checkpoints; empty where that does not matter.
+        Start checkpoints; empty if irrelevant.
     """
 
     peak_lr: tuple[float, float]
@@ -38,7 +38,7 @@ class FittedRange:
     starts: tuple[str, ...] = ()
 
     def outside(self, path: Trajectory) -> list[str]:
-        """Say where a path leaves the range.
+        """Describe where a trajectory leaves the range.
 
         Parameters
         ----------
@@ -48,12 +48,12 @@ class FittedRange:
         Returns
         -------
         list of str
-            One clause a finding; empty if it stays inside.
+            One clause per finding; empty if it stays inside.
         """
         return [*self.outside_schedule(path), *self.outside_replay(path)]
 
     def outside_schedule(self, path: Trajectory) -> list[str]:
-        """Say where the schedule of a path leaves the range.
+        """Describe where the schedule of a trajectory leaves the range.
 
         Parameters
         ----------
@@ -63,7 +63,7 @@ class FittedRange:
         Returns
         -------
         list of str
-            One clause a finding.
+            One clause per finding.
         """
         out = []
         top, (lowest, highest) = path.lr.max(), self.peak_lr
@@ -74,8 +74,8 @@ class FittedRange:
         zero_tail = int(np.argmax(path.lr[::-1] > 0)) if top > 0 else path.n_steps
         if zero_tail > max(1, path.n_steps // 100):
             out.append(
-                f"the last {zero_tail} steps have LR 0, where training stands still but the "
-                "annealing term may not"
+                f"the last {zero_tail} steps have LR 0, where training stops but the "
+                "annealing term may still change"
             )
         if path.n_steps > self.n_steps[1]:
             out.append(f"{path.n_steps} steps are more than the fitted {self.n_steps[1]}")
@@ -89,7 +89,7 @@ class FittedRange:
         return out
 
     def outside_replay(self, path: Trajectory) -> list[str]:
-        """Say where the replay ratio of a path leaves the range.
+        """Describe where the replay ratio of a trajectory leaves the range.
 
         Parameters
         ----------
@@ -99,14 +99,14 @@ class FittedRange:
         Returns
         -------
         list of str
-            One clause a finding; none for a run from scratch.
+            One clause per finding; none for a run from scratch.
         """
         if not path.is_cpt:
             return []
         out = []
-        # One ratio is one number in memory, however many steps it is for.
-        seen = path.replay[:1] if path.replay.strides == (0,) else path.replay
-        lowest, highest = seen.min(), seen.max()
+        # A constant ratio is one number in memory, broadcast over all steps.
+        ratios = path.replay[:1] if path.replay.strides == (0,) else path.replay
+        lowest, highest = ratios.min(), ratios.max()
         low, high = self.replay
         if lowest < low - 1e-9:
             out.append(f"replay ratio {lowest:g} is below the fitted {low:g}")
@@ -126,7 +126,7 @@ def fitted_ranges(draws: Draws) -> dict[str, FittedRange]:
     Returns
     -------
     dict of str to FittedRange
-        ``pt`` and ``cpt``, those of which a run was fitted.
+        Keys ``pt`` and ``cpt``, for the phases with fitted runs.
     """
     paths = list(draws.trajectories.values())
     ranges = {}
@@ -145,7 +145,7 @@ def fitted_ranges(draws: Draws) -> dict[str, FittedRange]:
 
 
 def range_warnings(draws: Draws, plans: Sequence[Plan], paths: Sequence[Trajectory]) -> list[str]:
-    """Say where a plan's recipe was never seen, or what it starts from never measured.
+    """Warn about recipes outside the fitted range and start losses that were not measured.
 
     Parameters
     ----------
@@ -159,24 +159,24 @@ def range_warnings(draws: Draws, plans: Sequence[Plan], paths: Sequence[Trajecto
     Returns
     -------
     list of str
-        One sentence a finding; empty if all plans stay inside.
+        One sentence per finding; empty if all plans stay inside.
     """
     ranges = fitted_ranges(draws)
-    found = []
+    warnings = []
     for plan, path in zip(plans, paths, strict=True):
         if path.phase not in ranges:
-            found.append(f"plan {plan.name!r}: no fitted run is of its phase ({path.phase})")
+            warnings.append(f"plan {plan.name!r}: no fitted run has its phase ({path.phase})")
             continue
-        found += [
+        warnings += [
             f"plan {plan.name!r}: {text}; the forecast extrapolates"
             for text in ranges[path.phase].outside(path)
         ]
-        found += [f"plan {plan.name!r}: {text}" for text in identity_notes(draws, path)]
-    return found
+        warnings += [f"plan {plan.name!r}: {text}" for text in identity_notes(draws, path)]
+    return warnings
 
 
 def identity_notes(draws: Draws, path: Trajectory) -> list[str]:
-    """Say where a plan is not the run that it is named after, or its start was never measured.
+    """Describe where a plan differs from the run it names, or its start was not measured.
 
     Parameters
     ----------
@@ -188,24 +188,24 @@ def identity_notes(draws: Draws, path: Trajectory) -> list[str]:
     Returns
     -------
     list of str
-        One clause a finding.
+        One clause per finding.
     """
     out = []
     if path.run in draws.trajectories and not draws.is_fitted(path):
         out.append(
-            f"its recipe is not that of the fitted run {path.run!r}, so it is forecast as a new run"
+            f"its recipe differs from that of the fitted run {path.run!r}; forecast as a new run"
         )
     named = path.branch_step and path.branch_of in draws.trajectories
     if named and not draws.trunk_steps(path):
         out.append(
-            f"its first {path.branch_step} steps are not those of {path.branch_of!r}, so it takes "
-            "nothing from that run"
+            f"its first {path.branch_step} steps differ from those of {path.branch_of!r}; the "
+            "effects of that run are not used"
         )
     if path.start in draws.labels.checkpoint:
         source = draws.rows.start["source"]
         out += [
-            f"the loss of its start checkpoint on {domain!r} was never measured; its level comes "
-            "from the runs that start there"
+            f"the loss of its start checkpoint on {domain!r} was not measured; its level is "
+            "estimated from the runs that start there"
             for domain in draws.labels.domain
             if source[draws.labels.place("level", domain, None, path.start)] == FIRST_ROW
         ]

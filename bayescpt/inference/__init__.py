@@ -1,4 +1,4 @@
-"""Compile once, sample, check convergence, save and load a fit."""
+"""Compile a sampler once, sample, check convergence, save and load fits."""
 
 from bayescpt.inference.checks import Check
 from bayescpt.inference.fit import Fit, load_fit

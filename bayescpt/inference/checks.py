@@ -1,4 +1,4 @@
-"""Convergence checks of a fit: fixed limits, findings as data."""
+"""Convergence checks of a fit, against fixed limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bayescpt.model.card import Card
 
 CONTRACTION = 0.9
 SMALLEST_ESS = 400.0
-# Spread of the posterior over the prior's from which on the two disagree.
+# Ratio of posterior to prior spread above which the two are in conflict.
 CONFLICT = 1.3
 
 
@@ -37,20 +37,20 @@ _RULES = {
 
 @dataclass(frozen=True)
 class Check:
-    """One finding.
+    """Result of one convergence check.
 
     Attributes
     ----------
     name : str
-        What was checked.
+        Name of the diagnostic.
     status : str
         ``ok``, ``warn`` or ``fail``.
     value : float
-        Worst value found.
+        Worst value.
     limit : float
-        The limit it is held to.
+        Limit that `value` is compared with.
     advice : str
-        What to do about it; empty if ok.
+        What to do about it; empty if ``ok``.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Check:
     advice: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Finding as plain values.
+        """Check as plain values.
 
         Returns
         -------
@@ -70,16 +70,16 @@ class Check:
 
 
 def convergence_checks(posterior: xr.Dataset, sample_stats: xr.Dataset, card: Card) -> list[Check]:
-    """Check that chains mixed and that the data said something.
+    """Check that the chains mixed and that the data inform the parameters.
 
     Parameters
     ----------
     posterior : xr.Dataset
         Sampled parameters, dims chain and draw first.
     sample_stats : xr.Dataset
-        The sampler's record: diverging, energy, reached_max_treedepth.
+        Sampler statistics: diverging, energy, reached_max_treedepth.
     card : Card
-        Holds the priors.
+        Card with the priors.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def convergence_checks(posterior: xr.Dataset, sample_stats: xr.Dataset, card: Ca
     """
     from arviz_stats import bfmi, ess, rhat
 
-    # A parameter that never moved divides 0 by 0: NaN, which fails below.
+    # For a parameter that never moved these are 0 / 0: NaN, which fails below.
     with np.errstate(invalid="ignore", divide="ignore"):
         worst_rhat, at_rhat = _worst(rhat(posterior), largest=True)
         bulk, at_bulk = _worst(ess(posterior, method="bulk"), largest=False)
@@ -95,44 +95,44 @@ def convergence_checks(posterior: xr.Dataset, sample_stats: xr.Dataset, card: Ca
     divergent = float(sample_stats["diverging"].mean())
     deep = float(sample_stats["reached_max_treedepth"].mean())
     energy = _array(bfmi(sample_stats))
-    more = "sample longer (tune=4000, draws=4000), or tighten the prior of it"
+    more = "sample longer (tune=4000, draws=4000), or tighten its prior"
     return [
-        _check("R-hat", worst_rhat, f"{at_rhat}: chains disagree; {more}"),
+        _check("R-hat", worst_rhat, f"{at_rhat}: the chains have not mixed; {more}"),
         _check("bulk ESS", bulk, f"{at_bulk}: too few effective draws; {more}"),
-        _check("tail ESS", tail, f"{at_tail}: its bands are noisy; {more}"),
+        _check("tail ESS", tail, f"{at_tail}: its tail quantiles are noisy; {more}"),
         _check(
             "divergences",
             divergent,
-            "the sampler could not follow the posterior; raise target_accept or tighten priors",
+            "the sampler diverged; raise target_accept or tighten priors",
         ),
         _check(
             "tree depth",
             deep,
-            "trajectories were cut short: the posterior has a ridge; see the contraction check",
+            "trees reached the maximum depth: the posterior has a ridge; see the contraction check",
         ),
         _check(
             "E-BFMI",
             float(energy.min()),
-            "the energies mix badly: a heavy tail or a funnel in the priors",
+            "the energy mixes poorly: look for heavy tails or a funnel in the priors",
         ),
         _contraction(posterior, card),
     ]
 
 
 def pilot_advice(parameters: Iterable[str], card: Card) -> list[str]:
-    """Runs that would tell what the fitted ones leave to the priors, in plain words.
+    """Describe pilot runs that would inform parameters that the priors determine.
 
     Parameters
     ----------
     parameters : iterable of str
-        Parameters that the data say little about, such as ``share_gamma[general|german]``.
+        Weakly informed parameters, such as ``share_gamma[general|german]``.
     card : Card
-        Its terms know which pilot would determine a parameter.
+        Card whose terms state which pilot would determine a parameter.
 
     Returns
     -------
     list of str
-        One sentence a kind of run; none for parameters of the noise.
+        One sentence per kind of run; none for noise parameters.
     """
     advice = {parameter.name: parameter.advice for parameter in card.parameters()}
     needed = [advice.get(name.partition("[")[0]) for name in parameters]
@@ -143,12 +143,12 @@ def pilot_advice(parameters: Iterable[str], card: Card) -> list[str]:
 
 
 def read_checks(stored: Any) -> list[Check]:
-    """Findings from a fit file, held to the limits again.
+    """Read the checks of a fit file and verify them against the limits.
 
     Parameters
     ----------
     stored : list of Mapping
-        What `Check.to_dict` gave.
+        Output of `Check.to_dict`.
 
     Returns
     -------
@@ -157,11 +157,10 @@ def read_checks(stored: Any) -> list[Check]:
     Raises
     ------
     FitError
-        If they are not the findings of `convergence_checks`, or a status is not what its value
-        says.
+        If they are not the checks of `convergence_checks`, or a status contradicts its value.
     """
     try:
-        checks = [Check(**found) for found in stored]
+        checks = [Check(**values) for values in stored]
         names = [check.name for check in checks]
         expected = [_status(check.name, check.value) for check in checks]
     except (TypeError, KeyError) as error:
@@ -172,43 +171,43 @@ def read_checks(stored: Any) -> list[Check]:
         limit = _RULES[check.name].limit
         if (check.status, check.limit) != (status, limit) or not isinstance(check.advice, str):
             raise FitError(
-                f"its stored check {check.name!r} says {check.status!r} at a limit of "
-                f"{check.limit!r}, but its value {check.value!r} is {status!r} at {limit!r}"
+                f"its stored check {check.name!r} has status {check.status!r} at limit "
+                f"{check.limit!r}, but its value {check.value!r} gives {status!r} at {limit!r}"
             )
     return checks
 
 
 def _contraction(posterior: xr.Dataset, card: Card) -> Check:
-    """Parameters that the data left where the prior had them."""
-    found: list[tuple[float, str]] = []
+    """Check how far the data narrow each parameter relative to its prior."""
+    ratios: list[tuple[float, str]] = []
     for name, prior in card.priors.items():
         if name not in posterior:
             continue
         rest = [dim for dim in posterior[name].dims if dim not in ("chain", "draw")]
-        # A prior of infinite variance has no ratio; the quartiles always have one.
+        # Quartiles, since a prior may have infinite variance.
         low, high = prior.frozen().ppf([0.25, 0.75])
         spread = posterior[name].quantile([0.25, 0.75], dim=("chain", "draw"))
         ratio = (spread.isel(quantile=1) - spread.isel(quantile=0)) / (high - low)
         values = np.atleast_1d(ratio.to_numpy())
         labels = posterior[rest[0]].to_numpy() if rest else [""]
-        found += [
+        ratios += [
             (float(v), f"{name}[{label}]" if rest else name)
             for v, label in zip(values, labels, strict=True)
             if card.uses(name, str(label))
         ]
-    ranked = sorted(found, reverse=True)
-    pulled = [name for value, name in ranked if value > CONFLICT]
+    ranked = sorted(ratios, reverse=True)
+    conflicting = [name for value, name in ranked if value > CONFLICT]
     loose = [name for value, name in ranked if CONTRACTION < value <= CONFLICT]
     advice = []
     if loose:
         advice.append(
-            f"the data say little about {', '.join(loose[:6])}: their priors carry the forecast"
+            f"the data say little about {', '.join(loose[:6])}: their priors drive the forecast"
         )
         advice += pilot_advice(loose, card)
-    if pulled:
+    if conflicting:
         advice.append(
-            f"{', '.join(pulled[:6])}: wider than the prior, so data and prior pull apart; look at "
-            "the prior"
+            f"{', '.join(conflicting[:6])}: wider than the prior, so data and prior conflict; "
+            "review the prior"
         )
     worst = ranked[0][0] if ranked else 0.0
     return _check("contraction", worst, "; ".join(advice))
@@ -220,7 +219,7 @@ def _check(name: str, value: float, advice: str) -> Check:
 
 
 def _status(name: str, value: float) -> str:
-    """What a value means; one that is not a number is bad."""
+    """Status of a value; NaN is bad."""
     rule = _RULES[name]
     good = value <= rule.limit if rule.at_most else value >= rule.limit
     if name == "divergences" and good and value > 0:
@@ -235,17 +234,17 @@ def _array(value: Any) -> np.ndarray:
 
 
 def _worst(stat: xr.Dataset, largest: bool) -> tuple[float, str]:
-    """Worst value over all parameters and where it is."""
-    found: list[tuple[float, str]] = []
+    """Worst value over all parameters, and the parameter that has it."""
+    labelled: list[tuple[float, str]] = []
     for name, values in stat.data_vars.items():
         flat = np.atleast_1d(values.to_numpy()).ravel()
         labels = values[values.dims[0]].to_numpy() if values.dims else [""]
-        found += [
+        labelled += [
             (float(v), f"{name}[{label}]" if values.dims else str(name))
             for v, label in zip(flat, labels, strict=True)
         ]
-    # NaN (a chain that never moved) is the worst there is.
-    for value, label in found:
+    # NaN (a chain that never moved) counts as the worst.
+    for value, label in labelled:
         if np.isnan(value):
             return value, label
-    return max(found) if largest else min(found)
+    return max(labelled) if largest else min(labelled)

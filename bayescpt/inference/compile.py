@@ -1,6 +1,6 @@
-"""Compiled samplers, one for each structure of a model: new data need no compiling.
+"""Compiled samplers, one per model structure, so that new data need no recompilation.
 
-A sampler is compiled once on a machine: this process keeps it, and so does the disk.
+A sampler is compiled once per machine and cached in memory and on disk.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _LOCK = threading.RLock()
 
 
 def structure(rows: Rows, card: Card) -> tuple[Any, ...]:
-    """Key of what a compiled sampler depends on: the law, the priors and the number of parameters.
+    """Cache key of a compiled sampler: the law, the priors and the number of parameters.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def structure(rows: Rows, card: Card) -> tuple[Any, ...]:
 
 
 def foreign_sources(card: Card) -> tuple[str, ...]:
-    """Digests of the files of terms, noise models and priors from outside the package.
+    """Digests of the source files of terms, noise models and priors from outside the package.
 
     Parameters
     ----------
@@ -68,29 +68,29 @@ def foreign_sources(card: Card) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        ``""`` for one that no file holds: a sampler with it is not kept on disk.
+        ``""`` for a class without a source file, whose sampler is not cached on disk.
     """
     kinds = {type(part) for part in (*card.law.terms, card.noise)}
     kinds |= {type(DISTRIBUTIONS[prior.dist]) for prior in card.priors.values()}
     names = sorted(kind.__module__ for kind in kinds if not kind.__module__.startswith("bayescpt."))
-    found = []
+    digests = []
     for name in dict.fromkeys(names):
         file = getattr(sys.modules.get(name), "__file__", None)
-        found.append(hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else "")
-    return tuple(found)
+        digests.append(hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else "")
+    return tuple(digests)
 
 
 def pad(rows: Rows, card: Card) -> Rows:
-    """Room for more start checkpoints than there are, so that their count seldom differs.
+    """Pad the start checkpoints, so that fewer distinct counts need compiling.
 
-    An unused start level has its prior and no row; the fit drops it again.
+    An unused start level has its prior and no rows; the fit drops it.
 
     Parameters
     ----------
     rows : Rows
         Arrays of a study.
     card : Card
-        Tells whether there are start levels.
+        Card, which determines whether there are start levels.
 
     Returns
     -------
@@ -112,7 +112,7 @@ def pad(rows: Rows, card: Card) -> Rows:
 
 
 def _room(count: int, step: int) -> int:
-    """Smallest of step, 2 step, 4 step... that holds `count`."""
+    """Smallest of step, 2 step, 4 step... that is at least `count`."""
     room = step
     while room < count:
         room *= 2
@@ -120,7 +120,7 @@ def _room(count: int, step: int) -> int:
 
 
 def compiled_sampler(rows: Rows, card: Card) -> Any:
-    """Sampler of a model with a study's data, compiled only if its structure is new here.
+    """Sampler of a model with a study's data; compiled only if its structure is new.
 
     Parameters
     ----------
@@ -132,10 +132,10 @@ def compiled_sampler(rows: Rows, card: Card) -> Any:
     Returns
     -------
     nutpie CompiledPyMCModel
-        With the study's data.
+        The sampler with the study's data.
     """
     key = structure(rows, card)
-    # Compilation is not thread-safe: of two fits at once, one waits for the other's sampler.
+    # Compilation is not thread-safe: concurrent fits wait for each other.
     with _LOCK:
         if not is_compiled(rows, card):
             _COMPILED[key] = _compile(rows, card)
@@ -146,7 +146,7 @@ def compiled_sampler(rows: Rows, card: Card) -> Any:
 
 
 def is_compiled(rows: Rows, card: Card) -> bool:
-    """Tell whether a sampler of this structure is at hand, here or on disk.
+    """Whether a sampler of this structure is cached, in memory or on disk.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def is_compiled(rows: Rows, card: Card) -> bool:
 
 
 def _file(key: tuple[Any, ...]) -> Path | None:
-    """File of a sampler; None where it is not to be kept."""
+    """File of a sampler; None if it must not be cached on disk."""
     *_, foreign = key
     return None if "" in foreign else sampler_file(key)
 
@@ -183,24 +183,24 @@ def _compile(rows: Rows, card: Card) -> Any:
 
     model = rows_model(rows, card, fused="density")
     with warnings.catch_warnings():
-        # numba warns of what it cannot cache inside nutpie; nothing a user could act on.
+        # numba warns about functions of nutpie that it cannot cache; users cannot act on that.
         warnings.simplefilter("ignore")
         sampler = nutpie.compile_pymc_model(
             model, var_names=[v.name for v in model.free_RVs], jitter_rvs=set()
         )
-    # The same starts whether it is compiled or read.
+    # Chains start at the same points whether the sampler was compiled or read.
     sampler = replace(sampler, initial_point_func=Centred(sampler.initial_point_func(0)))
     packed = pack_sampler(sampler) if card.noise.storable else None
     if packed is None:
         return sampler
-    # To the last bit what other processes read: the same seed gives the same draws.
-    alone = unpack_sampler(packed)
-    if alone is None:
+    # Use the code that other processes will read, so that the same seed gives the same draws.
+    unpacked = unpack_sampler(packed)
+    if unpacked is None:
         return sampler
     file = _file(structure(rows, card))
     if file is not None:
         write_sampler(file, packed)
-    return alone
+    return unpacked
 
 
 def _data(rows: Rows, card: Card) -> Mapping[str, Any]:

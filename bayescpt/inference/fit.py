@@ -1,4 +1,4 @@
-"""A fit: card + study + posterior; one netCDF file; no PyMC needed to use it."""
+"""Fits: a card, a study and a posterior, stored as one netCDF file; usable without PyMC."""
 
 from __future__ import annotations
 
@@ -39,13 +39,22 @@ class Fit:
     study : Study
         The fitted study.
     rows : Rows
-        Its arrays: labels along the dimensions, reference points.
+        Arrays of the study, with labels along the dimensions and reference points.
     posterior : xr.Dataset
-        Draws, dims chain, draw and the model's; sampled parameters and the paper's symbols.
+        Draws of the sampled parameters and the paper's symbols; dims chain, draw and those of the
+        model.
     sample_stats : xr.Dataset
-        The sampler's record.
+        Sampler statistics.
     seed : int
-        Seed it was sampled with.
+        Random seed of the sampler.
+
+    Examples
+    --------
+    >>> import bayescpt as bc
+    >>> fit = bc.fit(bc.load_example("cpt_micro"))  # doctest: +SKIP
+    >>> fit.failed_checks, fit.notes  # doctest: +SKIP
+    ([], [])
+    >>> fit.posterior["lambda"].mean()  # doctest: +SKIP
     """
 
     card: Card
@@ -56,7 +65,7 @@ class Fit:
     seed: int
 
     def __repr__(self) -> str:
-        """What it is, in one line."""
+        """One-line summary."""
         sizes = self.posterior.sizes
         state = "FAILED its checks" if self.failed else "checks passed"
         return (
@@ -72,12 +81,12 @@ class Fit:
         return convergence_checks(self.posterior[sampled], self.sample_stats, self.card)
 
     def with_effects(self, posterior: xr.Dataset) -> Fit:
-        """Fit whose posterior also has what is not sampled, so that its checks stay.
+        """Fit with unsampled variables added to its posterior; the checks stay the same.
 
         Parameters
         ----------
         posterior : xr.Dataset
-            The same draws, and the effects of runs.
+            The same draws, with the effects of runs.
 
         Returns
         -------
@@ -94,12 +103,17 @@ class Fit:
         -------
         list of Check
             R-hat, bulk and tail ESS, divergences, tree depth, E-BFMI, contraction.
+
+        Examples
+        --------
+        >>> for check in fit.checks():  # doctest: +SKIP
+        ...     print(check.name, check.status, check.advice)
         """
         return list(self._checks)
 
     @property
     def failed(self) -> bool:
-        """Whether a check failed: forecasts then need ``allow_failed=True``."""
+        """Whether a check failed; forecasts then require ``allow_failed=True``."""
         return bool(self.failed_checks)
 
     @property
@@ -109,16 +123,16 @@ class Fit:
 
     @property
     def notes(self) -> list[str]:
-        """What was assumed because it was not measured, such as the level of a start checkpoint."""
+        """Assumptions about unmeasured quantities, such as the level of a start checkpoint."""
         return start_notes(self.rows.labels, self.rows.start)
 
     def draws(self, allow_failed: bool = False) -> Draws:
-        """Draws as forecasts take them.
+        """Draws for use in forecasts.
 
         Parameters
         ----------
         allow_failed : bool
-            Go on although a convergence check failed.
+            Proceed even if a convergence check failed.
 
         Returns
         -------
@@ -128,17 +142,23 @@ class Fit:
         ------
         ConvergenceError
             If a check failed and `allow_failed` is not set.
+
+        Examples
+        --------
+        >>> draws = fit.draws()  # doctest: +SKIP
+        >>> draws.size  # doctest: +SKIP
+        4000
         """
         if self.failed and not allow_failed:
             advice = "; ".join(check.advice for check in self.checks() if check.status == "fail")
             raise ConvergenceError(
-                f"this fit failed {', '.join(self.failed_checks)}, so its intervals cannot be "
-                f"trusted: {advice}. To look all the same, pass allow_failed=True (--allow-failed)"
+                f"this fit failed {', '.join(self.failed_checks)}, so its intervals are not "
+                f"reliable: {advice}. To proceed anyway, pass allow_failed=True (--allow-failed)"
             )
         return Draws(self.posterior, self.card, self.study, self.rows)
 
     def summary(self, prob: float = 0.9) -> pd.DataFrame:
-        """Table of the parameters, the paper's symbols first.
+        """Summary table of the parameters, the paper's symbols first.
 
         Parameters
         ----------
@@ -154,7 +174,11 @@ class Fit:
         Raises
         ------
         ConvergenceError
-            Never; failed checks stand in ``DataFrame.attrs["failed_checks"]``.
+            Never; failed checks are listed in ``DataFrame.attrs["failed_checks"]``.
+
+        Examples
+        --------
+        >>> fit.summary().loc["lambda", ["mean", "lower", "upper"]]  # doctest: +SKIP
         """
         from arviz_stats import ess, rhat
 
@@ -205,11 +229,11 @@ class Fit:
         plans : Plan or sequence of Plan
             Recipes.
         steps : array_like of int, optional
-            Steps; by default all.
+            Steps at which to forecast; by default every step.
         seed : int
             Seed of the noise.
         allow_failed : bool
-            Forecast although a convergence check failed.
+            Forecast even if a convergence check failed.
 
         Returns
         -------
@@ -220,19 +244,25 @@ class Fit:
         ConvergenceError
             If a check failed and `allow_failed` is not set.
         PlanError
-            If a plan does not belong to the study.
+            If a plan does not match the study.
+
+        Examples
+        --------
+        >>> schedule = bc.schedules.cosine(2e-3, 1000)  # doctest: +SKIP
+        >>> plan = bc.Plan("half", schedule, replay_ratio=0.5, start="pt")  # doctest: +SKIP
+        >>> fit.forecast(plan, steps=[500, 1000]).interval(0.9)  # doctest: +SKIP
         """
-        made = forecast(self.draws(allow_failed), plans, steps, seed)
-        made.failed_checks.extend(self.failed_checks)
-        return made
+        curves = forecast(self.draws(allow_failed), plans, steps, seed)
+        curves.failed_checks.extend(self.failed_checks)
+        return curves
 
     def screener(self, allow_failed: bool = False) -> Screener:
-        """Return what evaluates many plans at their last steps, as `bayescpt.screen` does.
+        """Return an evaluator of many plans at their last steps, as used by `bayescpt.screen`.
 
         Parameters
         ----------
         allow_failed : bool
-            Go on even if a convergence check failed.
+            Proceed even if a convergence check failed.
 
         Returns
         -------
@@ -242,11 +272,18 @@ class Fit:
         ------
         ConvergenceError
             If a check failed and `allow_failed` is not set.
+
+        Examples
+        --------
+        >>> screener = fit.screener()  # doctest: +SKIP
+        >>> placed = [screener.place(plan) for plan in plans]  # doctest: +SKIP
+        >>> screener.evaluator(seed=1)(placed).shape  # doctest: +SKIP
+        (100, 2, 4000)
         """
         return Screener(self.draws(allow_failed))
 
     def save(self, path: str | Path) -> Path:
-        """Write the fit to one netCDF file, whole or not at all.
+        """Write the fit to one netCDF file, atomically.
 
         Parameters
         ----------
@@ -262,6 +299,10 @@ class Fit:
         ------
         FitError
             If the file cannot be written.
+
+        Examples
+        --------
+        >>> fit.save("fit.nc")  # doctest: +SKIP
         """
         text = {
             "card": self.card.to_dict(),
@@ -276,7 +317,7 @@ class Fit:
 
 
 def load_fit(path: str | Path) -> Fit:
-    """Read a fit from its file. Needs no PyMC.
+    """Load a fit from its file; PyMC is not required.
 
     Parameters
     ----------
@@ -286,23 +327,29 @@ def load_fit(path: str | Path) -> Fit:
     Returns
     -------
     Fit
-        With the card and the reference points that it was sampled with, whatever the defaults of
-        this version are.
+        The fit with the card and the reference points that it was sampled with, regardless of the
+        defaults of this version.
 
     Raises
     ------
     FitError
-        If there is no such file, it is no fit, or its study or its checks were changed.
+        If there is no such file, it is not a fit, or its study or its checks were altered.
+
+    Examples
+    --------
+    >>> import bayescpt as bc
+    >>> fit = bc.load_fit("fit.nc")  # doctest: +SKIP
+    >>> fit.summary()  # doctest: +SKIP
     """
     source = Path(path)
     text, posterior, stats = read_fit_file(source)
     try:
         checks = read_checks(text["checks"])
     except FitError as error:
-        raise FitError(f"{source}: {error}; fit it again") from error
+        raise FitError(f"{source}: {error}; refit the study") from error
     study = Study.from_json(text["study"])
     if study.digest != text["study_digest"]:
-        raise FitError(f"{source}: the study inside was changed after the fit; fit it again")
+        raise FitError(f"{source}: the stored study was changed after the fit; refit the study")
     card = Card.from_dict(text["card"], f"the card in {source}")
     refs = References(text["references"], card.warmup)
     fit = Fit(card, study, make_rows(study, card, refs), posterior, stats, int(text["seed"]))

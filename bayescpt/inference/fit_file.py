@@ -1,4 +1,4 @@
-"""The file of a fit: one netCDF file, its text and its draws."""
+"""Fit files: one netCDF file with text and draws."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from bayescpt.errors import FitError
 from bayescpt.inference.netcdf import read_group
 
 FORMAT = 5
-# What the text of a fit holds.
+# Required keys of the text.
 _TEXT = ("card", "references", "study", "study_digest", "seed", "checks")
-# Names that format 4 had for what runs deviate by.
+# Names of the discrepancies in format 4.
 _RENAMED = {"misfit_near": "discrepancy_near", "misfit_far": "discrepancy_far"}
 
 
 def write_fit_file(target: Path, text: Mapping[str, Any], groups: Mapping[str, xr.Dataset]) -> Path:
-    """Write a fit, whole or not at all.
+    """Write a fit atomically.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def write_fit_file(target: Path, text: Mapping[str, Any], groups: Mapping[str, x
     text : Mapping
         Plain values.
     groups : Mapping of str to Dataset
-        Draws and the sampler's record.
+        Draws and sampler statistics.
 
     Returns
     -------
@@ -73,17 +73,17 @@ def read_fit_file(source: Path) -> tuple[dict[str, Any], xr.Dataset, xr.Dataset]
     Returns
     -------
     text : dict
-        As given to `write_fit_file`; that of an older format is migrated.
+        As given to `write_fit_file`; older formats are migrated.
     posterior, sample_stats : Dataset
-        Draws and the sampler's record.
+        Draws and sampler statistics.
 
     Raises
     ------
     FitError
-        If there is no such file, it is no fit, or of a format that this version cannot read.
+        If there is no such file, it is not a fit, or this version cannot read its format.
     """
     if not source.is_file():
-        raise FitError(f"no fit at {source}; `bayescpt fit STUDY --out {source}` makes one")
+        raise FitError(f"no fit at {source}; create one with `bayescpt fit STUDY --out {source}`")
     from h5py import File
 
     try:
@@ -95,34 +95,34 @@ def read_fit_file(source: Path) -> tuple[dict[str, Any], xr.Dataset, xr.Dataset]
         if text["format"] != FORMAT:
             raise FitError(
                 f"{source} has format {text['format']}, written by bayescpt {text['bayescpt']}; "
-                f"this version reads formats 4 and {FORMAT}: fit the study again"
+                f"this version reads formats 4 and {FORMAT}: refit the study"
             )
         missing = [name for name in _TEXT if name not in text]
         if missing:
-            raise FitError(f"{source} is no fit of bayescpt: it has no {', '.join(missing)}")
+            raise FitError(f"{source} is not a bayescpt fit: it has no {', '.join(missing)}")
     except (AttributeError, IndexError, KeyError, OSError, TypeError, ValueError) as error:
         if isinstance(error, FitError):
             raise
-        raise FitError(f"{source} is no fit of bayescpt: {error}") from error
+        raise FitError(f"{source} is not a bayescpt fit: {error}") from error
     return text, posterior, stats
 
 
 def _from_format_4(
     source: Path, text: dict[str, Any], posterior: xr.Dataset
 ) -> tuple[dict[str, Any], xr.Dataset]:
-    """Format 4 held the card's TOML text, without the priors that were filled in.
+    """Migrate format 4, which stored the card as TOML text, without the default priors.
 
-    The defaults of that version are those of this one; a version that changes a default must give
-    those of format 4 here. Its reference points are computed again, by the same rules.
+    The defaults of that version are those of this one; a version that changes a default must supply
+    those of format 4 here. Reference points are recomputed by the same rules.
     """
     from bayescpt.data import Study
     from bayescpt.model.card_file import parse_card
     from bayescpt.model.rows import card_references
 
     if "checks" not in text:
-        raise FitError(f"{source} is of format 4, without its checks: fit the study again")
+        raise FitError(f"{source} is of format 4 and has no checks: refit the study")
     if not text["card"]:
-        raise FitError(f"{source} is of format 4, without its card's text: fit the study again")
+        raise FitError(f"{source} is of format 4 and has no card text: refit the study")
     card = parse_card(text["card"], f"card {text['card_name']!r}")
     points = card_references(Study.from_json(text["study"]), card).points
     new = {**text, "format": FORMAT, "card": card.to_dict(), "references": dict(points)}

@@ -1,7 +1,7 @@
-"""Groups of a fit file, read straight from HDF5.
+"""Groups of a fit file, read directly from HDF5.
 
-xarray reads the same file to the same datasets, but asks for the sizes of all dimensions at every
-variable: a third of a second for a fit, ten times what the reading takes.
+xarray reads the same datasets, but looks up the sizes of all dimensions for every variable: a third
+of a second per fit, ten times as long as the reading itself.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 # How netCDF-4 marks a dimension without a coordinate.
 _NO_VARIABLE = b"This is a netCDF dimension but not a netCDF variable"
-# Attributes of the format, not of the variable.
+# Attributes of the file format, not of the variable.
 _FORMAT = {"CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", "_FillValue", "dtype"}
 
 
 def read_group(group: h5py.Group) -> xr.Dataset:
-    """Read a group that xarray wrote: numbers, flags and labels, without scale or offset.
+    """Read a group written by xarray: numbers, booleans and labels, without scale or offset.
 
     Parameters
     ----------
@@ -36,17 +36,17 @@ def read_group(group: h5py.Group) -> xr.Dataset:
     Raises
     ------
     KeyError, OSError, ValueError
-        If it is damaged.
+        If the group is damaged.
     """
-    found = {
+    variables = {
         name: _variable(name, stored)
         for name, stored in group.items()
         if not bytes(stored.attrs.get("NAME", b"")).startswith(_NO_VARIABLE)
     }
-    coords = [name for name, variable in found.items() if variable.dims == (name,)]
+    coords = [name for name, variable in variables.items() if variable.dims == (name,)]
     return xr.Dataset(
-        {name: variable for name, variable in found.items() if name not in coords},
-        coords={name: found[name] for name in coords},
+        {name: variable for name, variable in variables.items() if name not in coords},
+        coords={name: variables[name] for name in coords},
         attrs=_attributes(group),
     )
 
@@ -66,7 +66,7 @@ def _values(stored: h5py.Dataset) -> np.ndarray:
 
 def _attributes(stored: h5py.Group | h5py.Dataset) -> dict[str, Any]:
     return {
-        # A number is stored as an array of one.
+        # A number is stored as an array of length 1.
         key: value[0] if isinstance(value, np.ndarray) and value.shape == (1,) else value
         for key, value in stored.attrs.items()
         if key not in _FORMAT and not key.startswith("_Netcdf4")

@@ -1,4 +1,4 @@
-"""Progress of sampling on a terminal: one line that is written over."""
+"""Sampling progress on a terminal, as one line that is overwritten."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any, TextIO
 
 Callback = Callable[[Sequence[Any]], None]
 
-# ANSI: back to the line's start, and clear it.
+# ANSI: return to the start of the line and clear it.
 _CLEAR = "\r\x1b[2K"
 
 
 def progress_line(chains: Sequence[Any], elapsed: float) -> str:
-    """Chains, draws done, divergences and seconds left.
+    """Progress line: chains and draws done, divergences and seconds left.
 
     Parameters
     ----------
@@ -42,27 +42,27 @@ def progress_line(chains: Sequence[Any], elapsed: float) -> str:
 
 @contextmanager
 def live_progress(stream: TextIO | None = None) -> Iterator[Callback | None]:
-    """Callback for the sampler that keeps one line of a terminal up to date.
+    """Sampler callback that updates one line of a terminal.
 
     Parameters
     ----------
     stream : text file, optional
-        Where to; by default standard error.
+        Output stream; by default standard error.
 
     Yields
     ------
     callable or None
-        None where the stream is no terminal.
+        None if the stream is not a terminal.
     """
     out = sys.stderr if stream is None else stream
     if not out.isatty():
         yield None
         return
-    began = time.monotonic()
+    start = time.monotonic()
 
     def _show(chains: Sequence[Any]) -> None:
-        line = f"bayescpt: {progress_line(chains, time.monotonic() - began)}"
-        # A line that wraps would not be written over.
+        line = f"bayescpt: {progress_line(chains, time.monotonic() - start)}"
+        # A wrapped line could not be overwritten.
         out.write(_CLEAR + line[: shutil.get_terminal_size().columns - 1])
         out.flush()
 

@@ -1,4 +1,4 @@
-"""Fit a study: prepare, compile once, sample, check."""
+"""Fit a study: prepare the data, compile once, sample, check."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ from bayescpt.model.rows import Rows, make_rows
 if TYPE_CHECKING:
     from bayescpt.data import Study
 
-# The posterior has ridges (onset and beta, gamma and eps) that a diagonal mass matrix crawls along.
+# A diagonal mass matrix moves slowly along ridges of the posterior (onset-beta, gamma-eps).
 ADAPTATION = "low_rank"
 TARGET_ACCEPT = 0.95
-# At the start of the warm-up, without a metric yet, trees grow to whatever is allowed and teach
-# little. 255 steps are enough for every posterior met (15 once it is warm), and so are 500 draws of
-# warm-up: together they halved the gradients of a fit, at the same effective draws.
+# Early in warm-up, before the metric adapts, trees grow to the maximum depth and gain little. 255
+# steps suffice for every posterior met so far (15 after warm-up), as do 500 warm-up draws: together
+# they halved the gradient evaluations of a fit, at the same effective sample size.
 MAX_DEPTH = 8
-# A few pilots leave curved ridges; on subsets of the small real study four times the draws suffice.
+# Few pilots leave curved ridges; on subsets of the small real study, 4 times the draws suffice.
 EXTEND = 4
-# What more draws can mend.
+# Checks that more draws can fix.
 _MIXING = {"R-hat", "bulk ESS", "tail ESS"}
 
 
 def default_card(study: Study) -> str:
-    """Name of the shipped card that fits a study's runs.
+    """Name of the shipped card that suits a study's runs.
 
     Parameters
     ----------
@@ -52,12 +52,11 @@ def default_card(study: Study) -> str:
     Returns
     -------
     str
-        ``annealing`` without the curve of a CPT run, ``cpt`` if no CPT run replays, else
-        ``cpt_replay``.
+        ``annealing`` if no CPT run has a curve, ``cpt`` if no CPT run replays, else ``cpt_replay``.
     """
     if not any(study.is_observed(name) for name in study.cpt_runs):
         return "annealing"
-    # Planned runs count here: what is to be forecast must be in the law.
+    # Planned runs count too: the law must cover what will be forecast.
     ratios = [np.max(study.run(name).replay_ratio) for name in study.cpt_runs]
     return "cpt_replay" if max(ratios) > 0 else "cpt"
 
@@ -74,46 +73,54 @@ def fit(
     target_accept: float = TARGET_ACCEPT,
     extend: int = EXTEND,
 ) -> Fit:
-    """Sample the posterior of a card given a study, by NUTS.
+    """Sample the posterior of a card given a study, with NUTS.
 
-    The sampler of a card is compiled once on a machine, and kept in the user's cache folder
-    (BAYESCPT_CACHE names another; empty, none); fits of other studies under the same card reuse it.
-    The same seed gives the same draws whatever the number of cores.
+    The sampler of a card is compiled once per machine and cached in the user's cache folder (set
+    BAYESCPT_CACHE to use another folder, or to an empty string to disable the cache); fits of other
+    studies with the same card reuse it. The same seed gives the same draws for any number of cores.
 
     Parameters
     ----------
     study : Study
         Runs and curves.
     card : str, Path, Card or None
-        Shipped card, TOML file or Card; None chooses by the study, see `default_card`.
+        Shipped card, TOML file or Card; by default chosen for the study, see `default_card`.
     seed : int
-        Seed.
+        Random seed.
     draws, tune : int
-        Kept and warm-up draws of each chain.
+        Number of draws and of warm-up draws per chain.
     chains : int
         Number of chains.
     cores : int, optional
-        Chains that run at once; by default as many as the machine has processors.
+        Number of chains run in parallel; by default the number of processors.
     progress : bool
-        Say on standard error what is being done; on a terminal, with the draws done so far.
+        Report progress on standard error; on a terminal, with a live count of draws.
     target_accept : float
-        NUTS's target acceptance rate.
+        Target acceptance rate of NUTS.
     extend : int
-        Where the chains have not mixed, sample once more, with twice the warm-up and this many
-        times the draws, of which every so-manyth is kept; 1 for never. Not for a single chain, nor
-        where all draws are fewer than the effective ones that the checks ask for, 400.
+        If the chains have not mixed, sample once more with twice the warm-up and `extend` times
+        the draws, thinned by `extend`; 1 disables this. Does not apply to a single chain, or if the
+        total number of draws is below the effective sample size that the checks require, 400.
 
     Returns
     -------
     Fit
-        Draws, card, study and checks; see `Fit.failed`.
+        Fit with draws, card, study and checks; see `Fit.failed`.
 
     Raises
     ------
     CardError
-        If the card has a defect.
+        If the card is invalid.
     FitError
-        If the study has no row that the card can use, or sampling broke down.
+        If the study has no row that the card can use, an argument is below 1, or sampling failed.
+
+    Examples
+    --------
+    >>> import bayescpt as bc
+    >>> study = bc.load_example("cpt_micro")
+    >>> fit = bc.fit(study, seed=1)  # doctest: +SKIP
+    >>> fit  # doctest: +SKIP
+    Fit(card 'cpt_replay', study 'cpt_micro', 4 x 1000 draws, checks passed)
     """
     for name, value in (
         ("draws", draws),
@@ -123,20 +130,20 @@ def fit(
     ):
         if value < 1:
             raise FitError(f"{name} = {value}: must be at least 1")
-    read = load_card(default_card(study) if card is None else card)
-    rows = make_rows(study, read)
-    padded = pad(rows, read)
+    model_card = load_card(default_card(study) if card is None else card)
+    rows = make_rows(study, model_card)
+    padded = pad(rows, model_card)
     _say(
         progress,
-        f"fitting {rows.loss.size} losses of {len(rows.labels.run)} runs, card {read.name}",
+        f"fitting {rows.loss.size} losses of {len(rows.labels.run)} runs, card {model_card.name}",
     )
-    if not is_compiled(padded, read):
+    if not is_compiled(padded, model_card):
         _say(
             progress,
-            "compiling the sampler (once for a card on this machine; half a minute, longer at "
-            "first) ...",
+            "compiling the sampler (once per card and machine; half a minute, longer the first "
+            "time) ...",
         )
-    sampler = started(compiled_sampler(padded, read), seed)
+    sampler = started(compiled_sampler(padded, model_card), seed)
     cores = min(chains, cores or os.cpu_count() or 1)
 
     def _once(tune: int, thin: int) -> Fit:
@@ -149,20 +156,21 @@ def fit(
                 sampler, seed, thin * draws, tune, chains, cores, target_accept, callback
             )
         posterior, stats = _tidy(trace, rows)
-        # The record stays whole: energies of draws apart would look better than they are.
-        posterior = add_symbols(posterior.thin(draw=thin), rows, read)
-        return Fit(read, study, rows, posterior, stats, seed)
+        # Statistics are not thinned: the energies of thinned draws would look better than they are.
+        posterior = add_symbols(posterior.thin(draw=thin), rows, model_card)
+        return Fit(model_card, study, rows, posterior, stats, seed)
 
-    made = _once(tune, 1)
-    # So few draws that they could not pass are meant for something else.
-    enough = min(extend, chains) > 1 and chains * draws >= SMALLEST_ESS
-    if enough and _MIXING.intersection(made.failed_checks):
-        _say(progress, f"the chains have not mixed ({', '.join(made.failed_checks)}); once more:")
-        made = _once(2 * tune, extend)
-    if not read.run_effects:
-        return made
-    effects = add_discrepancy(Draws(made.posterior, read, study, rows), seed)
-    return made.with_effects(effects)
+    result = _once(tune, 1)
+    # With fewer draws the checks cannot pass, so the user did not expect them to.
+    extendable = min(extend, chains) > 1 and chains * draws >= SMALLEST_ESS
+    if extendable and _MIXING.intersection(result.failed_checks):
+        failed = ", ".join(result.failed_checks)
+        _say(progress, f"the chains have not mixed ({failed}); sampling once more:")
+        result = _once(2 * tune, extend)
+    if not model_card.run_effects:
+        return result
+    effects = add_discrepancy(Draws(result.posterior, model_card, study, rows), seed)
+    return result.with_effects(effects)
 
 
 def _sample(
@@ -196,19 +204,19 @@ def _sample(
             )
         except (RuntimeError, ValueError) as error:
             raise FitError(
-                f"sampling broke down: {error}. Look at the priors beside the data: "
-                "build_model(study, card) gives the PyMC model"
+                f"sampling failed: {error}. Compare the priors with the data: "
+                "build_model(study, card) returns the PyMC model"
             ) from error
 
 
 def _tidy(trace: Any, rows: Rows) -> tuple[xr.Dataset, xr.Dataset]:
-    """Posterior under the study's own labels, and the sampler's record under ArviZ's names."""
+    """Posterior with the study's labels, and sampler statistics with ArviZ's names."""
     posterior = trace["posterior"].to_dataset()
     for dim, names in rows.labels.coords().items():
         if dim in posterior.dims:
             posterior = posterior.isel({dim: slice(len(names))}).assign_coords({dim: list(names)})
     stats = trace["sample_stats"].to_dataset()
-    # nutpie's name; ArviZ looks for the other one.
+    # ArviZ uses another name for this statistic than nutpie.
     stats = stats.rename({"maxdepth_reached": "reached_max_treedepth"})
     kept = ("diverging", "energy", "reached_max_treedepth", "n_steps", "depth", "step_size", "logp")
     return posterior, stats[[name for name in kept if name in stats]]

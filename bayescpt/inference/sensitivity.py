@@ -1,4 +1,4 @@
-"""How much priors and data each move what a fit says, by power-scaling."""
+"""Sensitivity of a fit to its priors and its data, by power-scaling."""
 
 from __future__ import annotations
 
@@ -14,37 +14,38 @@ from bayescpt.forecast.discrepancy.judge import fitted_curves
 from bayescpt.inference.checks import pilot_advice
 from bayescpt.inference.fit import Fit
 
-# Of Kallioinen et al., as ArviZ has it.
+# Threshold of Kallioinen et al., as in ArviZ.
 THRESHOLD = 0.05
-PRIOR_CARRIES = "the prior carries it"
-DISAGREE = "prior and data pull apart"
+PRIOR_CARRIES = "prior-driven"
+DISAGREE = "prior-data conflict"
 
 
 def prior_sensitivity(
     fit: Fit, plans: Sequence[Plan] | Plan = (), allow_failed: bool = False
 ) -> pd.DataFrame:
-    """Tell what would change with somewhat weaker or stronger priors, without another fit.
+    """Sensitivity to weaker or stronger priors, without refitting.
 
-    A prior, or the likelihood, is raised to a power near 1 and the draws reweighted (Kallioinen et
-    al., Stat Comput 34, 57, 2024; ``arviz_stats.psense``): the numbers are how far the distribution
-    moves for each doubling of the power. For a parameter it is its own prior that is scaled, for a
-    final loss the one that moves it most.
+    A prior, or the likelihood, is raised to a power near 1 and the draws are reweighted (Kallioinen
+    et al., Stat Comput 34, 57, 2024; ``arviz_stats.psense``). The values are the distance by which
+    the distribution moves per doubling of the power. For a parameter, its own prior is scaled; for
+    a final loss, the prior with the largest effect.
 
     Parameters
     ----------
     fit : Fit
-        Of a card with independent normal noise.
+        Fit of a card with independent normal noise.
     plans : Plan or sequence of Plan
-        Their expected final losses are looked at too, where the fit knows their target.
+        Plans whose expected final losses are included, where the fit covers their target.
     allow_failed : bool
-        Go on although a convergence check failed.
+        Proceed even if a convergence check failed.
 
     Returns
     -------
     DataFrame
-        Index: parameter, or ``final loss PLAN[domain]``. Columns: scaled (whose prior), prior,
-        likelihood (0 for no effect; above .05 counts), finding (text; empty where the data decide).
-        ``attrs["advice"]`` lists the pilot runs that would tell more.
+        Index: parameter, or ``final loss PLAN[domain]``. Columns: scaled (the parameter whose prior
+        is scaled), prior and likelihood (sensitivities: 0 is no effect, above .05 is notable), and
+        finding (text; empty if the data dominate). ``attrs["advice"]`` lists informative pilot
+        runs.
 
     Raises
     ------
@@ -53,15 +54,22 @@ def prior_sensitivity(
     FitError
         If the noise of the card is not independent and normal.
     PlanError
-        If a plan does not belong to the study.
+        If a plan does not match the study.
+
+    Examples
+    --------
+    >>> import bayescpt as bc
+    >>> fit = bc.load_fit("fit.nc")  # doctest: +SKIP
+    >>> table = bc.prior_sensitivity(fit)  # doctest: +SKIP
+    >>> table[table["finding"] != ""]  # doctest: +SKIP
     """
     from arviz_stats import psense
 
     card = fit.card
     if not card.plain_noise:
         raise FitError(
-            f"card {card.name!r}: the likelihood of a draw is known here for independent normal "
-            "noise only (family = 'normal', without ar1 and domain_correlation)"
+            f"card {card.name!r}: prior sensitivity needs a card with independent normal "
+            "noise (family = 'normal', without ar1 and domain_correlation)"
         )
     tree = xr.DataTree.from_dict(
         {
@@ -92,7 +100,7 @@ def prior_sensitivity(
 
 
 def _quantities(fit: Fit, plans: Sequence[Plan] | Plan, allow_failed: bool) -> xr.Dataset:
-    """Every entry of the card's parameters and of the plans' final losses, dims (chain, draw)."""
+    """All parameters of the card and final losses of the plans, by entry, dims (chain, draw)."""
     out = {}
     for name in (name for name in fit.card.priors if name in fit.posterior):
         values = fit.posterior[name]
@@ -103,14 +111,14 @@ def _quantities(fit: Fit, plans: Sequence[Plan] | Plan, allow_failed: bool) -> x
         for label in values[rest[0]].to_numpy():
             if fit.card.uses(str(name), str(label)):
                 out[f"{name}[{label}]"] = values.sel({rest[0]: label}, drop=True)
-    asked = [plans] if isinstance(plans, Plan) else list(plans)
+    recipes = [plans] if isinstance(plans, Plan) else list(plans)
     sizes = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"])
-    for plan in asked:
+    for plan in recipes:
         last = fit.forecast(plan, [plan.schedule.n_steps], allow_failed=allow_failed).dataset["mu"]
         for domain in last["domain"].to_numpy():
             final = last.sel(domain=domain).to_numpy().reshape(sizes)
             if not np.isfinite(final).all():
-                continue  # no fitted run of this target and domain
+                continue  # no fitted run has this target and domain
             out[f"final loss {plan.name}[{domain}]"] = xr.DataArray(final, dims=("chain", "draw"))
     return xr.Dataset({name: value.variable for name, value in out.items()})
 

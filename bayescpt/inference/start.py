@@ -1,4 +1,4 @@
-"""Where chains start: short optimisations from dispersed points, the best of them kept."""
+"""Initial points of chains: the best optima of short optimisations from dispersed points."""
 
 from __future__ import annotations
 
@@ -12,30 +12,29 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# The posterior of a curve's law has poor local optima (a base term in place of the shift), from
-# which NUTS does not come back.
+# The posterior has poor local optima (a base term in place of the shift) that NUTS does not leave.
 N_TRIES = 12
 MAX_ITERATIONS = 200
-# Nats of log density: an optimum that far below the best holds no mass to speak of.
+# In nats of log density: an optimum this far below the best has negligible mass.
 KEEP_WITHIN = 10.0
-# On the sampler's unconstrained scale.
+# Standard deviation on the unconstrained scale.
 JITTER = 0.01
 
 
 @dataclass(frozen=True, eq=False)
 class Centred:
-    """Dispersed starts around the middle of the priors.
+    """Dispersed initial points around the centre of the priors.
 
     Attributes
     ----------
     center : ndarray, shape (parameters,)
-        On the sampler's unconstrained scale.
+        Centre, on the sampler's unconstrained scale.
     """
 
     center: Floats
 
     def __call__(self, seed: int) -> Floats:
-        """Center and, in every direction, up to 1 either side: as PyMC jitters.
+        """Centre plus uniform jitter in (-1, 1), as in PyMC.
 
         Parameters
         ----------
@@ -47,24 +46,24 @@ class Centred:
         ndarray, shape (parameters,)
         """
         rng = np.random.default_rng(seed)
-        moved: Floats = self.center + rng.uniform(-1.0, 1.0, self.center.size)
-        return moved
+        point: Floats = self.center + rng.uniform(-1.0, 1.0, self.center.size)
+        return point
 
 
 def started(sampler: Any, seed: int) -> Any:
-    """Sampler whose chains start near the best optima found.
+    """Sampler whose chains start near the best optima.
 
     Parameters
     ----------
     sampler : nutpie CompiledPyMCModel
-        With its data.
+        Sampler with its data.
     seed : int
-        Of the dispersed points.
+        Seed of the dispersed points.
 
     Returns
     -------
     nutpie CompiledPyMCModel
-        A chain's start depends on the chain's own seed alone.
+        Sampler in which the initial point of a chain depends only on the chain's seed.
     """
     optima = find_optima(sampler, seed)
 
@@ -77,14 +76,14 @@ def started(sampler: Any, seed: int) -> Any:
 
 
 def find_optima(sampler: Any, seed: int) -> Floats:
-    """Optima of the log density, those within 10 nats of the best.
+    """Local optima of the log density within 10 nats of the best.
 
     Parameters
     ----------
     sampler : nutpie CompiledPyMCModel
-        With its data.
+        Sampler with its data.
     seed : int
-        Of the points that the optimisations start from.
+        Seed of the points that the optimisations start from.
 
     Returns
     -------
@@ -97,18 +96,18 @@ def find_optima(sampler: Any, seed: int) -> Floats:
 
     def _cost(x: Floats) -> tuple[float, Floats]:
         value, gradient = density(x)
-        # A finite wall, which the line search steps back from.
+        # A finite penalty that the line search can back off from.
         return (-value, -gradient) if np.isfinite(value) else (1e10, np.zeros_like(x))
 
-    found = []
+    optima = []
     for point_seed in np.random.SeedSequence(seed).generate_state(N_TRIES):
         first = sampler.initial_point_func(int(point_seed))
         end = minimize(
             _cost, first, jac=True, method="L-BFGS-B", options={"maxiter": MAX_ITERATIONS}
         )
-        found.append((float(end.fun), np.asarray(end.x)))
-    found.sort(key=lambda one: one[0])
-    return np.stack([x for value, x in found if value <= found[0][0] + KEEP_WITHIN])
+        optima.append((float(end.fun), np.asarray(end.x)))
+    optima.sort(key=lambda one: one[0])
+    return np.stack([x for value, x in optima if value <= optima[0][0] + KEEP_WITHIN])
 
 
 def log_density(sampler: Any) -> Callable[[Floats], tuple[float, Floats]]:
@@ -117,18 +116,18 @@ def log_density(sampler: Any) -> Callable[[Floats], tuple[float, Floats]]:
     Parameters
     ----------
     sampler : nutpie CompiledPyMCModel
-        With its data; it must outlive the function.
+        Sampler with its data; it must outlive the function.
 
     Returns
     -------
     callable
-        Takes a point on the unconstrained scale, shape (parameters,); -inf where the density
-        cannot be evaluated.
+        Function of a point on the unconstrained scale, shape (parameters,); the density is -inf
+        where it cannot be evaluated.
     """
     function = sampler.compiled_logp_func.ctypes
     point, gradient, value = np.zeros(sampler.n_dim), np.zeros(sampler.n_dim), np.zeros(1)
     pointer = ctypes.POINTER(ctypes.c_double)
-    # Once: addresses take longer to make than a density.
+    # Computed once: taking addresses costs more than evaluating the density.
     places = [array.ctypes.data_as(pointer) for array in (point, gradient, value)]
     data = sampler.user_data.ctypes.data
 

@@ -1,10 +1,10 @@
-"""Compiled samplers on disk: what took half a minute to compile is read back in a second.
+"""Compiled samplers on disk: half a minute of compilation is read back in a second.
 
-Numba keeps the kernels of a model on disk, but not the function that joins them, whose compilation
-takes most of the time. Its machine code stands alone, though: together with the sizes and names
-that nutpie asks for, it is a sampler, without PyMC, PyTensor or a compiler. It is only ever read by
-the versions, on the kind of processor, and for the sources that it was made with, and not used
-unless it gives the density that it gave when it was written.
+Numba caches the kernels of a model, but not the function that joins them, which takes most of the
+compilation time. Its machine code is self-contained, though: with the sizes and names that nutpie
+needs, it makes a sampler without PyMC, PyTensor or a compiler. It is read only by the same package
+versions, on the same kind of processor and for the same sources, and is used only if it reproduces
+the density recorded when it was written.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from bayescpt.inference.start import Centred, log_density
 
 Floats = NDArray[np.float64]
 
-# Folder in place of the user's cache; empty to keep nothing.
+# Environment variable: folder to use instead of the user's cache; empty disables the cache.
 VARIABLE = "BAYESCPT_CACHE"
-# Those least recently used go: two megabytes each.
+# Number of samplers cached, at two megabytes each; the least recently used are deleted.
 KEPT = 32
 _VERSIONS = (
     "bayescpt", "llvmlite", "numba", "numpy", "nutpie", "pandas", "pymc", "pytensor", "scipy",
 )  # fmt: skip
-# What the density is made of.
+# Sources that the density depends on.
 _SOURCES = ("laws", "model", "data/areas.py", "inference/compile.py", "inference/stored.py")
-# Of nutpie's sampler: rebuilt on reading, or of no use without PyMC.
+# Fields of nutpie's sampler that are rebuilt on reading or useless without PyMC.
 _NOT_KEPT = {
     "compiled_logp_func",
     "compiled_expand_func",
@@ -48,7 +48,7 @@ _NOT_KEPT = {
     "logp_func",
     "expand_func",
 }
-# What a damaged or foreign file gives, or another nutpie or numba: the sampler is then compiled.
+# Raised by damaged or foreign files, or other nutpie or numba versions; then recompile.
 _BROKEN = (
     ArithmeticError,
     AssertionError,
@@ -66,12 +66,12 @@ _BROKEN = (
 
 
 def sources_digest(root: Path) -> bytes:
-    """Digest of the files that the density is made of.
+    """Digest of the source files that the density depends on.
 
     Parameters
     ----------
     root : Path
-        The package.
+        Folder of the package.
 
     Returns
     -------
@@ -85,32 +85,32 @@ def sources_digest(root: Path) -> bytes:
     return digest.digest()
 
 
-# Of what this process runs: the files may change while it does.
+# Taken at import: the files may change while this process runs.
 SOURCES = sources_digest(Path(__file__).parents[1])
 
 
 @dataclass(frozen=True)
 class SharedName:
-    """Name of a data container, in place of PyTensor's variable.
+    """Name of a data container, standing in for PyTensor's variable.
 
     Attributes
     ----------
     name : str
-        As in the model.
+        Name in the model.
     """
 
     name: str
 
 
 class NativeFunction:
-    """A C function that was compiled by numba and read from disk.
+    """A C function compiled by numba and read from disk.
 
     Parameters
     ----------
     code : tuple
         From `numba.core.codegen.CodeLibrary.serialize_using_object_code`.
     name : str
-        Its symbol.
+        Symbol of the function.
     """
 
     def __init__(self, code: tuple[Any, ...], name: str) -> None:
@@ -118,7 +118,7 @@ class NativeFunction:
         from numba.core.runtime.nrt import rtsys
 
         context = cpu_target.target_context
-        # What the code calls of numba must be there before it is linked.
+        # The parts of numba that the code calls must exist before linking.
         context.refresh()
         rtsys.initialize(context)
         self._library = context.codegen().unserialize_library(code)
@@ -126,31 +126,32 @@ class NativeFunction:
 
     @cached_property
     def ctypes(self) -> Any:
-        """The log density as `ctypes` calls it: size, point, gradient, value, user data."""
+        """The log density as a `ctypes` function of size, point, gradient, value and user data."""
         doubles = ctypes.POINTER(ctypes.c_double)
         arguments = (ctypes.c_uint64, doubles, doubles, doubles, ctypes.c_void_p)
         return ctypes.CFUNCTYPE(ctypes.c_int64, *arguments)(self.address)
 
 
 def standalone(library: Any, name: str) -> tuple[tuple[Any, ...], str]:
-    """Machine code of a function that takes nothing from where it was compiled.
+    """Self-contained machine code of a function.
 
-    A linker takes a helper of the same name that the process has already, of other instructions,
-    whose last bits differ: draws would not be those of a process that reads the code from disk.
+    Otherwise the linker may use a helper of the same name that the process already has, compiled to
+    other instructions and differing in the last bits; draws would then differ from those of a
+    process that reads the code from disk.
 
     Parameters
     ----------
     library : numba CodeLibrary
-        Holds the function and what it calls.
+        Library with the function and its callees.
     name : str
-        Its symbol.
+        Symbol of the function.
 
     Returns
     -------
     code : tuple
-        For `NativeFunction`.
+        Input of `NativeFunction`.
     name : str
-        Its symbol there, unlike that of any other.
+        Its new, unique symbol.
     """
     from llvmlite import binding
 
@@ -158,24 +159,24 @@ def standalone(library: Any, name: str) -> tuple[tuple[Any, ...], str]:
     for part in (*module.functions, *module.global_variables):
         if not part.is_declaration and part.name != name:
             part.linkage = "internal"
-    alone = f"bayescpt_{uuid4().hex}"
-    module.get_function(name).name = alone
+    unique = f"bayescpt_{uuid4().hex}"
+    module.get_function(name).name = unique
     code = library.codegen._tm.emit_object(module)
-    return (alone, "object", (code, module.as_bitcode())), alone
+    return (unique, "object", (code, module.as_bitcode())), unique
 
 
 def sampler_file(key: tuple[Any, ...]) -> Path | None:
-    """File of a compiled sampler, whether it is there or not.
+    """Path of a compiled sampler, whether or not it exists.
 
     Parameters
     ----------
     key : tuple
-        What the sampler depends on beside sources, versions and machine; by its repr.
+        What the sampler depends on besides sources, versions and machine; hashed by its repr.
 
     Returns
     -------
     Path or None
-        None where nothing is to be kept.
+        None if the cache is disabled.
     """
     given = os.environ.get(VARIABLE)
     if given == "":
@@ -196,16 +197,16 @@ def read_sampler(file: Path) -> Any:
     Parameters
     ----------
     file : Path
-        From `sampler_file`.
+        Output of `sampler_file`.
 
     Returns
     -------
     nutpie CompiledPyMCModel or None
-        With the data it was compiled with; None if there is none that works.
+        Sampler with the data it was compiled with; None if there is no working one.
     """
     try:
         packed = file.read_bytes()
-        # The files that are in use stay.
+        # Mark it as recently used.
         os.utime(file)
     except OSError:
         return None
@@ -213,17 +214,17 @@ def read_sampler(file: Path) -> Any:
 
 
 def unpack_sampler(packed: bytes) -> Any:
-    """Sampler from its machine code.
+    """Restore a sampler from its machine code.
 
     Parameters
     ----------
     packed : bytes
-        From `pack_sampler`.
+        Output of `pack_sampler`.
 
     Returns
     -------
     nutpie CompiledPyMCModel or None
-        With the data it was compiled with; None if it does not work.
+        Sampler with the data it was compiled with; None if it does not work.
     """
     try:
         from nutpie.compile_pymc import CompiledPyMCModel, update_user_data
@@ -242,7 +243,7 @@ def unpack_sampler(packed: bytes) -> Any:
             expand_func=None,
         )
         value, gradient = log_density(sampler)(kept["center"])
-        # Not to the last bit: what was packed may have called helpers of other instructions.
+        # With a tolerance: the packed sampler may have called differently compiled helpers.
         same = np.isclose(value, kept["value"], rtol=1e-10) and np.allclose(
             gradient, kept["gradient"], rtol=1e-8, atol=1e-8 * np.abs(kept["gradient"]).max()
         )
@@ -252,19 +253,19 @@ def unpack_sampler(packed: bytes) -> Any:
 
 
 def write_sampler(file: Path, packed: bytes) -> bool:
-    """Write a compiled sampler, whole or not at all.
+    """Write a compiled sampler atomically.
 
     Parameters
     ----------
     file : Path
-        From `sampler_file`.
+        Output of `sampler_file`.
     packed : bytes
-        From `pack_sampler`.
+        Output of `pack_sampler`.
 
     Returns
     -------
     bool
-        False where the folder cannot be written.
+        False if the folder is not writable.
     """
     draft = file.with_name(f".{file.name}.{uuid4().hex}.part")
     try:
@@ -276,7 +277,7 @@ def write_sampler(file: Path, packed: bytes) -> bool:
     finally:
         with suppress(OSError):
             draft.unlink()
-    # Another process may be doing the same.
+    # Another process may be deleting them too.
     with suppress(OSError):
         written = sorted(file.parent.glob("*.sampler"), key=lambda one: one.stat().st_mtime)
         for old in written[:-KEPT]:
@@ -285,17 +286,17 @@ def write_sampler(file: Path, packed: bytes) -> bool:
 
 
 def pack_sampler(sampler: Any) -> bytes | None:
-    """Machine code of a sampler, and what else it takes to use it.
+    """Pack the machine code of a sampler with everything needed to restore it.
 
     Parameters
     ----------
     sampler : nutpie CompiledPyMCModel
-        Compiled here, with a `Centred` start.
+        Sampler compiled in this process, with a `Centred` initial point.
 
     Returns
     -------
     bytes or None
-        None where its code holds addresses of this process.
+        None if the code contains addresses of this process.
     """
     functions = {"logp": sampler.compiled_logp_func, "expand": sampler.compiled_expand_func}
     try:

@@ -1,4 +1,4 @@
-"""Symbols of the paper, and the reference quantities, beside the sampled parameters."""
+"""Symbols of the paper and reference quantities, derived from the sampled parameters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bayescpt.model.rows import Rows
 
 
 def add_symbols(posterior: xr.Dataset, rows: Rows, card: Card) -> xr.Dataset:
-    """Posterior with the paper's symbols and the reference quantities, whichever were sampled.
+    """Add the paper's symbols or the reference quantities, whichever were not sampled.
 
     Parameters
     ----------
@@ -21,18 +21,18 @@ def add_symbols(posterior: xr.Dataset, rows: Rows, card: Card) -> xr.Dataset:
     rows : Rows
         Labels and reference points.
     card : Card
-        Tells which scale was sampled.
+        Card, which determines the sampled scale.
 
     Returns
     -------
     xr.Dataset
-        With ``sampled`` in the attributes of each variable, 1 or 0, and its unit.
+        Posterior in which each variable has the attributes ``sampled`` (1 or 0) and ``units``.
     """
     values: dict[str, Any] = {str(name): posterior[name] for name in posterior.data_vars}
     law = card.law
     if law.paper:
         other = law.to_reference(values, rows.refs)
-        # What both scales share, such as lambda, is a symbol too.
+        # Parameters shared by both scales, such as lambda, are symbols too.
         known = values | other
         shown = law.symbols({name: known[name] for name in known}, rows.refs)
         other |= {name: value for name, value in shown.items() if name not in known}
@@ -65,10 +65,10 @@ def _first_level(level: xr.DataArray, rows: Rows) -> xr.DataArray:
 
 
 def _known_only(symbols: dict[str, Any], rows: Rows, card: Card) -> dict[str, Any]:
-    """Symbols that only pre-training rows tell; NaN on domains where only a prior speaks."""
+    """Symbols identified only by pre-training rows; NaN on domains without such rows."""
     pt = rows.segment["is_cpt"] == 0
-    seen = np.isin(np.arange(len(rows.labels.domain)), rows.segment["domain"][pt])
-    mask = xr.DataArray(seen, dims="domain", coords={"domain": list(rows.labels.domain)})
+    has_rows = np.isin(np.arange(len(rows.labels.domain)), rows.segment["domain"][pt])
+    mask = xr.DataArray(has_rows, dims="domain", coords={"domain": list(rows.labels.domain)})
     names = [name for term in card.law.terms for name in term.pretraining_symbols]
     return {name: symbols[name].where(mask) for name in names if name in symbols}
 
@@ -79,16 +79,16 @@ def _tied_level(values: dict[str, Any], coords: Any, rows: Rows, card: Card) -> 
     weights = card.law.weights(scalars, rows.refs)
     parts = []
     for c in range(len(rows.labels.checkpoint)):
-        seen: dict[str, Any] = {"is_cpt": 0.0, "is_target": 0.0, "replay": 1.0}
+        features: dict[str, Any] = {"is_cpt": 0.0, "is_target": 0.0, "replay": 1.0}
         for name, value in rows.start.items():
             if not name.startswith("feature_"):
                 continue
             key = name.removeprefix("feature_")
             if key in weights:
-                seen[key] = xr.DataArray(weights[key] @ value[c], dims=("chain", "draw"))
+                features[key] = xr.DataArray(weights[key] @ value[c], dims=("chain", "draw"))
             else:
-                seen[key] = float(value[c])
-        level = card.law.value(values, seen)
+                features[key] = float(value[c])
+        level = card.law.value(values, features)
         parts.append(level.transpose("chain", "draw", "domain"))
     stacked = np.concatenate([part.to_numpy() for part in parts], axis=-1)
     return xr.DataArray(

@@ -9,17 +9,7 @@ from typing import Any
 
 import numpy as np
 
-# Importing a term's file registers it.
-from bayescpt.laws import (  # noqa: F401
-    annealing,
-    base,
-    level,
-    rewarm,
-    shift,
-    shift_exponential,
-    shift_memory,
-    shift_own_share,
-)
+import bayescpt.laws.terms  # noqa: F401 -- registers the terms
 from bayescpt.laws.effect import Effect
 from bayescpt.laws.parameter import Parameter
 from bayescpt.laws.points import References

@@ -43,7 +43,7 @@ class Chain:
     >>> here = np.arange(3)
     >>> along = np.array([0.0, 0.8, 0.8])
     >>> chain = Chain(along, np.zeros(3), np.maximum(here - 1, 0), here)
-    >>> from bayescpt.laws.noise_normal import NormalNoise
+    >>> from bayescpt.laws.noises.normal import NormalNoise
     >>> z = NormalNoise(ar1=True).sample(np.random.default_rng(1), (9999, 3), {}, chain)
     >>> np.corrcoef(z.T)[0].round(1).tolist()
     [1.0, 0.8, 0.6]

@@ -105,7 +105,7 @@ def test_another_start_and_a_much_shorter_plan_are_marked(prior_fit):
     start = "no fitted run starts from checkpoint 'r10_wsd' (they start from 'pt')"
     assert found["elsewhere"] == start
     assert found["short"] == "50 steps are far fewer than the fitted 200"
-    assert found["named"].startswith("its recipe is not that of the fitted run 'r10_wsd'")
+    assert found["named"].startswith("its recipe differs from that of the fitted run 'r10_wsd'")
     assert found["plan 0"] == ""
     # Forecasts say the same, in a sentence each.
     warnings = prior_fit.forecast(given[:2], steps=[50]).warnings

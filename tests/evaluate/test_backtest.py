@@ -129,7 +129,7 @@ def test_baselines_forecast_each_run_of_a_split(study):
 
 @pytest.mark.parametrize(
     ("options", "part"),
-    [({"by": "split"}, "needs them"), ({"by": "run", "fit_runs": RUNS}, "by is 'run'")],
+    [({"by": "split"}, "requires fit_runs"), ({"by": "run", "fit_runs": RUNS}, "by is 'run'")],
 )
 def test_runs_to_fit_belong_to_a_split(study, options, part):
     with pytest.raises(PlanError, match=part):
@@ -227,7 +227,7 @@ def test_scores_of_a_backtest(done):
 def test_what_cannot_be_tested(study):
     with pytest.raises(PlanError, match="by is 'moon'"):
         backtest(study, by="moon")
-    with pytest.raises(StudyError, match="no row that could be held out"):
+    with pytest.raises(StudyError, match="no row that can be held out"):
         backtest(study, runs=[], fit=echo_fit)
 
 

@@ -138,8 +138,8 @@ def test_out_of_domain_sets_are_scored_on_request():
     [
         (lambda s: split_by_run(s, ["nope"]), "has no run 'nope'"),
         (lambda s: split_by_run(s, domains=["klingon"]), "unknown domain 'klingon'"),
-        (lambda s: split_by_cutoff(s, cutoffs=(25,)), "cutoff is 25; expected a share"),
-        (lambda s: split_by_cutoff(s, cutoffs=(0.0,)), "cutoff is 0; expected a share"),
+        (lambda s: split_by_cutoff(s, cutoffs=(25,)), "cutoff is 25; expected a fraction"),
+        (lambda s: split_by_cutoff(s, cutoffs=(0.0,)), "cutoff is 0; expected a fraction"),
     ],
 )
 def test_what_cannot_be_split(study, call, message):
@@ -149,7 +149,7 @@ def test_what_cannot_be_split(study, call, message):
 
 def test_a_run_without_rows_of_its_own_cannot_be_asked_for(study):
     bare = replace(study, curves=study.curves[study.curves["run"] != "r0_wsd"])
-    with pytest.raises(StudyError, match="'r0_wsd' has no row that could be scored"):
+    with pytest.raises(StudyError, match="'r0_wsd' has no row to score"):
         split_by_run(bare, ["r0_wsd"])
     assert "r0_wsd" not in [split.run for split in split_by_run(bare)]
 
@@ -183,8 +183,8 @@ def test_by_fit_keeps_checkpoints_and_step_0(study):
     [
         (["moon"], None, "no run 'moon'"),
         (["r0_wsd"], ["r0_wsd"], "is fitted"),
-        (["r0_wsd"], ["pt"], "could be hidden"),
-        ([], None, "runs of both"),
+        (["r0_wsd"], ["pt"], "can be held out"),
+        ([], None, "both need at least one run"),
     ],
 )
 def test_by_fit_refuses(study, fitted, runs, part):
@@ -196,5 +196,5 @@ def test_by_fit_refuses_a_fitted_run_that_tells_how_a_hidden_one_ends(study):
     runs = study.runs.copy()
     runs.loc[runs["run"] == "r50_wsd", "parent"] = "r10_cosine"
     chained = Study.from_frames(study.curves, runs, study.lrs, general=study.general)
-    with pytest.raises(StudyError, match="starts from the end of 'r10_cosine'"):
+    with pytest.raises(StudyError, match="starts from the final checkpoint of 'r10_cosine'"):
         split_by_fit(chained, ["r50_wsd"])

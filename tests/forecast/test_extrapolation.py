@@ -135,7 +135,9 @@ def test_pretraining_from_scratch_is_like_a_fitted_run_of_its_recipe(make_draws,
 
 def test_replay_without_a_start_is_an_error(draws):
     for ratio in (0.3, np.r_[np.zeros(100), np.ones(100)], np.full(200, 0.5)):
-        with pytest.raises(PlanError, match="plan 'a' starts from scratch, where there is nothing"):
+        with pytest.raises(
+            PlanError, match="plan 'a' starts from scratch, where replay does not apply"
+        ):
             forecast(draws, Plan("a", schedules.wsd(2e-3, 200, 10, 40), ratio))
     for ratio in (0.0, 1.0, np.zeros(200), np.ones(200)):
         made = plan_trajectory(Plan("a", schedules.constant(1e-3, 200), ratio), draws.study)

@@ -18,8 +18,8 @@ from bayescpt.forecast.final import Screener
 from bayescpt.forecast.plan import plan_trajectory
 from bayescpt.inference import Fit
 from bayescpt.laws.kernels import KERNELS
-from bayescpt.laws.shift import shift_growth
-from bayescpt.laws.shift_own_share import power_share
+from bayescpt.laws.terms.shift import shift_growth
+from bayescpt.laws.terms.shift_own_share import power_share
 from bayescpt.laws.view import View
 from bayescpt.model.rows import make_rows
 
@@ -263,7 +263,7 @@ def test_a_start_without_a_measured_loss_is_an_error(draws):
     study = draws.study
     gone = study.curves[(study.curves["run"] != "r10_wsd") | (study.curves["step"] < 200)]
     cut = replace(draws, study=with_losses(study, gone))
-    with pytest.raises(PlanError, match=r"start checkpoint 'r10_wsd' on 'general' was never meas"):
+    with pytest.raises(PlanError, match=r"start checkpoint 'r10_wsd' on 'general' was not meas"):
         forecast(cut, plan(start="r10_wsd"), [200])
 
 
@@ -297,7 +297,7 @@ def test_steps_must_be_whole_numbers(draws, steps):
 
 @pytest.mark.parametrize("bad", [-1, 201])
 def test_steps_must_lie_in_the_plan(draws, bad):
-    with pytest.raises(PlanError, match=rf"step {bad} is outside the plans' 0\.\.200"):
+    with pytest.raises(PlanError, match=rf"step {bad} is outside the range of the plans, 0\.\.200"):
         forecast(draws, plan(), [100, bad])
 
 
@@ -309,7 +309,7 @@ def test_steps_come_sorted_once_each(draws):
 def test_no_plan_and_two_of_one_name_are_errors(draws):
     with pytest.raises(PlanError, match="no plan to forecast"):
         forecast(draws, [])
-    with pytest.raises(PlanError, match="two plans are called 'a'; give each a name of its own"):
+    with pytest.raises(PlanError, match="two plans are named 'a'; names must be unique"):
         forecast(draws, [plan("a"), plan("b"), plan("a", SHORT)])
 
 
@@ -340,8 +340,8 @@ def test_a_forecast_too_large_keeps_fewer_draws_and_says_so(draws, monkeypatch):
     monkeypatch.setattr(module, "MEMORY_LIMIT", 16.0 * cells * draws.size / 3)
     made = forecast(draws, plan(), [100, 200])
     assert made.warnings == [
-        "every 3th draw is used (28 of 80), to keep the forecast in memory; ask for fewer steps "
-        "to use all"
+        "draws are thinned by a factor of 3 (28 of 80 kept) so that the forecast fits in memory; "
+        "request fewer steps to use all draws"
     ]
     xr.testing.assert_identical(made.mu, whole.mu.isel(draw=slice(None, None, 3)))
 
@@ -413,8 +413,8 @@ def test_a_start_level_that_was_not_measured_is_said(unmeasured, draws):
     assert note.startswith("the loss of start checkpoint 'pt' on 'target' was never measured")
     assert f"{first:.3g}, with a standard deviation of 1 nat" in note
     told = (
-        "the loss of its start checkpoint on 'target' was never measured; its level comes from the "
-        "runs that start there"
+        "the loss of its start checkpoint on 'target' was not measured; its level is estimated "
+        "from the runs that start there"
     )
     fc = forecast(unmeasured, [plan("a"), plan("b", SHORT)], [100])
     assert fc.warnings == [f"plan '{name}': {told}" for name in "ab"]

@@ -295,11 +295,11 @@ def test_no_file(tmp_path):
 def test_a_file_of_something_else(tmp_path):
     text = tmp_path / "notes.nc"
     text.write_text("not netCDF")
-    with pytest.raises(FitError, match=r"notes\.nc is no fit of bayescpt"):
+    with pytest.raises(FitError, match=r"notes\.nc is not a bayescpt fit"):
         load_fit(text)
     other = tmp_path / "other.nc"
     xr.Dataset({"a": ("x", [1.0])}).to_netcdf(other, engine="h5netcdf")
-    with pytest.raises(FitError, match=r"other\.nc is no fit of bayescpt"):
+    with pytest.raises(FitError, match=r"other\.nc is not a bayescpt fit"):
         load_fit(other)
 
 
@@ -307,7 +307,7 @@ def test_a_file_of_another_format(saved, tmp_path):
     path = tmp_path / "old.nc"
     path.write_bytes(saved.read_bytes())
     edit(path, lambda text: text.update(format=99, bayescpt="9.9"))
-    said = r"old\.nc has format 99, written by bayescpt 9\.9; .* 4 and 5: fit the study again$"
+    said = r"old\.nc has format 99, written by bayescpt 9\.9; .* 4 and 5: refit the study$"
     with pytest.raises(FitError, match=said):
         load_fit(path)
 
@@ -326,7 +326,7 @@ def test_other_formats_are_refused_in_one_line(saved, tmp_path, number):
 def test_a_file_that_lacks_something(saved, tmp_path, name):
     path = copied(saved, tmp_path)
     edit(path, lambda text: text.pop(name))
-    with pytest.raises(FitError, match=rf"copy\.nc is no fit of bayescpt: it has no {name}$"):
+    with pytest.raises(FitError, match=rf"copy\.nc is not a bayescpt fit: it has no {name}$"):
         load_fit(path)
 
 
@@ -334,5 +334,5 @@ def test_a_file_whose_study_was_changed(saved, tmp_path):
     path = tmp_path / "changed.nc"
     path.write_bytes(saved.read_bytes())
     edit(path, lambda text: text.update(study_digest="0" * 64))
-    with pytest.raises(FitError, match=r"changed\.nc: the study inside was changed after the fit"):
+    with pytest.raises(FitError, match=r"changed\.nc: the stored study was changed after the fit"):
         load_fit(path)

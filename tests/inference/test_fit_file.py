@@ -188,9 +188,9 @@ def test_a_card_of_ones_own_in_format_4_is_read(small_fit, tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"card": ""}, "is of format 4, without its card's text: fit the study again"),
-        ({"card": "[law"}, "is no fit of bayescpt: card 'cpt_replay': not TOML"),
-        ({"checks": None}, "is of format 4, without its checks: fit the study again"),
+        ({"card": ""}, "is of format 4 and has no card text: refit the study"),
+        ({"card": "[law"}, "is not a bayescpt fit: card 'cpt_replay': not TOML"),
+        ({"checks": None}, "is of format 4 and has no checks: refit the study"),
     ],
 )
 def test_a_damaged_file_of_format_4_is_refused_in_one_line(small_fit, tmp_path, change, said):

@@ -57,5 +57,5 @@ def test_a_card_of_chained_noise_is_refused(small_fit):
     chained = bc.Fit(
         other, small_fit.study, small_fit.rows, small_fit.posterior, small_fit.sample_stats, 1
     )
-    with pytest.raises(FitError, match="independent normal noise only"):
+    with pytest.raises(FitError, match="needs a card with independent normal noise"):
         bc.prior_sensitivity(chained)

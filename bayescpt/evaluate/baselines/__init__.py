@@ -1,4 +1,4 @@
-"""What bayescpt must beat: forecasting methods written plainly from the papers."""
+"""Baselines: simple forecasting methods, implemented directly from the papers."""
 
 from bayescpt.evaluate.baselines.iid import iid
 from bayescpt.evaluate.baselines.last_value import last_value

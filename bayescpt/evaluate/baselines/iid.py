@@ -1,4 +1,4 @@
-"""The same law under independent normal noise: what the usual fit of a scaling law assumes."""
+"""The same law with independent normal noise, as usual in scaling-law fits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayescpt.evaluate.predict import ONE_FIT, Prediction, bayes_forecasts
-from bayescpt.laws.noise_normal import NormalNoise
+from bayescpt.laws.noises.normal import NormalNoise
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def plain_card(card: Card) -> Card:
-    """Card with the same law and priors, and independent normal noise.
+    """Card with the same law and priors, but independent normal noise.
 
     Parameters
     ----------
@@ -27,11 +27,11 @@ def plain_card(card: Card) -> Card:
     Returns
     -------
     Card
-        Without heavy tails, early inflation, autocorrelation, correlated domains and effects of
-        runs.
+        Card without heavy tails, early inflation, autocorrelation, correlated domains and effects
+        of runs.
     """
     plain = NormalNoise(continual=card.continual, pretraining=card.pretraining != "none")
-    wanted = (*card.law.parameters, *plain.parameters)
+    parameters = (*card.law.parameters, *plain.parameters)
     return replace(
         card,
         name=f"{card.name}-iid",
@@ -41,17 +41,17 @@ def plain_card(card: Card) -> Card:
         ar1=False,
         domain_correlation=False,
         run_effects=(),
-        priors={parameter.name: card.priors[parameter.name] for parameter in wanted},
+        priors={parameter.name: card.priors[parameter.name] for parameter in parameters},
     )
 
 
 def iid(train: Study, run: str, rows: pd.DataFrame, *, seed: int, **options: Any) -> Prediction:
-    """Fit the card's law under independent normal noise, by NUTS, and forecast one run.
+    """Fit the card's law with independent normal noise, using NUTS, and forecast one run.
 
     Parameters
     ----------
     train : Study
-        What may be known.
+        Training study.
     run : str
         Name of the run to forecast.
     rows : DataFrame
@@ -77,20 +77,20 @@ def iid_runs(
     card: Any = None,
     **options: Any,
 ) -> dict[str, Prediction]:
-    """Forecast several runs from one such fit.
+    """Forecast several runs from one fit with independent normal noise.
 
     Parameters
     ----------
     train : Study
-        What may be known.
+        Training study.
     asked : Mapping of str to DataFrame
         Rows by run, columns step and domain.
     seed : int
         Seed of the sampler.
     card : str, Path, Card or None
-        Card whose law and priors are taken; None chooses by the study.
+        Card with the law and priors; by default chosen for the study.
     **options
-        Of the fit.
+        Options of the fit.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Last value: the loss stays where it was last seen, as uncertain as a random walk."""
+"""Last value: the loss stays at its last observation, with random-walk uncertainty."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bayescpt.evaluate.predict import Prediction
 if TYPE_CHECKING:
     from bayescpt.data import Study
 
-# Changes of the run's own curve from which its walk is told.
+# Minimum number of changes on a run's own curve to estimate its random walk.
 _ENOUGH = 5
 
 
@@ -23,27 +23,26 @@ def last_value(
     """Forecast the last observed loss, with the band of a Gaussian random walk.
 
     The naive forecast of Hyndman and Athanasopoulos, Forecasting: Principles and Practice, 5.5:
-    the standard deviation grows with the square root of the steps ahead. The walk's size is that
-    of the changes seen on the run so far, or, where those are fewer than 5, on all runs of its
-    phase.
+    the standard deviation grows with the square root of the steps ahead. Its size is estimated
+    from the changes on the run so far, or, if those are fewer than 5, on all runs of its phase.
 
     Parameters
     ----------
     train : Study
-        What may be known.
+        Training study.
     run : str
         Name of the run to forecast.
     rows : DataFrame
         Columns step and domain.
     seed : int
-        Seed of the walks.
+        Seed of the random walks.
     n_draws : int
         Number of draws.
 
     Returns
     -------
     Prediction
-        Draws of the rows.
+        Draws for the rows.
 
     Raises
     ------
@@ -69,7 +68,7 @@ def _last(train: Study, run: str, domain: str) -> tuple[int, float]:
         return int(curve["step"].iloc[-1]), float(curve["loss"].iloc[-1])
     start = train.start_loss(run, domain)
     if start is None:
-        raise PlanError(f"run {run!r} has no loss on domain {domain!r} that could be a last value")
+        raise PlanError(f"run {run!r} has no loss on domain {domain!r} to use as the last value")
     return 0, start
 
 

@@ -1,8 +1,8 @@
 """The paper's recipe: Eq. 4 with the exponential replay response, fitted by robust least squares.
 
-Wang et al., arXiv 2505.07796, Eq. 4 and 8, as Tissue et al., arXiv 2408.11029, fit their law: one
-fit a domain, lambda = .999, the sum of Huber losses (delta 1e-3) of log residuals, L-BFGS-B from
-many starts. Neither gives bands; here they get two plain kinds.
+Wang et al., arXiv 2505.07796, Eq. 4 and 8, fitted as in Tissue et al., arXiv 2408.11029: one fit
+per domain, lambda = .999, the sum of Huber losses (delta 1e-3) of log residuals, L-BFGS-B from
+many starts. Neither paper gives bands; two simple kinds are added here.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ NAMES = ("L0", "A", "C1", "C2", "B", "alpha", "log_E", "beta", "a", "a2")
 _LINEAR = 5
 LOWER = np.array([0, 0, 0, 0, -np.inf, 1e-3, np.log(1e-3), 1e-4, 1e-2, -5.0])
 UPPER = np.array([np.inf, np.inf, np.inf, np.inf, np.inf, 5.0, np.log(1e6), 20.0, 50.0, 5.0])
-# Starts: alpha, E, beta, a; the first five symbols follow by least squares.
+# Grid of starts: alpha, E, beta, a; the first five symbols follow by least squares.
 _GRID = ((0.3, 0.7), (10.0, 1000.0), (0.1, 0.5), (1.0, 5.0))
 _FLOOR = 1e-3
-# All starts take the first iterations, the best of them the rest.
+# Iterations for all starts, number of best starts kept, and iterations for those.
 _SCOUT, _KEPT, _ITERATIONS = 100, 3, 1000
 
 
 @dataclass(frozen=True)
 class Areas:
-    """What the law sees of some rows, each of shape (n,).
+    """Inputs of the law at some rows, each of shape (n,).
 
     Attributes
     ----------
     s1 : ndarray
         Forward area of all phases, LR x steps.
     s1_cpt : ndarray
-        That of the CPT phase; 0 in pre-training.
+        Forward area of the CPT phase; 0 in pre-training.
     s2_pt, s2_cpt : ndarray
-        Annealing areas of either phase; in CPT, the first is that at its start.
+        Annealing areas of each phase; in CPT, `s2_pt` is the value at the start.
     replay : ndarray
-        LR-weighted mean replay ratio so far.
+        LR-weighted mean replay ratio up to the step.
     """
 
     s1: Array
@@ -69,7 +69,7 @@ def run_areas(study: Study, name: str, steps: NDArray[np.int64]) -> Areas:
     Parameters
     ----------
     study : Study
-        Holds the run and its ancestors.
+        Study with the run and its ancestors.
     name : str
         Name of the run.
     steps : ndarray of int, shape (n,)
@@ -78,7 +78,7 @@ def run_areas(study: Study, name: str, steps: NDArray[np.int64]) -> Areas:
     Returns
     -------
     Areas
-        Warm-up counts with its true LR, a re-warm-up with its sign.
+        Warm-up counts with its true LR, re-warm-up with its sign.
     """
     path = run_trajectory(study, name)
     area = forward_area(path.lr)
@@ -95,7 +95,7 @@ def run_areas(study: Study, name: str, steps: NDArray[np.int64]) -> Areas:
 
 
 def curve(values: Array, areas: Areas) -> tuple[Array, Array]:
-    """Loss of the law and its gradient.
+    """Loss under the law, and its gradient.
 
     ``L0 + A S1^-alpha - C1 S2pt - C2 exp(a2 r) S2cpt
     + B (1 - (1 + E S1cpt)^-beta) (1 - exp(-a (1 - r)))``.
@@ -103,33 +103,33 @@ def curve(values: Array, areas: Areas) -> tuple[Array, Array]:
     Parameters
     ----------
     values : ndarray, shape (10,)
-        In the order of `NAMES`.
+        Values in the order of `NAMES`.
     areas : Areas
-        Of n rows.
+        Areas of n rows.
 
     Returns
     -------
     loss : ndarray, shape (n,)
         Nats/token.
     gradient : ndarray, shape (10, n)
-        By each value.
+        Derivative by each value.
     """
     linear = values[:_LINEAR]
     log_e, beta, a = values[6:9]
     basis = _linear_basis(values, areas)
     log_s = np.log1p(np.exp(log_e) * areas.s1_cpt)
     left = np.exp(-beta * log_s)
-    answer = -np.expm1(-a * (1.0 - areas.replay))
+    response = -np.expm1(-a * (1.0 - areas.replay))
     gradient = np.empty((len(NAMES), len(areas.s1)))
     gradient[:_LINEAR] = basis
     big_a, c2, b = linear[1], linear[3], linear[4]
     gradient[5] = -big_a * basis[1] * np.log(areas.s1)
     onset = np.exp(log_e) * areas.s1_cpt
-    gradient[6] = b * answer * left * beta * onset / (1.0 + onset)
-    gradient[7] = b * answer * left * log_s
+    gradient[6] = b * response * left * beta * onset / (1.0 + onset)
+    gradient[7] = b * response * left * log_s
     gradient[8] = b * (1.0 - left) * (1.0 - areas.replay) * np.exp(-a * (1.0 - areas.replay))
     gradient[9] = c2 * basis[3] * areas.replay
-    # einsum, not @: threads of a BLAS cost more than such small sums.
+    # einsum rather than @: BLAS threads cost more than such small sums.
     return np.einsum("k,kn->n", linear, basis), gradient
 
 
@@ -151,23 +151,23 @@ def _linear_basis(values: Array, areas: Areas) -> Array:
 def fit_law(
     areas: Areas, loss: Array, weights: Array | None = None, starts: Sequence[Array] | None = None
 ) -> Array:
-    """Symbols of the law that fit some rows best.
+    """Best-fitting symbols of the law.
 
     Parameters
     ----------
     areas : Areas
-        Of the n rows.
+        Areas of n rows.
     loss : ndarray, shape (n,)
         Observed losses, nats/token.
     weights : ndarray, shape (n,), optional
-        How often each row counts.
+        Weight of each row.
     starts : sequence of ndarray, shape (10,), optional
-        Where to start; by default a grid of 16.
+        Initial values; by default a grid of 16.
 
     Returns
     -------
     ndarray, shape (10,)
-        Values in the order of `NAMES`, at the lowest of all optima.
+        Values in the order of `NAMES`, at the best optimum.
     """
     count = np.ones(len(loss)) if weights is None else weights
     lower, upper = _bounds(areas)
@@ -176,7 +176,7 @@ def fit_law(
     def _objective(values: Array) -> tuple[float, Array]:
         fitted, gradient = curve(values, areas)
         positive = np.maximum(fitted, _FLOOR)
-        # In units of delta^2: the same minimum, on a scale that suits the stopping rules.
+        # In units of delta^2, a scale that suits the stopping rules.
         z = (log_loss - np.log(positive)) / DELTA
         size = np.abs(z)
         cost = np.where(size <= 1.0, 0.5 * z**2, size - 0.5)
@@ -184,7 +184,7 @@ def fit_law(
         return float((count * cost).sum()), np.einsum("kn,n->k", gradient, count * slope)
 
     def _descend(start: Array, iterations: int) -> tuple[float, Array]:
-        found = minimize(
+        result = minimize(
             _objective,
             np.clip(start, lower, upper),
             jac=True,
@@ -192,53 +192,53 @@ def fit_law(
             bounds=list(zip(lower, upper, strict=True)),
             options={"maxiter": iterations},
         )
-        return float(found.fun), np.asarray(found.x)
+        return float(result.fun), np.asarray(result.x)
 
     if starts is None:
-        begun = [_descend(start, _SCOUT) for start in _starts(areas, loss, count, lower, upper)]
-        starts = [values for _, values in sorted(begun, key=lambda pair: pair[0])[:_KEPT]]
+        scouted = [_descend(start, _SCOUT) for start in _starts(areas, loss, count, lower, upper)]
+        starts = [values for _, values in sorted(scouted, key=lambda pair: pair[0])[:_KEPT]]
     return min((_descend(start, _ITERATIONS) for start in starts), key=lambda pair: pair[0])[1]
 
 
 def _bounds(areas: Areas) -> tuple[Array, Array]:
-    """Bounds of the values; what the rows cannot tell is held at a value that does not matter."""
+    """Bounds of the values; unidentified ones are fixed at an arbitrary value."""
     lower, upper = LOWER.copy(), UPPER.copy()
-    held: dict[str, float] = {}
+    fixed: dict[str, float] = {}
     in_cpt = areas.s1_cpt > 0
     if not in_cpt.any():
-        held |= {"C2": 0.0, "B": 0.0, "log_E": 0.0, "beta": 1.0}
+        fixed |= {"C2": 0.0, "B": 0.0, "log_E": 0.0, "beta": 1.0}
     if np.unique(areas.replay[in_cpt]).size < 2:
-        held |= {"a": 1.0, "a2": 0.0}
-    for name, value in held.items():
+        fixed |= {"a": 1.0, "a2": 0.0}
+    for name, value in fixed.items():
         lower[NAMES.index(name)] = upper[NAMES.index(name)] = value
     return lower, upper
 
 
 def _starts(areas: Areas, loss: Array, count: Array, lower: Array, upper: Array) -> list[Array]:
-    out = {}
+    starts = {}
     for alpha, e, beta, a in itertools.product(*_GRID):
         rest = np.clip([alpha, np.log(e), beta, a, 0.0], lower[_LINEAR:], upper[_LINEAR:])
-        if tuple(rest) in out:
+        if tuple(rest) in starts:
             continue
         values = np.concatenate([np.zeros(_LINEAR), rest])
         basis = _linear_basis(values, areas) * np.sqrt(count)
-        # lsq_linear wants an open interval, also for what is held.
+        # lsq_linear requires lower < upper, even for fixed values.
         top = np.where(upper[:_LINEAR] > lower[:_LINEAR], upper[:_LINEAR], 1e-12)
         solved = lsq_linear(basis.T, loss * np.sqrt(count), (lower[:_LINEAR], top))
         values[:_LINEAR] = solved.x
-        out[tuple(rest)] = values
-    return list(out.values())
+        starts[tuple(rest)] = values
+    return list(starts.values())
 
 
 def paper_recipe(
     train: Study, run: str, rows: pd.DataFrame, *, seed: int, n_draws: int = 2000
 ) -> Prediction:
-    """Forecast by the paper's recipe, with bands of independent normal log residuals.
+    """Forecast with the paper's recipe and bands from independent normal log residuals.
 
     Parameters
     ----------
     train : Study
-        What may be known.
+        Training study.
     run : str
         Name of the run to forecast.
     rows : DataFrame
@@ -251,7 +251,7 @@ def paper_recipe(
     Returns
     -------
     Prediction
-        Draws of the rows. Only the residuals vary: the fit is taken as exact.
+        Draws for the rows. Only the residuals vary: the fit is treated as exact.
 
     Raises
     ------
@@ -270,15 +270,15 @@ def paper_bootstrap(
     n_draws: int = 2000,
     n_resamples: int = 50,
 ) -> Prediction:
-    """Forecast by the paper's recipe, with bands of a bootstrap over runs and of the residuals.
+    """Forecast with the paper's recipe and bands from a bootstrap over runs and the residuals.
 
-    Runs of the forecast run's phase are drawn with replacement, the same ones for all domains,
-    and the law is fitted again from the first fit's optimum.
+    Runs of the forecast run's phase are resampled with replacement, the same for all domains, and
+    the law is refitted, starting from the optimum of the first fit.
 
     Parameters
     ----------
     train : Study
-        What may be known.
+        Training study.
     run : str
         Name of the run to forecast.
     rows : DataFrame
@@ -293,7 +293,7 @@ def paper_bootstrap(
     Returns
     -------
     Prediction
-        Draws of the rows.
+        Draws for the rows.
 
     Raises
     ------
@@ -309,7 +309,7 @@ class _Data:
 
     areas: Areas
     loss: Array
-    run: NDArray[np.int64]  # index into the names that are resampled, -1 for others
+    run: NDArray[np.int64]  # index into the resampled runs, -1 for others
 
 
 def _forecast(
@@ -336,15 +336,15 @@ def _forecast(
         residual = np.log(data.loss) - np.log(np.maximum(curve(first, data.areas)[0], _FLOOR))
         spread = float(np.sqrt(np.mean(residual[data.run >= 0] ** 2)))
         middles = np.stack([np.maximum(curve(fit, ahead)[0], _FLOOR) for fit in fits])
-        # Draw i takes the same resample on every domain.
-        taken = middles[1:] if n_resamples else middles
-        chosen = taken[np.arange(n_draws) % len(taken)]
+        # Draw i uses the same resample on every domain.
+        resampled = middles[1:] if n_resamples else middles
+        chosen = resampled[np.arange(n_draws) % len(resampled)]
         out[:, place] = chosen * np.exp(spread * rng.standard_normal(chosen.shape))
     return Prediction(out)
 
 
 def _training_rows(train: Study, domain: str, alike: list[str]) -> _Data:
-    """Rows of one domain that the law can describe, trunk rows once."""
+    """Rows of one domain that the law can describe, with trunk rows only once."""
     parts, losses, owners = [], [], []
     for name in train.runs["run"]:
         run = train.run(name)
@@ -352,7 +352,7 @@ def _training_rows(train: Study, domain: str, alike: list[str]) -> _Data:
         steps = curve_rows["step"].to_numpy(np.int64)
         loss = curve_rows["loss"].to_numpy(np.float64)
         if run.phase == "pt" and train.cpt_runs and not _falls(loss):
-            continue  # Eq. 4 has no term that could raise the loss in pre-training
+            continue  # Eq. 4 has no term that raises the loss in pre-training
         first = train.trunk_step(name) if run.branch_of and train.has_curve(run.branch_of) else 0
         keep = steps > first
         if not keep.any():

@@ -1,4 +1,4 @@
-"""Per-run power law: extrapolate a run's own curve, blind to schedule, replay and other runs."""
+"""Per-run power law: extrapolates a run's own curve, ignoring schedule, replay and other runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bayescpt.evaluate.predict import Prediction
 if TYPE_CHECKING:
     from bayescpt.data import Study
 
-# From all but a logarithm to all but an exponential over the life of a run.
+# From nearly logarithmic to nearly exponential over the length of a run.
 _EXPONENTS = np.geomspace(0.02, 3.0, 120)
 _ENOUGH = 4
 
@@ -21,15 +21,15 @@ _ENOUGH = 4
 def run_power_law(
     train: Study, run: str, rows: pd.DataFrame, *, seed: int, n_draws: int = 2000
 ) -> Prediction:
-    """Forecast ``L(t) = L_inf + a t^-b`` fitted to what was seen of the run.
+    """Forecast ``L(t) = L_inf + a t^-b``, fitted to the observed part of the run.
 
-    Least squares: a and L_inf in closed form for each b of a grid. The sign of a is free, as the
-    general loss may rise. Bands are those of independent normal residuals.
+    Least squares, with a and L_inf in closed form for each b on a grid. The sign of a is free, as
+    the general loss may rise. The bands are those of independent normal residuals.
 
     Parameters
     ----------
     train : Study
-        What may be known.
+        Training study.
     run : str
         Name of the run to forecast.
     rows : DataFrame
@@ -42,13 +42,13 @@ def run_power_law(
     Returns
     -------
     Prediction
-        Draws of the rows.
+        Draws for the rows.
 
     Raises
     ------
     PlanError
-        If fewer than 4 rows of the run after step 0 are known on a domain: it forecasts the rest
-        of a run, not a new one.
+        If fewer than 4 rows of the run after step 0 are known on a domain: the method forecasts the
+        rest of a run, not new runs.
     """
     rng = np.random.default_rng(seed)
     out = np.empty((n_draws, len(rows)))
@@ -58,7 +58,7 @@ def run_power_law(
         if len(curve) < _ENOUGH:
             raise PlanError(
                 f"run {run!r} has {len(curve)} known losses on domain {domain!r} after step 0; "
-                f"a power law of its own needs {_ENOUGH}"
+                f"a per-run power law needs {_ENOUGH}"
             )
         steps = rows["step"].to_numpy(np.float64)[place]
         middle, spread = _extrapolate(
@@ -71,7 +71,7 @@ def run_power_law(
 def _extrapolate(
     steps: np.ndarray, loss: np.ndarray, ahead: np.ndarray
 ) -> tuple[np.ndarray, float]:
-    """Fitted curve at the steps ahead, and the standard deviation of the residuals."""
+    """Fitted curve at the steps ahead, and standard deviation of the residuals."""
     scale = steps[-1]
     basis = (steps / scale)[None, :] ** -_EXPONENTS[:, None]
     centred = basis - basis.mean(axis=1, keepdims=True)

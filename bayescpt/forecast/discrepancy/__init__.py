@@ -1,5 +1,5 @@
-"""Discrepancy of runs: what the law gets wrong for a whole run.
+"""Model discrepancy: errors of the law that last for a whole run.
 
-Shapes and units stand with the terms (`bayescpt.laws.effect`); here the effects of fitted runs are
-judged, and those of new ones drawn.
+The terms define the shapes and units of the effects (`bayescpt.laws.effect`); this package
+estimates the effects of fitted runs and draws those of new ones.
 """

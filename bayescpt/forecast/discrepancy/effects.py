@@ -1,4 +1,4 @@
-"""Effects of a run: its own if it was fitted, else drawn anew."""
+"""Effects of a run: estimated if it was fitted, else drawn."""
 
 from __future__ import annotations
 
@@ -24,14 +24,13 @@ class RunEffects:
     draws : Draws
         Posterior.
     whole : ndarray, shape (effects, draws)
-        Multiplies the effects' columns, nats.
+        Coefficients of the effect columns, nats.
     later : ndarray, shape (effects, draws), or None
-        Multiplies how far the columns are from where they stood at the last step that was fitted,
-        nats.
+        Coefficients of the change of the columns since the last fitted step, nats.
     since : int
-        That step.
+        Last fitted step.
     stood : ndarray, shape (effects,)
-        The columns at that step.
+        Columns at the last fitted step.
     """
 
     draws: Draws
@@ -41,7 +40,7 @@ class RunEffects:
     stood: Array
 
     def discrepancy(self, view: View) -> Array:
-        """What the effects do to the curve.
+        """Contribution of the effects to the curve.
 
         Parameters
         ----------
@@ -64,12 +63,11 @@ class RunEffects:
 def run_effects(
     draws: Draws, trajectory: Trajectory, domain: str, distance: float, rng: np.random.Generator
 ) -> RunEffects:
-    """Effects of a run: its own if it was fitted, its trunk's for a branch, else new ones.
+    """Effects of a run: estimated if it was fitted, its trunk's for a branch, else drawn.
 
-    The spread of a new one is that of errors of held-out runs, wider where the recipe is unlike
-    every fitted run's; see `bayescpt.forecast.discrepancy.judge`. Past its last fitted loss a run
-    deviates afresh, as far as a new run would from there: what the law gets wrong grows along a
-    run.
+    New effects have the spread of the errors on held-out runs, which grows with the extrapolation
+    distance; see `bayescpt.forecast.discrepancy.judge`. Past its last fitted loss, a run deviates
+    further, by as much as a new run would from that step: the discrepancy grows along a run.
 
     Parameters
     ----------
@@ -80,9 +78,9 @@ def run_effects(
     domain : str
         Evaluated domain.
     distance : float
-        From `Draws.extrapolation`.
+        Extrapolation distance, from `Draws.extrapolation`.
     rng : numpy.random.Generator
-        For new effects.
+        Used to draw new effects.
 
     Returns
     -------
@@ -113,7 +111,7 @@ def run_effects(
 def _fitted_curve(
     draws: Draws, trajectory: Trajectory, domain: str, effect: str
 ) -> tuple[int | None, int]:
-    """Fitted curve whose effect a run has, and the last step up to which it was fitted."""
+    """Fitted curve whose effect the run takes, and the last step fitted on it."""
     curves = draws.labels.curve
     own = (str(trajectory.run), domain)
     if own in curves and draws.is_fitted(trajectory):

@@ -1,8 +1,9 @@
-"""Effects of fitted runs, judged by how far each lies off what the others say of it.
+"""Effects of fitted runs, estimated from the error of each run's held-out forecast.
 
-The law is fitted with independent noise, which keeps its curve where the rows are; what lasts a
-whole run is judged afterwards, run by run, as if that run had been held out. In one joint
-likelihood the effects take over what the law should explain, such as the replay response.
+The law is fitted with independent noise, which keeps its curve close to the data. Discrepancies
+that last for a whole run are estimated afterwards, run by run, as if that run had been held out. In
+a joint likelihood the effects would absorb what the law should explain, such as the replay
+response.
 """
 
 from __future__ import annotations
@@ -26,41 +27,41 @@ from bayescpt.laws.view import View
 
 Floats = NDArray[np.float64]
 
-# Draws that the covariance of a run's curve is taken from: the leverage is known to 3%.
+# Number of draws for the covariance of a run's curve: estimates the leverage to within 3%.
 N_COVARIANCE = 2000
-# A run that alone decides a parameter has a leverage of 1, and no forecast without it: where the
-# leverage is more, within the error of so many draws, nothing is known of how it lies off.
+# A run that alone determines a parameter has leverage 1, and no forecast without it. Above this
+# limit, which allows for the Monte Carlo error, its held-out error is unknown.
 MAX_LEVERAGE = 0.9
 UNKNOWN = 1e6
-# Half-normal priors on both ratios: by leave-one-run-out on the small real study an effect is of
-# the size of its unit, and as large again where the recipe is markedly different.
+# Scales of the half-normal priors on the two ratios: by leave-one-run-out on the small real study,
+# an effect is about one unit, and another unit where the recipe is markedly different.
 NEAR_SCALE = 1.0
 FAR_SCALE = 1.0
 # Mean of a half-normal variable of scale 1.
 HALF_MEAN = np.sqrt(2.0 / np.pi)
-# One run in ten may lie off by anything: it alone must not widen all bands.
+# One run in ten may be an outlier, so that a single run cannot widen all bands.
 OUTLIER_SHARE = 0.1
-# Equally likely values of a half-normal variable, by quantile.
+# Number of equally likely grid values (quantiles) of a half-normal variable.
 N_GRID = 24
 SPREADS = np.concatenate([[0.0], np.geomspace(0.02, 20.0, 60)])
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A fitted curve beside its expected loss.
+    """A fitted curve with its residuals.
 
     Attributes
     ----------
     domain : int
         Index of the domain.
     distance : float
-        Extrapolation distance of its run's recipe to the nearest other run.
+        Extrapolation distance from its run's recipe to the nearest other run.
     residual : ndarray, shape (draws, n)
-        Observed less expected loss, nats.
+        Observed minus expected loss, nats.
     noise : ndarray, shape (draws, n)
         Scale of the noise, nats.
     columns : ndarray, shape (effects, n)
-        What an effect of 1 nat does.
+        Contribution of an effect of 1 nat.
     unit : ndarray, shape (effects, draws)
         Unit of each effect, nats; see `bayescpt.forecast.discrepancy.spread.effect_unit`.
     """
@@ -74,7 +75,7 @@ class Curve:
 
 
 def add_discrepancy(draws: Draws, seed: int) -> xr.Dataset:
-    """Posterior with the effects of the fitted runs and the spread of those of new ones.
+    """Add the effects of fitted runs, and the spread of those of new runs, to the posterior.
 
     Parameters
     ----------
@@ -86,11 +87,11 @@ def add_discrepancy(draws: Draws, seed: int) -> xr.Dataset:
     Returns
     -------
     Dataset
-        With ``discrepancy_near`` and ``discrepancy_far``, dims (chain, draw, discrepancy), the last
-        being (group of effects | domain): the standard deviation of each effect of a new run is
+        The posterior with ``discrepancy_near`` and ``discrepancy_far``, dims (chain, draw,
+        discrepancy), where the last dimension is (group of effects | domain), and ``effect_*``,
+        dims (chain, draw, curve), nats. The standard deviation of an effect of a new run is
         ``hypot(near, far distance)`` times its unit, see `bayescpt.forecast.extrapolation` and
-        `bayescpt.forecast.discrepancy.spread.effect_unit`; and ``effect_*``, dims (chain, draw,
-        curve), nats.
+        `bayescpt.forecast.discrepancy.spread.effect_unit`.
     """
     rng = np.random.default_rng(seed)
     curves = fitted_curves(draws)
@@ -130,7 +131,7 @@ def add_discrepancy(draws: Draws, seed: int) -> xr.Dataset:
 
 
 def fitted_curves(draws: Draws) -> list[Curve]:
-    """Residuals of every fitted curve, by draw.
+    """Residuals of all fitted curves, by draw.
 
     Parameters
     ----------
@@ -152,10 +153,10 @@ def fitted_curves(draws: Draws) -> list[Curve]:
         here = np.flatnonzero(curve_of == c)
         path, steps = paths[run], np.asarray(rows.row["step"])[here]
         if run not in views or not np.array_equal(views[run].steps, steps):
-            # Domains are mostly evaluated at the same steps.
+            # Domains are usually evaluated at the same steps.
             views[run] = View(path, steps, rows.refs)
         view, d = views[run], rows.labels.domain.index(domain)
-        # Its start checkpoint was fitted, so nothing is drawn.
+        # Nothing is drawn: the start checkpoint was fitted.
         expected = expected_curve(draws, view, domain, np.random.default_rng(0))
         noise = noise_scale(draws, path.is_cpt, view.fraction)[d]
         units = [effect_unit(draws, name, path, domain) for name in draws.card.run_effects]
@@ -173,34 +174,34 @@ def fitted_curves(draws: Draws) -> list[Curve]:
 
 
 def held_out_likelihood(curve: Curve, members: NDArray[np.bool_]) -> Floats:
-    """Log likelihood of a curve, as if held out, by the spread of its effects.
+    """Held-out log likelihood of a curve as a function of the spread of its effects.
 
-    The forecast of a curve by all others follows from its own fit: with leverage H of its rows, its
-    held-out errors are ``(I - H)^-1`` times the residuals, and the covariance of its expected curve
-    ``H (I - H)^-1``, in units of the noise (exact for a linear law).
+    The forecast of a curve from all others follows from the full fit: with leverage H of its rows,
+    the held-out errors are ``(I - H)^-1`` times the residuals, and the covariance of its expected
+    curve is ``H (I - H)^-1``, in units of the noise (exact for a linear law).
 
     Parameters
     ----------
     curve : Curve
         Residuals by draw.
     members : ndarray of bool, shape (effects,)
-        Effects that are judged; the others are as large as their prior has them.
+        Effects whose spread varies; the others have the spread of their prior mean.
 
     Returns
     -------
     ndarray, shape (61,)
-        At `SPREADS`, the ratio of the effects' standard deviation to their units.
+        At `SPREADS`, the ratios of the effects' standard deviation to their units.
     """
     scale = curve.noise.mean(axis=0)
     thin = curve.residual[:: max(1, len(curve.residual) // N_COVARIANCE)]
     center = curve.residual.mean(axis=0) / scale
     varied = (thin - thin.mean(axis=0)) / scale / np.sqrt(max(len(thin) - 1, 1))
-    # Of the triangle alone: there are many more draws than rows.
+    # SVD of the triangular factor only: there are many more draws than rows.
     _, singular, shapes = np.linalg.svd(np.linalg.qr(varied, mode="r"), full_matrices=False)
     leverage = singular**2
     alone = leverage > MAX_LEVERAGE
     spread = np.where(alone, UNKNOWN, leverage / (1.0 - np.where(alone, 0.0, leverage)))
-    # Along what is unknown there is no error either.
+    # Directions of unknown error contribute none.
     error = center + (shapes.T * np.where(alone, -1.0, spread)) @ (shapes @ center)
     columns = (curve.unit.mean(axis=1)[:, None] * curve.columns / scale).T
     beside = columns[:, ~members] * np.hypot(NEAR_SCALE, FAR_SCALE * curve.distance) * HALF_MEAN
@@ -217,7 +218,7 @@ def held_out_likelihood(curve: Curve, members: NDArray[np.bool_]) -> Floats:
 def _draw_ratios(
     curves: list[Curve], members: NDArray[np.bool_], n: int, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """Posterior draws of the near and the far ratio, on a grid of equally likely values."""
+    """Posterior draws of the near and far ratios, on a grid of equally likely prior values."""
     from scipy.special import ndtri
 
     half_normal = ndtri(0.5 + 0.5 * (np.arange(N_GRID) + 0.5) / N_GRID)
@@ -237,7 +238,7 @@ def _draw_ratios(
 
 
 def _draw_effects(curve: Curve, spread: Floats, rng: np.random.Generator) -> Floats:
-    """Effects of a fitted run given its rows, shape (effects, draws)."""
+    """Draws of the effects of a fitted run given its rows, shape (effects, draws)."""
     weight = 1.0 / curve.noise**2
     precision = np.einsum("an,dn,bn->dab", curve.columns, weight, curve.columns, optimize=True)
     precision += np.eye(len(spread)) / np.maximum(spread.T, 1e-9)[:, :, None] ** 2

@@ -1,4 +1,4 @@
-"""Size of the effects of new runs: near the pilots, and further away."""
+"""Spread of the effects of new runs, near the pilot runs and farther away."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from bayescpt.laws.view import View
 
 Array = NDArray[np.float64]
 
-# Where the noise is small, the course of a curve can be wrong by a share of its own size: of the
-# base term in pre-training, of the shift in CPT. Judged by leaving out each of the three training
-# runs of two real studies: interval score .026 and .025 (25M, 100M), against .028 and .032 without
-# a share, .033 and .028 with twice as much. The noise of the small CPT study hides what this is
-# there: 1% is too much (90% bands hold 97%), .25% widens its bands by a fiftieth.
+# Where the noise is small, the error of a curve scales with a share of its size: of the base term
+# in pre-training, of the shift in CPT. Chosen by leaving out each of the three training runs of two
+# real studies: interval score .026 and .025 (25M, 100M), against .028 and .032 without a share, and
+# .033 and .028 with twice the share. In the small CPT study the noise hides this share: 1% is too
+# much (90% bands cover 97%), .25% widens its bands by a fiftieth.
 COURSE_SHARE = {"pt": 0.01, "cpt": 0.0025}
 
 
 def effect_columns(draws: Draws, view: View) -> Array:
-    """What an effect of 1 nat does to the loss, by the card's effects.
+    """Contribution of an effect of 1 nat to the loss, for each of the card's effects.
 
     Parameters
     ----------
@@ -41,12 +41,12 @@ def effect_columns(draws: Draws, view: View) -> Array:
         columns = [effect.column(term, view) for term, effect in known]
         return np.array(columns).reshape(len(columns), view.steps.size)
 
-    found: Array = view.shared("effects", _columns)
-    return found
+    shared: Array = view.shared("effects", _columns)
+    return shared
 
 
 def groups_of(draws: Draws) -> list[str]:
-    """Group of each of the card's effects: those of one share the ratio of size to unit.
+    """Group of each of the card's effects; a group shares its ratio of size to unit.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def groups_of(draws: Draws) -> list[str]:
 
 
 def distinct(groups: Sequence[str]) -> list[str]:
-    """Groups, each once, in order.
+    """Distinct groups, in order of first appearance.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def effect_spread(draws: Draws, trajectory: Trajectory, domain: str, distance: f
     domain : str
         Evaluated domain.
     distance : float
-        From `Draws.extrapolation`.
+        Extrapolation distance, from `Draws.extrapolation`.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def effect_spread(draws: Draws, trajectory: Trajectory, domain: str, distance: f
     key = ("effects", trajectory.phase, trajectory.target, domain)
     squares = draws.cache.get(key)
     if squares is None:
-        # The same for all plans but for their distance.
+        # Shared by all plans, up to their distance.
         names, n_domains = draws.card.run_effects, len(draws.labels.domain)
         groups, d = groups_of(draws), draws.labels.domain.index(domain)
         at = [distinct(groups).index(group) * n_domains + d for group in groups]
@@ -114,14 +114,14 @@ def effect_spread(draws: Draws, trajectory: Trajectory, domain: str, distance: f
 
 
 def effect_unit(draws: Draws, name: str, trajectory: Trajectory, domain: str) -> Array:
-    """Size that an effect is measured by: a share of the law's term, and the noise beside it.
+    """Unit of an effect: a share of the law's term combined with the noise.
 
     Parameters
     ----------
     draws : Draws
         Posterior.
     name : str
-        Effect.
+        Name of the effect.
     trajectory : Trajectory
         The run.
     domain : str
@@ -136,8 +136,8 @@ def effect_unit(draws: Draws, name: str, trajectory: Trajectory, domain: str) ->
     values = draws.parameters(trajectory, domain)
     if effect.share is not None and effect.size is not None:
         return np.asarray(effect.share * values[effect.size[trajectory.phase]])
-    seen = {"is_cpt": float(trajectory.is_cpt)}
-    noise = draws.card.noise.coefficients(draws.noise_parameters(domain), seen)["sigma"]
+    features = {"is_cpt": float(trajectory.is_cpt)}
+    noise = draws.card.noise.coefficients(draws.noise_parameters(domain), features)["sigma"]
     course = draws.card.law.course(trajectory.is_cpt)
     size = 0.0 if course is None else values[course]
     return np.hypot(noise, COURSE_SHARE[trajectory.phase] * size)

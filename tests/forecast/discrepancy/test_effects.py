@@ -205,7 +205,7 @@ def test_a_plan_called_like_a_fitted_run_is_not_it(pooled, simulated_study, effe
     schedule = simulated_study.run("r10_constant").schedule
     named = plan(**{"schedule": schedule, **other}, run="r10_constant")
     differ(effects_of(pooled, named), "new", own)
-    told = "its recipe is not that of the fitted run 'r10_constant', so it is forecast as a new run"
+    told = "its recipe differs from that of the fitted run 'r10_constant'; forecast as a new run"
     assert f"plan 'new': {told}" in notes(pooled, named)
     assert told in Screener(pooled).place(named).outside
     # It may be as near to that run as to any other.
@@ -222,7 +222,10 @@ def test_a_run_of_another_study_is_not_the_fitted_one_of_its_name(pooled, effect
     named = Plan.from_run(other.study.run("r10_constant"), "theirs")
     assert named.run == "r10_constant"
     differ(effects_of(pooled, named), "theirs", pooled.posterior["effect_level"])
-    assert any("not that of the fitted run 'r10_constant'" in note for note in notes(pooled, named))
+    assert any(
+        "differs from that of the fitted run 'r10_constant'" in note
+        for note in notes(pooled, named)
+    )
 
 
 @pytest.mark.parametrize(
@@ -238,10 +241,10 @@ def test_a_branch_whose_trunk_differs_takes_nothing(pooled, effects_of, other):
     named = branch(**other)
     differ(effects_of(pooled, named), "new", pooled.posterior["effect_level"])
     step = other.get("step", 100)
-    told = f"its first {step} steps are not those of 'r10_constant', so it takes nothing from that"
+    told = f"its first {step} steps differ from those of 'r10_constant'; the effects of that"
     assert any(told in note for note in notes(pooled, named))
     assert any(told in note for note in Screener(pooled).place(named).outside)
-    assert not any("are not those of" in note for note in notes(pooled, branch()))
+    assert not any("differ from those of" in note for note in notes(pooled, branch()))
 
 
 def test_a_branch_step_that_is_one_too_high_is_still_a_branch(pooled, effects_of):
@@ -256,7 +259,7 @@ def test_a_branch_step_that_is_one_too_high_is_still_a_branch(pooled, effects_of
     made = effects_of(pooled, named)
     own = pooled.posterior["effect_level"].sel(curve="r10_constant|general")
     np.testing.assert_allclose(made.sel(plan="new", domain="general"), own, atol=1e-12)
-    assert not any("are not those of" in note for note in notes(pooled, named))
+    assert not any("differ from those of" in note for note in notes(pooled, named))
 
 
 @pytest.mark.parametrize("study", example_studies())
