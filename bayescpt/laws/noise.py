@@ -62,7 +62,8 @@ class Noise:
     an AR(1) in step time (correlation ``exp(-gap / corr_fraction)``), and at one step a correlation
     ``domain_corr`` of every other domain with the first; each part only where the card has it.
 
-    How to add a noise model: write one file with a subclass, decorated with `register_noise`, and
+    How to add a noise model: write one file in bayescpt/laws/noises/, where it is found (or in a
+    package of your own), with a subclass, decorated with `register_noise`, and
     give it ``name``, which a card's ``noise.family`` says; `tail_parameters`; and the distribution
     of a standardised residual: `unit_density` and `unit_draws`. A subclass may also replace
     `inflation`, the shape of the scale along a run, with `scale_parameters` and `coefficients`. The

@@ -63,8 +63,8 @@ class MemoryShift(Shift):
 
     A set that is not trained on fades from memory down to its share of the mixture, and its loss
     rises as `bayescpt.laws.terms.shift.shift_growth` has it, times (peak / reference peak)^a. The
-    target learns from its own tokens: its shift grows with ``share^kappa speed S`` in place of S, where S
-    = sum of LR^.6 and the speed is (peak / reference peak)^(q - .6).
+    target learns from its own tokens: its shift grows with ``share^kappa speed S`` in place of S,
+    where S = sum of LR^.6 and the speed is (peak / reference peak)^(q - .6).
 
     Examples
     --------
