@@ -345,17 +345,17 @@ def register_noise(noise: type[Noise]) -> type[Noise]:
     Examples
     --------
     >>> @register_noise
-    ... class Laplace(Noise):
-    ...     name = "laplace"
+    ... class OwnLaplace(Noise):
+    ...     name = "own_laplace"
     ...
     ...     def unit_density(self, z, p, xp=np):
     ...         return -abs(z) - np.log(2.0)
     ...
     ...     def unit_draws(self, rng, shape, p):
     ...         return rng.laplace(size=shape)
-    >>> "laplace" in NOISES  # and so in cards
+    >>> "own_laplace" in NOISES  # and so in cards
     True
-    >>> del NOISES["laplace"]
+    >>> del NOISES["own_laplace"]
     """
     known = NOISES.get(noise.name)
     # A module that is imported again registers its models again.
