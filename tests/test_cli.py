@@ -400,7 +400,7 @@ def test_compare_chooses_and_shows_contrasts(cli, fits):
         (("goal", "-g", "general=3"), "--plans"),
         (("goal", "-g", "general", "-r", "de_r0_wsd"), "DOMAIN=NUMBER"),
         (("goal", "-g", "general=low", "-r", "de_r0_wsd"), "general=low"),
-        (("goal", "-g", "general=3", "-g", "general=4", "-r", "de_r0_wsd"), "already"),
+        (("goal", "-g", "general=3", "-g", "general=4", "-r", "de_r0_wsd"), "given twice"),
         (("goal", "-g", "french=3", "-r", "de_r0_wsd"), "german"),
         (("goal", "-g", "general=3", "-r", "de_r0_wsd", "--by", "week"), "best"),
         (("goal", "-g", "general=3", "-r", "de_r0_wsd", "--min-probability", "50"), "50"),

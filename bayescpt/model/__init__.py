@@ -1,1 +1,1 @@
-"""Model cards, and the PyMC model that a card makes of a study."""
+"""Model cards, and the PyMC model of a study under a card."""

@@ -1,4 +1,4 @@
-"""Card + study -> pm.Model, with named dimensions and data containers."""
+"""PyMC model of a card and a study, with named dimensions and data containers."""
 
 from __future__ import annotations
 
@@ -37,14 +37,13 @@ def build_model(study: Study, card: str | Path | Card = "cpt_replay") -> pm.Mode
     -------
     pm.Model
         Dimensions ``domain``, ``pair`` (evaluated domain | target), ``level`` (start checkpoint |
-        domain), ``segment``, ``obs``; every array of the study in a ``pm.Data`` of the name that
-        `bayescpt.model.containers.arrays` gives it; the observed variable is ``loss`` in nats per
-        token.
+        domain), ``segment``, ``obs``. Every array of the study is a ``pm.Data`` container named as
+        in `bayescpt.model.containers.arrays`; the observed variable is ``loss``, in nats per token.
 
     Raises
     ------
     CardError
-        If the card has a defect.
+        If the card is invalid.
     FitError
         If the study has no row that the card can use.
 
@@ -55,8 +54,8 @@ def build_model(study: Study, card: str | Path | Card = "cpt_replay") -> pm.Mode
     >>> [variable.name for variable in model.observed_RVs]
     ['loss']
     """
-    read = load_card(card)
-    return rows_model(make_rows(study, read), read, starts=False)
+    model_card = load_card(card)
+    return rows_model(make_rows(study, model_card), model_card, starts=False)
 
 
 def rows_model(rows: Rows, card: Card, fused: str = "mean", starts: bool = True) -> pm.Model:
@@ -67,14 +66,14 @@ def rows_model(rows: Rows, card: Card, fused: str = "mean", starts: bool = True)
     rows : Rows
         Arrays of the study.
     card : Card
-        Which terms, priors and noise.
+        Card with the terms, priors and noise.
     fused : str
-        What is evaluated with its gradient in the compiled pass: ``density``, the whole likelihood,
-        which is then a potential, for a card whose noise is independent and normal; ``mean``, the
-        law, also in place of the former for other noise; ``nothing``: all is a plain PyTensor
-        graph. They give the same numbers.
+        Part evaluated together with its gradient in the compiled pass: ``density``, the whole
+        likelihood as a potential, which requires independent normal noise and falls back to
+        ``mean`` otherwise; ``mean``, the law; ``nothing``, so that the model is a plain PyTensor
+        graph. The results are the same.
     starts : bool
-        Say where sampling starts (`Parameter.start`); pm.do and pm.observe refuse such a model.
+        Set initial values (`Parameter.start`); pm.do and pm.observe do not accept such a model.
 
     Returns
     -------
@@ -110,21 +109,21 @@ def _random(parameter: Parameter, prior: Prior, starts: bool) -> Any:
 def _start_level(
     values: Mapping[str, Any], data: Mapping[str, Any], refs: References, card: Card
 ) -> Any:
-    """Law's level at each start checkpoint and domain, shape (level,)."""
+    """Loss of the law at each start checkpoint and domain, shape (level,)."""
     if not card.law.paper:
-        # In units of its scale, so that sampling starts near the data whatever the data are.
+        # Non-centred, so that sampling starts near the data.
         return data["start_loss"] + data["start_sd"] * pm.Normal("start_offset", dims="level")
-    # The paper's form ties it to the pre-training curve: L0 + A S1pt^-alpha - C1 S2pt.
+    # In the paper's form the pre-training curve determines it: L0 + A S1pt^-alpha - C1 S2pt.
     weights = card.law.weights(values, refs, pt)
-    seen: dict[str, Any] = {"is_cpt": 0.0, "is_target": 0.0, "replay": 1.0}
+    features: dict[str, Any] = {"is_cpt": 0.0, "is_target": 0.0, "replay": 1.0}
     for name, value in data.items():
         if name.startswith("start_feature_"):
             key = name.removeprefix("start_feature_")
             at = (value * weights[key][None, :]).sum(axis=1) if key in weights else value
-            seen[key] = at[:, None]
-    # Domains along the rows of a matrix, checkpoints along its columns.
+            features[key] = at[:, None]
+    # Checkpoints along the rows, domains along the columns.
     by_domain = {name: v[None, :] if v.ndim == 1 else v for name, v in values.items()}
-    return card.law.value(by_domain, seen, pt).flatten()
+    return card.law.value(by_domain, features, pt).flatten()
 
 
 def _observe(
@@ -145,7 +144,7 @@ def _observe(
         density = curve_density(law, noise, coefficients, scale, at_node, data)
         pm.Potential("loss_density", density)
         return
-    # Sums of products instead of `@`: numba takes most of a minute to compile matrix products.
+    # Sums of products rather than `@`: numba takes most of a minute to compile matrix products.
     weights = {
         name: (data[f"mix_{name}"] * value[None, :]).sum(axis=1) for name, value in at_node.items()
     }
@@ -155,8 +154,8 @@ def _observe(
     else:
         mean = curve_mean(law, coefficients, weights, data)
     by_row = {name: value[rows["segment"]] if value.ndim else value for name, value in here.items()}
-    seen = {"is_cpt": segment["is_cpt"][rows["segment"]], "fraction": rows["fraction"]}
-    scale = noise.scale(by_row, seen, pt)
+    features = {"is_cpt": segment["is_cpt"][rows["segment"]], "fraction": rows["fraction"]}
+    scale = noise.scale(by_row, features, pt)
     if card.plain_noise:
         pm.Normal("loss", mean, scale, observed=data["observed"], dims="obs")
     else:
@@ -178,16 +177,16 @@ def _plain_mean(
         }
         for slot, own in coefficients.items()
     }
-    seen = {name: value[here] for name, value in segment.items()} | dict(rows)
+    features = {name: value[here] for name, value in segment.items()} | dict(rows)
     for name, weight in weights.items():
-        seen[name] = (data[f"basis_{name}"] * weight[:, None]).sum(axis=0)[rows["place"]]
-    return law.rows(by_row, seen, pt)
+        features[name] = (data[f"basis_{name}"] * weight[:, None]).sum(axis=0)[rows["place"]]
+    return law.rows(by_row, features, pt)
 
 
 def _in_segment(
     values: Mapping[str, Any], segment: Mapping[str, Any], card: Card
 ) -> dict[str, Any]:
-    """Values of the parameters by segment; those without dimensions as they are."""
+    """Values of the parameters by segment; scalars are unchanged."""
     dims = card.law.dims | {parameter.name: parameter.dims for parameter in card.parameters()}
     out = {}
     for name, value in values.items():
@@ -201,14 +200,14 @@ def _in_segment(
 def _observe_chain(
     mean: Any, scale: Any, values: Mapping[str, Any], rows: Mapping[str, Any], data: Any, card: Card
 ) -> None:
-    """Observed variable under heavy tails, or where rows depend on each other."""
+    """Observed variable with heavy tails or correlated rows."""
     noise = card.noise
     domain = rows["domain"]
     own = {}
     if noise.ar1:
         own["corr_fraction"] = values["corr_fraction"][domain]
     if noise.domain_correlation:
-        # The first domain has no correlation with itself; a leading 0 stands for it.
+        # The leading 0 is for the first domain, which is the reference.
         own["domain_corr"] = pt.concatenate([pt.zeros(1), values["domain_corr"]])[domain]
     chain = noise.chain(own, rows["gap"], rows["paired"], rows["previous"], rows["partner"], pt)
     links = [] if chain is None else [chain.along, chain.across, chain.previous, chain.partner]
@@ -223,7 +222,7 @@ def _observe_chain(
 
 
 def _distribution(noise: Any, n_links: int) -> tuple[Any, Any]:
-    """Log density and random draws of a noise model, as PyMC takes them."""
+    """Log density and random draws of a noise model, as required by PyMC."""
     from bayescpt.laws.noise import Chain
 
     names = [parameter.name for parameter in noise.tail_parameters]
@@ -239,7 +238,7 @@ def _distribution(noise: Any, n_links: int) -> tuple[Any, Any]:
         shape = np.broadcast_shapes(mean.shape, tuple(size or ()) + mean.shape[-1:])
         chain = None
         if links:
-            # Positions are the same for all draws.
+            # Row indices are the same for all draws.
             at = [np.asarray(one, dtype=np.int64).reshape(-1, shape[-1])[0] for one in links[2:]]
             chain = Chain(*links[:2], *at)
         p = {name: np.asarray(value)[..., None] for name, value in zip(names, tails, strict=True)}
@@ -249,6 +248,6 @@ def _distribution(noise: Any, n_links: int) -> tuple[Any, Any]:
 
 
 def _group(data: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """Data containers whose names start with a prefix, without it."""
+    """Data containers whose names start with a prefix, which is removed."""
     start = f"{prefix}_"
     return {key.removeprefix(start): v for key, v in data.items() if key.startswith(start)}

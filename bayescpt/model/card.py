@@ -1,4 +1,4 @@
-"""Model cards: which terms the law has, which priors, which noise."""
+"""Model cards: terms of the law, priors and noise."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ class Card:
     Attributes
     ----------
     name, description : str
-        What it is.
+        Name and one-line description.
     parameterisation : str
-        ``reference``: priors on nats at reference points; ``paper``: on the paper's raw symbols.
+        ``reference``: priors on nats at reference points; ``paper``: on the paper's symbols.
     warmup : str
-        ``true``: warm-up steps count with their LR; ``peak``: as if at the peak.
+        ``true``: warm-up steps count with their LR; ``peak``: with the peak LR.
     choices : Mapping of str to str
-        The ``[law]`` table: name of the term in every slot.
+        The ``[law]`` table: name of the term in each slot.
     pretraining : str
-        Which pre-training rows are fitted beside CPT runs: ``all``, ``none``, or ``falling``, those
-        of the domains whose loss falls over the second half of pre-training.
+        Pre-training rows fitted along with CPT runs: ``all``, ``none``, or ``falling``, those of
+        domains whose loss falls over the second half of pre-training.
     skip_pretraining : float
-        Share of a pre-training run left out at its start.
+        Initial fraction of a pre-training run that is not fitted.
     domains : str
-        ``goals``: the general set and the targets; ``all``: out-of-domain sets too.
+        ``goals``: the general set and the targets; ``all``: also out-of-domain sets.
     family : str
         Noise model: ``normal``, ``student_t`` or a registered one.
     early, ar1, domain_correlation : bool
@@ -43,9 +43,9 @@ class Card:
     run_effects : tuple of str
         Effects of runs, such as level, shift, anneal, drift; with normal, independent noise only.
     priors : Mapping of str to Prior
-        Prior by parameter name, of every parameter of the card.
+        Priors of all parameters of the card, by parameter name.
     level_sd : float
-        How far the law's start level may lie from the measured loss of the checkpoint, nats.
+        Standard deviation of the start level around the measured loss of the checkpoint, nats.
 
     Raises
     ------
@@ -77,18 +77,18 @@ class Card:
     priors: Mapping[str, Prior]
 
     def __post_init__(self) -> None:
-        """Check what a change in Python could break."""
+        """Check consistency, since cards can also be modified in Python."""
         if self.run_effects and not self.plain_noise:
             raise CardError(
-                f"card {self.name!r}: noise.run_effects = {list(self.run_effects)} are computed "
-                f"for normal, independent noise; with family {self.family!r}, ar1 = {self.ar1}, "
-                f"domain_correlation = {self.domain_correlation} leave them out (run_effects = [])"
+                f"card {self.name!r}: noise.run_effects = {list(self.run_effects)} require "
+                f"independent normal noise; with family {self.family!r}, ar1 = {self.ar1}, "
+                f"domain_correlation = {self.domain_correlation}, set run_effects = []"
             )
         unknown = [name for name in self.run_effects if name not in self.law.effects]
         if unknown:
             raise CardError(
                 f"card {self.name!r}: noise.run_effects has {unknown[0]!r}, which no term of its "
-                f"law has; its law has {', '.join(self.law.effects)}"
+                f"law defines; choose from {', '.join(self.law.effects)}"
             )
         names = [parameter.name for parameter in self.parameters()]
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -99,11 +99,11 @@ class Card:
             )
         missing = [p.name for p in self.parameters() if p.name not in self.priors]
         if missing:
-            raise CardError(f"card {self.name!r} has no prior of {', '.join(missing)}")
+            raise CardError(f"card {self.name!r} has no prior for {', '.join(missing)}")
 
     @cached_property
     def law(self) -> Law:
-        """The law: an ordered list of terms."""
+        """The law, an ordered list of terms."""
         return Law(
             self.choices,
             paper=self.parameterisation == "paper",
@@ -133,20 +133,19 @@ class Card:
         return self.family == "normal" and not self.noise.chained
 
     def uses(self, name: str, label: str) -> bool:
-        """Tell whether a parameter's entry has a part in the law.
+        """Whether an entry of a parameter enters the law.
 
         Parameters
         ----------
         name : str
-            Parameter.
+            Name of the parameter.
         label : str
             Entry along its dimension, such as ``general|german``.
 
         Returns
         -------
         bool
-            False for an entry that keeps its prior whatever the data say, such as the share
-            response of a target.
+            False for an entry that the data cannot inform, such as the share response of a target.
         """
         domain, joined, target = str(label).partition("|")
         return not joined or self.law.uses(name, domain == target)
@@ -161,7 +160,7 @@ class Card:
         return (*self.law.parameters, *self.noise.parameters)
 
     def to_dict(self) -> dict[str, Any]:
-        """Card as plain values, complete: no default of any version is left to be filled in.
+        """Complete card as plain values, independent of the defaults of any version.
 
         Returns
         -------
@@ -177,14 +176,14 @@ class Card:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], where: str = "card") -> Card:
-        """Card from what `to_dict` gave.
+        """Card from the output of `to_dict`.
 
         Parameters
         ----------
         values : Mapping
-            All of it.
+            Output of `to_dict`.
         where : str
-            What to call it in an error.
+            Name of the card in error messages.
 
         Returns
         -------
@@ -193,7 +192,7 @@ class Card:
         Raises
         ------
         CardError
-            If something is missing or unknown, such as a term that is not registered here.
+            If a key is missing or unknown, or a term or noise model is not registered.
         """
         expected = {f.name for f in fields(cls)}
         if set(values) != expected:
@@ -201,7 +200,7 @@ class Card:
             raise CardError(f"{where}: missing or unknown {', '.join(differ)}")
         check_choices(values["choices"], f"{where}: law")
         if values["family"] not in NOISES:
-            raise CardError(f"{where}: no noise model {values['family']!r} is registered here")
+            raise CardError(f"{where}: noise model {values['family']!r} is not registered")
         priors = {
             name: parse_prior(entry, f"{where}: priors.{name}")
             for name, entry in values["priors"].items()
@@ -211,19 +210,19 @@ class Card:
 
 
 def check_choices(choices: Mapping[str, str], where: str) -> None:
-    """Refuse terms that are not registered, or do not go together.
+    """Raise unless all terms are registered and compatible.
 
     Parameters
     ----------
     choices : Mapping of str to str
-        Name of the term in every slot.
+        Name of the term in each slot.
     where : str
-        What to call it in an error.
+        Name of the table in error messages.
 
     Raises
     ------
     CardError
-        If a slot or a name is unknown, or a term lacks the one that it extends.
+        If a slot or a name is unknown, or a term requires another that is missing.
     """
     from bayescpt.laws.law import choices_of
     from bayescpt.laws.term import TERMS

@@ -26,7 +26,7 @@ _TOP = ("name", "description", "parameterisation", "warmup", "law", "rows", "noi
 
 
 def shipped_cards() -> tuple[str, ...]:
-    """Names of the cards that come with the package.
+    """Names of the cards shipped with the package.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def load_card(card: str | Path | Card) -> Card:
     Parameters
     ----------
     card : str, Path or Card
-        Name of a shipped card, path of a TOML file, or a Card (returned as it is).
+        Name of a shipped card, path of a TOML file, or a Card (returned unchanged).
 
     Returns
     -------
@@ -55,7 +55,7 @@ def load_card(card: str | Path | Card) -> Card:
     Raises
     ------
     CardError
-        If there is no such card, or the file has a defect; the message lists what is allowed.
+        If there is no such card, or the file is invalid; the message lists the allowed values.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def load_card(card: str | Path | Card) -> Card:
         path = Path(card)
         if not path.is_file():
             raise CardError(
-                f"no card {str(card)!r}: give a file, or one of {', '.join(shipped_cards())}"
+                f"no card {str(card)!r}: give a TOML file, or one of {', '.join(shipped_cards())}"
             )
     return parse_card(path.read_text(encoding="utf-8"), str(path))
 
@@ -81,9 +81,9 @@ def parse_card(text: str, where: str = "card") -> Card:
     Parameters
     ----------
     text : str
-        TOML.
+        TOML text.
     where : str
-        What to call it in an error.
+        Name of the card in error messages.
 
     Returns
     -------
@@ -102,7 +102,7 @@ def parse_card(text: str, where: str = "card") -> Card:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise CardError(f"{where}: not TOML: {error}") from error
+        raise CardError(f"{where}: not valid TOML: {error}") from error
     _known(table, _TOP, where)
     for key in ("name", "description"):
         if not isinstance(table.get(key), str):
@@ -130,7 +130,7 @@ def parse_card(text: str, where: str = "card") -> Card:
 
 
 def _check_symbols(choices: Mapping[str, str], where: str) -> None:
-    """Refuse terms that have no symbols of the paper."""
+    """Raise if a term has no symbols in the paper."""
     for slot, name in choices.items():
         term = TERMS[slot].get(name)
         if term is not None and not term.in_paper:
@@ -142,7 +142,7 @@ def _check_symbols(choices: Mapping[str, str], where: str) -> None:
 
 
 def _parameters(values: Mapping[str, Any]) -> tuple[Parameter, ...]:
-    """Parameters of a card whose priors are not known yet."""
+    """Parameters of a card, before its priors are known."""
     pretraining = values["pretraining"] != "none"
     law = Law(
         values["choices"], values["parameterisation"] == "paper", pretraining, values["warmup"]
@@ -172,7 +172,7 @@ def _noise(table: Mapping[str, Any], where: str) -> dict[str, Any]:
     known = effect_names()
     if not isinstance(effects, list) or any(effects.count(effect) > 1 for effect in effects):
         raise CardError(
-            f"{where}: noise.run_effects = {effects!r} must be a list, each effect once, of "
+            f"{where}: noise.run_effects = {effects!r} must be a list without repeats of "
             f"{', '.join(known)}"
         )
     for effect in effects:
@@ -192,10 +192,10 @@ def _noise(table: Mapping[str, Any], where: str) -> dict[str, Any]:
 def _priors(
     table: Mapping[str, Any], parameters: tuple[Parameter, ...], where: str
 ) -> dict[str, Prior]:
-    wanted = {parameter.name: parameter for parameter in parameters}
-    given = _section(table, "priors", tuple(wanted), where)
+    expected = {parameter.name: parameter for parameter in parameters}
+    given = _section(table, "priors", tuple(expected), where)
     priors = {}
-    for name, parameter in wanted.items():
+    for name, parameter in expected.items():
         entry = given.get(name, {**parameter.default, "reason": parameter.reason})
         priors[name] = _inside(parse_prior(entry, f"{where}: priors.{name}"), parameter, where)
     return priors
@@ -229,11 +229,11 @@ def _number(value: Any, low: float, high: float, where: str) -> float:
 
 
 def _inside(prior: Prior, parameter: Parameter, where: str) -> Prior:
-    """Refuse a prior with mass where the parameter means nothing."""
+    """Raise if a prior has mass outside the meaningful range of its parameter."""
     outside = prior.outside(parameter.lower, parameter.upper)
     if outside > parameter.outside:
         raise CardError(
             f"{where}: priors.{parameter.name}: {prior} has {outside:.2%} of its mass outside "
-            f"{parameter.lower:g}..{parameter.upper:g} {parameter.unit}; bound it or move it"
+            f"{parameter.lower:g}..{parameter.upper:g} {parameter.unit}; truncate or shift it"
         )
     return prior

@@ -1,4 +1,4 @@
-"""Arrays of a study under the names and dimensions that the PyMC model holds them by."""
+"""Arrays of a study, with their names and dimensions in the PyMC model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def arrays(rows: Rows, card: Card) -> list[tuple[str, Any, tuple[str, ...]]]:
     rows : Rows
         Arrays of the study.
     card : Card
-        Decides which are needed.
+        Card, which determines the arrays needed.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Where the model cards that come with bayescpt are."""
+"""Location of the model cards shipped with bayescpt."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def cards_folder() -> Path:
-    """Folder of the cards (TOML files) that come with bayescpt.
+    """Folder of the cards (TOML files) shipped with bayescpt.
 
     Returns
     -------
@@ -19,16 +19,16 @@ def cards_folder() -> Path:
     Raises
     ------
     CardError
-        If neither folder is there: the installation is incomplete.
+        If neither folder exists, as in an incomplete installation.
     """
     installed, checkout = _PACKAGE / "_cards", _PACKAGE.parent / "models"
-    # pyproject.toml tells the repository from a folder that is only called models/, such as one
-    # beside the package in site-packages.
+    # pyproject.toml distinguishes the repository from an unrelated folder named models/, such as
+    # one next to the package in site-packages.
     if installed.is_dir():
         return installed
     if checkout.is_dir() and (_PACKAGE.parent / "pyproject.toml").is_file():
         return checkout
     raise CardError(
         f"no model cards in {installed} or {checkout}: this installation of bayescpt is "
-        "incomplete; install it again"
+        "incomplete; reinstall it"
     )

@@ -1,4 +1,4 @@
-"""Names along the dimensions of a model."""
+"""Labels along the dimensions of a model."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Labels:
-    """Names along the model's dimensions.
+    """Labels along the dimensions of a model.
 
     Attributes
     ----------
     domain : tuple of str
         Evaluated domains, general first.
     pair : tuple of (str, str)
-        (evaluated domain, target of the run).
+        Pairs (evaluated domain, target of the run).
     checkpoint : tuple of str
-        Runs whose end checkpoints CPT runs start from.
+        Runs whose final checkpoints CPT runs start from.
     run : tuple of str
         Fitted runs.
     curve : tuple of (str, str)
-        Fitted curves: (run, evaluated domain).
+        Fitted curves, as (run, evaluated domain).
     """
 
     domain: tuple[str, ...]
@@ -45,7 +45,7 @@ class Labels:
         return tuple(f"{domain}|{target}" for domain, target in self.pair)
 
     def coords(self) -> dict[str, tuple[str, ...]]:
-        """Names by dimension, as the model and the posterior hold them.
+        """Labels by dimension, as in the model and the posterior.
 
         Returns
         -------
@@ -59,7 +59,7 @@ class Labels:
         }
 
     def place(self, dim: str, domain: str, target: str | None, start: str | None) -> int:
-        """Place along a dimension of what belongs to a run evaluated on a domain.
+        """Index along a dimension of the entry for a run evaluated on a domain.
 
         Parameters
         ----------
@@ -75,14 +75,14 @@ class Labels:
         Returns
         -------
         int
-            0 for a run that has none, which then plays no part.
+            0 if the run has no such entry; it is then not used.
 
         Raises
         ------
         KeyError
             If there is no such dimension.
         ValueError
-            If the run's own is not among the names.
+            If the entry is not among the labels.
         """
         d = self.domain.index(domain)
         if dim == "domain":

@@ -1,4 +1,4 @@
-"""Rows of the likelihood: the arrays that a model sees of a study."""
+"""Rows of the likelihood: the data arrays of a model."""
 
 from __future__ import annotations
 
@@ -23,41 +23,43 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-# Runs. Where a curve begins there is no row before; inf would make NaN of the gradient.
+# Gap before the first row of a curve, in run lengths; inf would turn the gradient into NaN.
 NO_ROW_BEFORE = 1e6
 INDEX = ("first", "level", "domain", "pair", "curve")
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Everything of a study that enters the likelihood.
+    """Data of a study that enter the likelihood.
 
     A segment is a (run, domain, replay ratio) whose rows share all parameters; rows are sorted by
-    segment and step. Capitals give shapes: N rows, S segments, M places (a step of a run, whatever
-    the domains that were evaluated there), J columns of a basis, K of them after compression.
+    segment and step. Shapes: N rows, S segments, M places (steps of a run, regardless of domain),
+    J columns of a basis, K columns after compression.
 
     Attributes
     ----------
     labels : Labels
-        Names along the dimensions.
+        Labels along the dimensions.
     refs : References
         Reference points.
     segment : dict of ndarray, shape (S,)
-        ``first`` (row), ``level`` (into checkpoint x domain), ``domain``, ``pair``, ``curve`` (into
-        `Labels.curve`), ``is_cpt``, ``is_target``, ``replay`` and the law's segment features.
+        ``first`` (row), ``level`` (index into checkpoint x domain), ``domain``, ``pair``, ``curve``
+        (index into `Labels.curve`), ``is_cpt``, ``is_target``, ``replay`` and the law's segment
+        features.
     row : dict of ndarray, shape (N,)
-        ``segment``, ``place`` (into the bases, consecutive along a segment), ``fraction``,
-        ``step``, ``run``, ``domain``, ``previous`` (row before in the same run and domain, or
-        itself), ``gap`` (its distance as a fraction of the run; 1e6 for none), ``partner`` (general
-        row of the same run and step, or itself), ``paired``, and the law's row features.
+        ``segment``, ``place`` (index into the bases, consecutive along a segment), ``fraction``,
+        ``step``, ``run``, ``domain``, ``previous`` (previous row of the same run and domain, or the
+        row itself), ``gap`` (distance to it as a fraction of the run; 1e6 if none), ``partner``
+        (general row of the same run and step, or the row itself), ``paired``, and the law's row
+        features.
     basis : dict of ndarray, shape (K, M)
-        By the name of a basis: ``basis.T @ mix`` are its columns.
+        Compressed bases by name; the columns of a basis are ``basis.T @ mix``.
     mix : dict of ndarray, shape (K, J)
         See `basis`.
     loss : ndarray, shape (N,)
         Observed losses, nats per token.
     start : dict of ndarray
-        What is known of the start checkpoints, see `bayescpt.model.starts`.
+        Information on the start checkpoints, see `bayescpt.model.starts`.
     """
 
     labels: Labels
@@ -78,12 +80,12 @@ def card_references(study: Study, card: Card) -> References:
     study : Study
         The study to fit.
     card : Card
-        Which terms.
+        Card with the terms.
 
     Returns
     -------
     refs : References
-        Of the runs that the card fits.
+        Reference points of the runs that the card fits.
     """
     return references(study, card.law)
 
@@ -91,17 +93,17 @@ def card_references(study: Study, card: Card) -> References:
 def make_rows(study: Study, card: Card, refs: References | None = None) -> Rows:
     """Arrays of a study under a card.
 
-    Rows at step 0 of a CPT run are the start checkpoint's measurement, one number however many runs
-    repeat it: they enter as `Rows.start`, not as rows.
+    Rows at step 0 of a CPT run measure the start checkpoint, a single number however many runs
+    repeat it; they enter as `Rows.start`, not as rows.
 
     Parameters
     ----------
     study : Study
         The study to fit.
     card : Card
-        Which rows to take.
+        Card, which selects the rows.
     refs : References, optional
-        By default those of the study.
+        Reference points; by default those of the study.
 
     Returns
     -------
@@ -126,8 +128,8 @@ def _fitted_domains(study: Study, card: Card) -> dict[str, list[str]]:
     cpt = [name for name in study.cpt_runs if study.is_observed(name)] if card.continual else []
     if card.continual and not cpt:
         raise FitError(
-            f"study {study.name!r} has no continual pre-training run with a curve, which card "
-            f"{card.name!r} describes; for pre-training curves use card 'annealing'"
+            f"study {study.name!r} has no continual pre-training run with a curve, as required "
+            f"by card {card.name!r}; for pre-training curves use card 'annealing'"
         )
     pt = {name: _pt_domains(study, card, name, domains) for name in study.pt_runs}
     return {name: domains for name in cpt} | {name: kept for name, kept in pt.items() if kept}
@@ -135,7 +137,7 @@ def _fitted_domains(study: Study, card: Card) -> dict[str, list[str]]:
 
 @dataclass
 class _Packer:
-    """Collects the rows of runs, one after the other."""
+    """Collects the rows of runs one by one."""
 
     study: Study
     card: Card
@@ -148,7 +150,7 @@ class _Packer:
     used: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Know the labels that do not depend on which rows there are."""
+        """Set up the labels that do not depend on the rows."""
         self.paths = {
             name: run_trajectory(self.study, name, self.card.warmup) for name in self.fitted
         }
@@ -172,7 +174,7 @@ class _Packer:
             if not steps.size:
                 continue
             if view is None or not np.array_equal(view.steps, steps):
-                # Domains are mostly evaluated at the same steps.
+                # Domains are usually evaluated at the same steps.
                 view = View(path, steps, self.refs)
                 place = self.n_places + np.arange(steps.size)
                 self.n_places += steps.size
@@ -181,10 +183,10 @@ class _Packer:
             self._add_curve(view, domain, loss, place)
 
     def _rows_of(self, path: Trajectory, domain: str) -> tuple[NDArray[np.int64], Floats]:
-        """Steps and losses that are fitted."""
+        """Steps and losses to fit."""
         curve = self.study.curve(path.name, domain)
         steps, loss = curve["step"].to_numpy(np.int64), curve["loss"].to_numpy(float)
-        # Rows of a shared trunk are the trunk run's own rows: once is enough.
+        # Rows of a shared trunk are fitted once, as rows of the trunk run.
         shared = domain in self.fitted.get(str(path.branch_of), [])
         first = path.branch_step if shared else 0
         if not path.is_cpt:
@@ -193,7 +195,7 @@ class _Packer:
         return steps[steps > first], loss[steps > first]
 
     def _split(self, view: View, domain: str) -> dict[str, dict[str, Any]]:
-        """Features of the law by their shape."""
+        """Features of the law, grouped by their shape."""
         is_target = view.is_cpt and domain == view.trajectory.target
         out: dict[str, dict[str, Any]] = {"segment": {}, "row": {}, "basis": {}}
         for key, value in self.card.law.features(view, is_target).items():
@@ -202,7 +204,7 @@ class _Packer:
 
     def _add_curve(self, view: View, domain: str, loss: Floats, place: NDArray[np.int64]) -> None:
         path, steps = view.trajectory, view.steps
-        seen = self._split(view, domain)
+        features = self._split(view, domain)
         if path.name not in self.used:
             self.used.append(path.name)
         self.curves.append((path.name, domain))
@@ -215,7 +217,7 @@ class _Packer:
             "curve": len(self.curves) - 1,
             "is_cpt": float(path.is_cpt),
             "is_target": float(path.is_cpt and domain == path.target),
-            **seen["segment"],
+            **features["segment"],
         }
         before = len(self.segment.get("first", ()))
         for bound in bounds:
@@ -232,7 +234,7 @@ class _Packer:
             "domain": np.full(steps.size, int(same["domain"])),
             "previous": np.maximum(here - 1, self.n_rows),
             "gap": np.diff(view.fraction, prepend=-NO_ROW_BEFORE),
-            **seen["row"],
+            **features["row"],
         }
         for key, values in own.items():
             self.row.setdefault(key, []).append(values)
@@ -240,11 +242,11 @@ class _Packer:
         self.n_rows += steps.size
 
     def rows(self) -> Rows:
-        """All rows that were added."""
+        """All rows added so far."""
         if not self.losses:
             raise FitError(
                 f"study {self.study.name!r} has no row for card {self.card.name!r}: every curve is "
-                f"empty, or ends before {self.card.skip_pretraining:.0%} of its run"
+                f"empty or ends before {self.card.skip_pretraining:.0%} of its run"
             )
         rows = {key: np.concatenate(values) for key, values in self.row.items()}
         rows |= _partners(rows)
@@ -275,19 +277,19 @@ class _Packer:
 
 
 def compress(basis: Floats) -> tuple[Floats, Floats]:
-    """Factors of a smooth basis with as few columns as carry it to rounding.
+    """Low-rank factors of a smooth basis, exact up to rounding.
 
     Parameters
     ----------
     basis : ndarray, shape (M, J)
-        Basis at the places.
+        Basis evaluated at the places.
 
     Returns
     -------
     columns : ndarray, shape (K, M)
         Orthogonal rows times their singular values.
     mix : ndarray, shape (K, J)
-        ``columns.T @ mix`` is the basis to 1e-12 of its largest singular value.
+        ``columns.T @ mix`` is the basis up to 1e-12 of its largest singular value.
     """
     left, scale, right = np.linalg.svd(basis, full_matrices=False)
     rank = max(1, int(np.sum(scale > 1e-12 * scale[0])))
@@ -296,15 +298,15 @@ def compress(basis: Floats) -> tuple[Floats, Floats]:
 
 def _domains(study: Study, card: Card) -> list[str]:
     """Domains whose losses are fitted, general first."""
-    seen = list(study.domains)
+    domains = list(study.domains)
     if card.continual and card.domains == "goals":
-        wanted = [study.general, *study.targets]
-        seen = [domain for domain in dict.fromkeys(wanted) if domain in seen]
-    return sorted(seen, key=lambda domain: domain != study.general)
+        goals = dict.fromkeys([study.general, *study.targets])
+        domains = [domain for domain in goals if domain in domains]
+    return sorted(domains, key=lambda domain: domain != study.general)
 
 
 def _pt_domains(study: Study, card: Card, name: str, domains: list[str]) -> list[str]:
-    """Domains of a pre-training run whose rows are fitted."""
+    """Domains whose rows are fitted in a pre-training run."""
     if not study.is_observed(name):
         return []
     kept = []

@@ -1,4 +1,4 @@
-"""What is known of the start checkpoints of continual pre-training runs."""
+"""Losses of the start checkpoints of continual pre-training runs."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-# Nats; the loss moves by about this much in the first steps of a run.
+# In nats: typical change of the loss in the first steps of a run.
 UNMEASURED_SD = 1.0
-# How the level of a start checkpoint on a domain is known: `known_starts`'s ``source``.
+# Source of the level of a start checkpoint on a domain: ``source`` in `known_starts`.
 MEASURED, FIRST_ROW, NOT_AT_ALL, FROM_PRETRAINING = 0.0, 1.0, 2.0, 3.0
-# Nats; stands for a level that no row depends on.
+# In nats: placeholder for a level that no row depends on.
 PLACEHOLDER = 3.0
 
 
@@ -35,14 +35,14 @@ def known_starts(
     level: NDArray[np.int64],
     loss: Floats,
 ) -> dict[str, Floats]:
-    """What is known of the start checkpoints.
+    """Levels of the start checkpoints and their sources.
 
     Parameters
     ----------
     study : Study
-        Holds the checkpoints and their measured losses.
+        Study with the checkpoints and their measured losses.
     card : Card
-        How far the law's level may lie from a measured loss.
+        Card with the standard deviation of a level around a measured loss.
     labels : Labels
         Checkpoints and domains.
     refs : References
@@ -55,9 +55,9 @@ def known_starts(
     Returns
     -------
     dict of ndarray
-        ``loss``, ``sd`` and ``source`` (how it is known), shape (checkpoint x domain,); on the
-        paper's scale also ``feature_*``, the law's features at the end of pre-training, shape
-        (checkpoint,) or (checkpoint, J).
+        ``loss``, ``sd`` and ``source`` (where the level comes from), shape (checkpoint x domain,);
+        on the paper's scale also ``feature_*``, the law's features at the end of pre-training,
+        shape (checkpoint,) or (checkpoint, J).
     """
     n_levels = len(labels.level_names)
     out = {
@@ -72,53 +72,53 @@ def known_starts(
         if measured is not None:
             out["loss"][k], out["sd"][k], out["source"][k] = measured, card.level_sd, MEASURED
         elif here.size:
-            # The first row of a run from it tells the region.
+            # The first row of a run from the checkpoint gives a rough value.
             out["loss"][k], out["source"][k] = loss[here[0]], FIRST_ROW
     if card.law.paper:
-        # L0 + A S1^-alpha - C1 S2, whatever was measured.
+        # L0 + A S1^-alpha - C1 S2, regardless of measurements.
         out["source"] = np.full(n_levels, FROM_PRETRAINING)
         out |= _end_features(study, card, labels, refs)
     return out
 
 
 def start_notes(labels: Labels, start: dict[str, Floats]) -> list[str]:
-    """Say which levels of start checkpoints were never measured.
+    """Describe the levels of start checkpoints that were not measured.
 
     Parameters
     ----------
     labels : Labels
         Checkpoints and domains.
     start : dict of ndarray
-        From `known_starts`.
+        Output of `known_starts`.
 
     Returns
     -------
     list of str
-        One sentence a level that runs depend on; a level that none depends on is not used.
+        One sentence per level; levels that no run depends on are omitted.
     """
-    found = []
+    notes = []
     for name, value, source in zip(labels.level_names, start["loss"], start["source"], strict=True):
         checkpoint, _, domain = name.partition("|")
         if source == FIRST_ROW:
-            found.append(
-                f"the loss of start checkpoint {checkpoint!r} on {domain!r} was never measured: "
+            notes.append(
+                f"the loss of start checkpoint {checkpoint!r} on {domain!r} was not measured: "
                 f"its prior is the first loss of a run from there, {value:.3g}, with a standard "
                 f"deviation of {UNMEASURED_SD:g} nat; a loss at step 0 would narrow the bands"
             )
-    return found
+    return notes
 
 
 def _end_features(
     study: Study, card: Card, labels: Labels, refs: References
 ) -> dict[str, NDArray[Any]]:
-    """Features of the law at the ends of the checkpoints' own runs."""
-    found: dict[str, list[Any]] = {}
+    """Features of the law at the last steps of the checkpoints' runs."""
+    features: dict[str, list[Any]] = {}
     for name in labels.checkpoint:
-        # On its own curve, whatever it started from.
+        # On the curve of the run itself, regardless of its start.
         path = replace(run_trajectory(study, name, refs.warmup), phase="pt")
         view = View(path, np.array([path.n_steps]), refs)
         for key, value in card.law.features(view, False).items():
-            found.setdefault(f"feature_{key}", []).append(
+            features.setdefault(f"feature_{key}", []).append(
                 value if np.ndim(value) == 0 else value[0]
             )
-    return {key: np.array(values, dtype=float) for key, values in found.items()}
+    return {key: np.array(values, dtype=float) for key, values in features.items()}

@@ -410,7 +410,7 @@ def test_a_start_level_that_was_not_measured_is_said(unmeasured, draws):
     made = Fit(unmeasured.card, study, unmeasured.rows, unmeasured.posterior, xr.Dataset(), 0)
     (note,) = made.notes
     first = study.curve("r10_constant", "target")["loss"].iloc[0]
-    assert note.startswith("the loss of start checkpoint 'pt' on 'target' was never measured")
+    assert note.startswith("the loss of start checkpoint 'pt' on 'target' was not measured")
     assert f"{first:.3g}, with a standard deviation of 1 nat" in note
     told = (
         "the loss of its start checkpoint on 'target' was not measured; its level is estimated "

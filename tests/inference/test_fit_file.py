@@ -79,7 +79,7 @@ def test_a_stored_card_needs_no_default_of_this_version(small_fit, tmp_path):
         with pytest.raises(CardError, match=f"fit: missing or unknown {broken}"):
             Card.from_dict({k: v for k, v in stored.items() if k != broken}, "fit")
     del stored["priors"]["sigma"]
-    with pytest.raises(CardError, match="has no prior of sigma"):
+    with pytest.raises(CardError, match="has no prior for sigma"):
         Card.from_dict(stored)
 
 
@@ -189,7 +189,7 @@ def test_a_card_of_ones_own_in_format_4_is_read(small_fit, tmp_path):
     ("change", "said"),
     [
         ({"card": ""}, "is of format 4 and has no card text: refit the study"),
-        ({"card": "[law"}, "is not a bayescpt fit: card 'cpt_replay': not TOML"),
+        ({"card": "[law"}, "is not a bayescpt fit: card 'cpt_replay': not valid TOML"),
         ({"checks": None}, "is of format 4 and has no checks: refit the study"),
     ],
 )

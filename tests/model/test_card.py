@@ -121,7 +121,7 @@ GOOD = 'dist = "Normal"\nmu = 1.0\nsigma = 0.1\n'
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("= 3", ["not TOML"]),
+        ("= 3", ["not valid TOML"]),
         ("color = 1", ["unknown color", "parameterisation", "warmup", "law", "priors"]),
         ('parameterisation = "raw"', ["'raw'", "reference, paper"]),
         ('warmup = "maybe"', ["'maybe'", "true, peak"]),
@@ -156,10 +156,10 @@ GOOD = 'dist = "Normal"\nmu = 1.0\nsigma = 0.1\n'
             ["'level'", "must be a list", "anneal, level, drift, shift"],
         ),
         ("[noise]\nrun_effects = 5", ["run_effects = 5", "must be a list"]),
-        ('[noise]\nrun_effects = ["level", "level"]', ["each effect once"]),
+        ('[noise]\nrun_effects = ["level", "level"]', ["without repeats"]),
         (
             '[noise]\nrun_effects = ["shift"]',
-            ["'shift', which no term of its law has", "its law has anneal, level, drift"],
+            ["'shift', which no term of its law defines", "choose from anneal, level, drift"],
         ),
         (
             '[priors.shift_ref]\ndist = "Normal"\nmu = 0\nsigma = 1\nreason = "r"',
@@ -227,7 +227,7 @@ NOT_PLAIN = {
     "ar1": {"ar1": True},
     "domain_correlation": {"domain_correlation": True},
 }
-REFUSED = r"run_effects = \['level'\] are computed for normal, independent noise.*leave them out"
+REFUSED = r"run_effects = \['level'\] require independent normal noise.*set run_effects = \[\]"
 
 
 def toml(noise):
@@ -258,16 +258,18 @@ def test_a_card_changed_in_python_needs_it_too(part):
 
 def test_a_card_changed_in_python_needs_a_prior_of_every_parameter():
     card = parse_card(HEAD)
-    with pytest.raises(CardError, match="'mine' has no prior of corr_fraction"):
+    with pytest.raises(CardError, match="'mine' has no prior for corr_fraction"):
         replace(card, ar1=True)
-    with pytest.raises(CardError, match="'mine' has no prior of early, early_width"):
+    with pytest.raises(CardError, match="'mine' has no prior for early, early_width"):
         replace(card, early=True)
     priors = {**card.priors, **parse_card(HEAD + "[noise]\nearly = true").priors}
     assert replace(card, early=True, priors=priors).early
 
 
 def test_a_card_changed_in_python_needs_a_term_for_each_effect():
-    with pytest.raises(CardError, match=r"'shift', which no term of its law has; .*level, drift"):
+    with pytest.raises(
+        CardError, match=r"'shift', which no term of its law defines; .*level, drift"
+    ):
         replace(parse_card(HEAD), run_effects=("shift",))
 
 
@@ -313,7 +315,7 @@ def test_plain_values_without_a_key_are_no_card(key):
         ({"choices": {"shift": "exp"}}, r"law\.shift = 'exp'; allowed are none, power"),
         ({"choices": {"drift": "linear"}}, "no slot 'drift'; slots are"),
         ({"choices": {"shift": "none"}}, r"law\.rewarm = 'own' needs law\.shift"),
-        ({"family": "cauchy"}, "no noise model 'cauchy' is registered here"),
+        ({"family": "cauchy"}, "noise model 'cauchy' is not registered"),
         ({"priors": {"beta": {"dist": "Cauchy", "reason": "r"}}}, r"priors\.beta.*'Cauchy'"),
     ],
 )
@@ -329,7 +331,7 @@ def test_plain_values_of_another_version_are_no_card(changed, said):
 def test_plain_values_need_a_prior_of_every_parameter():
     values = load_card("cpt").to_dict()
     del values["priors"]["onset"]
-    with pytest.raises(CardError, match="no prior of onset"):
+    with pytest.raises(CardError, match="no prior for onset"):
         Card.from_dict(values)
 
 

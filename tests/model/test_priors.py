@@ -133,7 +133,7 @@ def test_bounds_far_from_the_mean_keep_their_digits_or_are_refused():
         below, above = np.transpose([prior.distribution.tails(at, prior.args) for at in x])
         np.testing.assert_allclose(below, [0.1, 0.5, 0.9], rtol=1e-9)
         np.testing.assert_allclose(above, [0.9, 0.5, 0.1], rtol=1e-9)
-    with pytest.raises(CardError, match=r"nothing of Normal\(mu=0, sigma=1\) between lower = 40"):
+    with pytest.raises(CardError, match=r"Normal\(mu=0, sigma=1\) has no mass between lower = 40"):
         make("Normal", {"mu": 0.0, "sigma": 1.0, "lower": 40.0})
 
 
@@ -233,7 +233,7 @@ def test_an_unregistered_distribution_is_unknown():
 def test_a_name_belongs_to_one_class():
     register(Laplace)  # the same again, as in a notebook
     other = type("Other", (Laplace,), {})
-    with pytest.raises(CardError, match=r"Laplace has registered 'OwnLaplace' already"):
+    with pytest.raises(CardError, match=r"Laplace has already registered 'OwnLaplace'"):
         register(other)
     assert type(DISTRIBUTIONS["OwnLaplace"]) is Laplace
 
@@ -243,9 +243,9 @@ def test_a_name_belongs_to_one_class():
     [
         ({"name": ""}, "`name` must be"),
         ({"arguments": ()}, "have none"),
-        ({"arguments": ("mu", "reason")}, "none dist or reason; they have mu, reason"),
+        ({"arguments": ("mu", "reason")}, "without repeats or dist or reason; got mu, reason"),
         ({"optional": ("mu",)}, "each once"),
-        ({"positive": ("sigma",)}, "`positive` names no argument: sigma"),
+        ({"positive": ("sigma",)}, "`positive` has unknown arguments: sigma"),
     ],
 )
 def test_a_defective_class_is_not_registered(change, message):

@@ -58,7 +58,7 @@ def test_notes_name_the_levels_that_were_never_measured(unmeasured, card):
     assert len(found) == 2
     for note, checkpoint in zip(found, ("annealed", "base"), strict=True):
         at = rows.labels.level_names.index(f"{checkpoint}|german")
-        assert f"start checkpoint {checkpoint!r} on 'german' was never measured" in note
+        assert f"start checkpoint {checkpoint!r} on 'german' was not measured" in note
         assert f"{rows.start['loss'][at]:.3g}, with a standard deviation of 1 nat" in note
         assert "a loss at step 0 would narrow the bands" in note
 

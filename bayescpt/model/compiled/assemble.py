@@ -13,7 +13,7 @@ from bayescpt.model.compiled.emitter import Operand, Program
 from bayescpt.model.compiled.layout import Layout, TermCode, noise_code
 from bayescpt.model.compiled.symbolic import Branch
 
-# Inflations of so many rows are multiplied before the log: below 1e19 the product stays in range.
+# Number of inflations multiplied before taking a log; each below 1e19 keeps the product in range.
 FACTORS = 16
 HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
 ENVIRONMENT = {
@@ -29,19 +29,19 @@ ENVIRONMENT = {
 
 
 def function_of(source: str, name: str) -> Callable[..., Any]:
-    """Python function of assembled source.
+    """Python function defined by assembled source.
 
     Parameters
     ----------
     source : str
-        From `density_source` or `mean_source`.
+        Output of `density_source` or `mean_source`.
     name : str
-        Of the function.
+        Name of the function.
 
     Returns
     -------
     callable
-        For numba.
+        Function for numba to compile.
     """
     scope: dict[str, Any] = dict(ENVIRONMENT)
     exec(compile(source, f"<bayescpt {name}>", "exec"), scope)  # noqa: S102 -- assembled here
@@ -50,13 +50,13 @@ def function_of(source: str, name: str) -> Callable[..., Any]:
 
 
 class _Block:
-    """Lines of code with an indentation."""
+    """Indented lines of code."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
 
     def add(self, depth: int, *lines: str) -> None:
-        """Append lines at a depth."""
+        """Append lines at an indentation depth."""
         self.lines += ["    " * depth + line for line in lines]
 
     def text(self) -> str:
@@ -65,7 +65,7 @@ class _Block:
 
 
 def _branches(code: Branch | Program, depth: int) -> Iterator[tuple[int, str | None, Any]]:
-    """Depth, line that opens a branch, and what it holds: a program, or None."""
+    """Depth, line that opens a branch (or None), and the program inside (or None)."""
     if isinstance(code, Program):
         yield depth, None, code
         return
@@ -87,7 +87,7 @@ def _write(
 
 
 def _text(operand: Operand) -> str:
-    """Lanes of an output."""
+    """Code of an output as lanes."""
     return f"spread({operand.text})" if operand.level == 0 else operand.text
 
 
@@ -96,13 +96,13 @@ def _outputs(prefix: str, count: int) -> list[str]:
 
 
 class _Assembler:
-    """Writes what density and mean have in common."""
+    """Writes the code shared by density and mean."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout, self.block = layout, _Block()
 
     def open_segment(self) -> None:
-        """Loop over segments; what belongs to the segment, in registers."""
+        """Open the loop over segments, and keep segment values in registers."""
         layout, add = self.layout, self.block.add
         add(1, "for s in range(first.shape[0]):")
         add(2, "begin, end = segment_rows(first, s, n)", "is_cpt = cpt[s] > 0.0")
@@ -118,19 +118,19 @@ class _Assembler:
             _write(self.block, term.code, depth, lambda program: list(program.segment))
 
     def open_phase(self, term: TermCode, depth: int) -> int:
-        """Condition of the phase that a term applies in; the depth inside."""
+        """Write the condition for the phase of a term; returns the depth inside."""
         if len(term.phases) == 2:
             return depth
         self.block.add(depth, "if is_cpt:" if term.phases == ("cpt",) else "if not is_cpt:")
         return depth + 1
 
     def load_rows(self) -> None:
-        """What differs by row."""
+        """Load the row features."""
         for name in self.layout.row_features:
             self.block.add(3, f"f_{name} = load(r_{name}, i, count)")
 
     def terms(self) -> None:
-        """Add up the expected loss; each term leaves its outputs in o0, o1, ..."""
+        """Sum the terms of the expected loss; each stores its outputs in o0, o1, ..."""
         self.block.add(3, "mean = spread(c_offset_of)")
         for term in self.layout.terms:
             depth = self.open_phase(term, 3)
@@ -144,32 +144,32 @@ class _Assembler:
             self.block.add(depth, f"mean = mean + {names[0]}")
 
     def singular(self, term: TermCode) -> bool:
-        """Whether lanes beyond the last row may hold what is not finite."""
-        found = [program for _, _, program in _branches(term.code, 0) if program is not None]
-        return any(program.singular for program in found)
+        """Whether lanes beyond the last row may be non-finite."""
+        programs = [program for _, _, program in _branches(term.code, 0) if program is not None]
+        return any(program.singular for program in programs)
 
 
 def density_source(layout: Layout, noise: Noise) -> str:
     """Source of the log density of all rows and its gradient, with independent normal noise.
 
-    A density that is only summed needs no array by row: sixteen rows at a time stay in registers
-    from the law's exp to the sums of the gradient, and one log of a product does for many rows.
+    A summed density needs no arrays by row: sixteen rows at a time stay in registers from the law's
+    exp to the sums of the gradient, and one log of a product serves many rows.
 
     Parameters
     ----------
     layout : Layout
-        Of the law.
+        Layout of the law.
     noise : Noise
-        Normal and independent.
+        Independent normal noise.
 
     Returns
     -------
     str
         Function ``density``; see `bayescpt.model.compiled.ops.CurveDensity` for its arguments.
     """
-    made = _Assembler(layout)
+    assembler = _Assembler(layout)
     names, inflation = noise_code(noise)
-    add = made.block.add
+    add = assembler.block.add
     count = len(layout.by) + len(names)
     add(0, f"def density({', '.join(density_arguments(layout, names))}):")
     add(1, "n = loss.shape[0]", f"out = np.zeros(({count}, c_offset.shape[0]))")
@@ -177,7 +177,7 @@ def density_source(layout: Layout, noise: Noise) -> str:
         add(1, f"whole_{basis} = combine(project(w_{basis}, m_{basis}), b_{basis})")
         add(1, f"by_{basis} = np.zeros(b_{basis}.shape[1])")
     add(1, f"value = {-HALF_LOG_2PI!r} * n")
-    made.open_segment()
+    assembler.open_segment()
     add(2, "shared = place[begin] - begin", "inverse = 1.0 / noise_sigma[s]")
     if inflation is not None:
         for name in names[1:]:
@@ -185,24 +185,24 @@ def density_source(layout: Layout, noise: Noise) -> str:
             add(2, f"noise_c_{name} = spread(noise_c_{name}_of)")
         add(2, f"inflated = noise_c_{names[1]}_of > 0.0")
         add(2, "product, factors, logs = spread(1.0), 0, spread(0.0)", "if inflated:")
-        _write(made.block, inflation, 3, lambda program: list(program.segment))
+        _write(assembler.block, inflation, 3, lambda program: list(program.segment))
     add(2, " = ".join([f"s{k}" for k in range(count)]) + " = spread(0.0)")
     add(2, "for i in range(begin, end, WIDTH):")
     add(3, "count = end - i")
-    made.load_rows()
+    assembler.load_rows()
     for basis in layout.bases:
         add(3, f"f_{basis} = load(whole_{basis}, shared + i, count)")
-    made.terms()
-    _residuals(made.block, inflation, names)
-    _sums(made, names)
-    _totals(made.block, len(layout.by), names, inflation is not None)
+    assembler.terms()
+    _residuals(assembler.block, inflation, names)
+    _sums(assembler, names)
+    _totals(assembler.block, len(layout.by), names, inflation is not None)
     slopes = (f"combine(project(by_{b}, b_{b}), m_{b})" for b in layout.bases)
     add(1, f"return {', '.join(['np.array([value])', 'out', *slopes])}")
-    return made.block.text()
+    return assembler.block.text()
 
 
 def density_arguments(layout: Layout, noise: tuple[str, ...]) -> list[str]:
-    """Return the names of the arguments of ``density``: those with a gradient first."""
+    """Return the argument names of ``density``, those with a gradient first."""
     return [
         "c_offset",
         *(f"{layout.argument(*key)}_in" for key in layout.by[1:]),
@@ -218,7 +218,7 @@ def density_arguments(layout: Layout, noise: tuple[str, ...]) -> list[str]:
 
 
 def _residuals(block: _Block, inflation: Any, names: tuple[str, ...]) -> None:
-    """Standardised residuals, and what the gradient weighs rows by."""
+    """Compute standardised residuals and the row weights of the gradient."""
     add = block.add
     add(3, "residual = load(loss, i, count) - mean")
     if inflation is None:
@@ -234,23 +234,23 @@ def _residuals(block: _Block, inflation: Any, names: tuple[str, ...]) -> None:
         _write(block, inflation, 4, _rows)
         add(4, "shrunk = 1.0 / noise_o0", "over = inverse * shrunk")
         add(3, "else:", "    over = spread(inverse)")
-    # Lanes after the last row of the segment count for nothing.
+    # Lanes beyond the last row of the segment are set to 0.
     add(3, "z = residual * over")
     add(3, "g = first_lanes(count, z * over, spread(0.0))")
     add(3, "beyond = first_lanes(count, z * z - 1.0, spread(0.0))")
 
 
-def _sums(made: _Assembler, names: tuple[str, ...]) -> None:
-    """Add a block of rows to the sums of the gradient."""
-    layout, add = made.layout, made.block.add
+def _sums(assembler: _Assembler, names: tuple[str, ...]) -> None:
+    """Add a block of rows to the gradient sums."""
+    layout, add = assembler.layout, assembler.block.add
     add(3, "s0 += g")
     place = 1
     for term in layout.terms:
-        depth = made.open_phase(term, 3)
+        depth = assembler.open_phase(term, 3)
         outputs = _outputs(term.prefix, 1 + len(term.by) + len(term.bases))[1:]
         for k, output in enumerate(outputs):
             part = f"g * {output}"
-            if made.singular(term):
+            if assembler.singular(term):
                 part = f"first_lanes(count, {part}, spread(0.0))"
             if k < len(term.by):
                 add(depth, f"s{place} += {part}")
@@ -270,7 +270,7 @@ def _sums(made: _Assembler, names: tuple[str, ...]) -> None:
 
 
 def _totals(block: _Block, by: int, names: tuple[str, ...], inflated: bool) -> None:
-    """Sums over the lanes of a segment."""
+    """Sum over the lanes of a segment."""
     add = block.add
     add(2, f"by_sigma, rows = total(s{by}), end - begin")
     add(2, "value -= 0.5 * (by_sigma + rows) + rows * np.log(noise_sigma[s])")
@@ -289,30 +289,30 @@ def mean_source(layout: Layout) -> str:
     Parameters
     ----------
     layout : Layout
-        Of the law.
+        Layout of the law.
 
     Returns
     -------
     str
         Function ``mean``; see `bayescpt.model.compiled.ops.CurveMean` for its arguments.
     """
-    made = _Assembler(layout)
-    add = made.block.add
+    assembler = _Assembler(layout)
+    add = assembler.block.add
     count = len(layout.by) - 1 + len(layout.bases)
     add(0, f"def mean({', '.join(mean_arguments(layout))}):")
     add(1, "n = place.shape[0]", "expected = np.empty(n)", f"partials = np.zeros(({count}, n))")
     for basis in layout.bases:
         add(1, f"whole_{basis} = combine(w_{basis}, b_{basis})[place]")
-    made.open_segment()
+    assembler.open_segment()
     add(2, "for i in range(begin, end, WIDTH):")
     add(3, "count = end - i")
-    made.load_rows()
+    assembler.load_rows()
     for basis in layout.bases:
         add(3, f"f_{basis} = load(whole_{basis}, i, count)")
-    made.terms()
+    assembler.terms()
     place = 0
     for term in layout.terms:
-        depth = made.open_phase(term, 3)
+        depth = assembler.open_phase(term, 3)
         for k, output in enumerate(_outputs(term.prefix, 1 + len(term.by) + len(term.bases))[1:]):
             if k < len(term.by):
                 at, place = place, place + 1
@@ -322,11 +322,11 @@ def mean_source(layout: Layout) -> str:
             add(depth, f"store(partials, {at} * n + i, {output}, count)")
     add(3, "store(expected, i, mean, count)")
     add(1, "return expected, partials")
-    return made.block.text()
+    return assembler.block.text()
 
 
 def mean_arguments(layout: Layout) -> list[str]:
-    """Return the names of the arguments of ``mean``: those with a gradient first."""
+    """Return the argument names of ``mean``, those with a gradient first."""
     return [
         "c_offset",
         *(f"{layout.argument(*key)}_in" for key in layout.by[1:]),

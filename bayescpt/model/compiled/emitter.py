@@ -1,4 +1,4 @@
-"""Straight-line code for rows and segments from a graph of scalar operations."""
+"""Straight-line code for rows and segments, generated from a graph of scalar operations."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from pytensor.graph.basic import Constant
 
 NUMBER, SEGMENT, ROW = range(3)
-# Whole powers up to it are products, ten at most.
+# Integer powers up to this exponent become at most ten products.
 LARGEST_EXPONENT = 1024
 
 
 class Undecided(Exception):
-    """A condition on the segment decides what is to be evaluated.
+    """Raised when an unknown condition on the segment selects between expressions.
 
     Parameters
     ----------
@@ -35,11 +35,11 @@ class Program:
     Attributes
     ----------
     segment, row : tuple of str
-        Assignments that depend on the segment alone, and those that differ by row.
+        Assignments that depend only on the segment, and those that vary by row.
     outputs : tuple of Operand
         The value and its partial derivatives.
     singular : bool
-        Whether an output may not be finite on lanes beyond the last row, which hold zeros.
+        Whether an output may be non-finite on lanes beyond the last row, where inputs are zero.
     """
 
     segment: tuple[str, ...]
@@ -49,7 +49,7 @@ class Program:
 
 
 class Operand(NamedTuple):
-    """A number, or the name of what was assigned; and whether it differs by row.
+    """A number or the name of an assigned value, with the level at which it varies.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Operand(NamedTuple):
     text : str
         Code.
     number : float
-        Its value; NaN for a name.
+        Value of a number; NaN for a name.
     """
 
     level: int
@@ -66,7 +66,7 @@ class Operand(NamedTuple):
     number: float = np.nan
 
     def is_number(self, value: float) -> bool:
-        """Return whether it is a certain number."""
+        """Return whether it is the given number."""
         return self.level == NUMBER and self.number == value
 
 
@@ -86,16 +86,16 @@ def number(value: float) -> Operand:
 
 
 class Emitter:
-    """Writes the code of graphs, each operation on the same operands once.
+    """Generates the code of graphs, with each distinct operation computed once.
 
     Parameters
     ----------
     by_row : set of TensorVariable
-        Inputs that differ by row; the others belong to the segment.
+        Inputs that vary by row; the others belong to the segment.
     known : dict of str to bool
-        Conditions on the segment that are decided.
+        Conditions on the segment that are already decided.
     prefix : str
-        Of the names that are assigned.
+        Prefix of assigned names.
     """
 
     def __init__(self, by_row: set[Any], known: dict[str, bool], prefix: str) -> None:
@@ -103,12 +103,12 @@ class Emitter:
         self._lines: dict[int, list[str]] = {SEGMENT: [], ROW: []}
         self._done: dict[Any, Operand] = {}
         self._results: dict[Any, Operand] = {}
-        # 1 / (1 + x) of logarithms that were taken, by the operand of 1 + x.
+        # 1 / (1 + x) from computed logarithms, keyed by the operand 1 + x.
         self._inverses: dict[Operand, Operand] = {}
         self._singular = False
 
     def program(self, outputs: list[Any]) -> Program:
-        """Code of some variables.
+        """Generate the code of output variables.
 
         Parameters
         ----------
@@ -124,23 +124,23 @@ class Emitter:
         Undecided
             If a condition on the segment is not known.
         """
-        found = tuple(self._visit(variable) for variable in outputs)
+        operands = tuple(self._visit(variable) for variable in outputs)
         lines = self._lines
-        return Program(tuple(lines[SEGMENT]), tuple(lines[ROW]), found, self._singular)
+        return Program(tuple(lines[SEGMENT]), tuple(lines[ROW]), operands, self._singular)
 
     def _visit(self, variable: Any) -> Operand:
         if variable in self._done:
             return self._done[variable]
         node = variable.owner
         if isinstance(variable, Constant):
-            found = number(np.asarray(variable.data).item())
+            operand = number(np.asarray(variable.data).item())
         elif node is None:
             level = ROW if variable in self._by_row else SEGMENT
-            found = Operand(level, variable.name)
+            operand = Operand(level, variable.name)
         else:
-            found = self._apply(operation(node), node.inputs)
-        self._done[variable] = found
-        return found
+            operand = self._apply(operation(node), node.inputs)
+        self._done[variable] = operand
+        return operand
 
     def _apply(self, name: str, inputs: list[Any]) -> Operand:
         if name == "Switch":
@@ -151,15 +151,16 @@ class Emitter:
             return self._visit(inputs[0])
         if name not in _RULES:
             raise NotImplementedError(
-                f"the compiled pass has no {name!r}: write the equation with +, -, *, /, powers, "
-                f"exp, expm1, log, log1p, sqrt, select and expm1_ratio, or add a rule to {__name__}"
+                f"the compiled pass does not support {name!r}: write the equation with +, -, *, /, "
+                f"powers, exp, expm1, log, log1p, sqrt, select and expm1_ratio, or add a rule to "
+                f"{__name__}"
             )
         return _RULES[name](self, *(self._visit(one) for one in inputs))
 
     def _switch(self, condition: Any, yes: Any, no: Any) -> Operand:
         node = condition.owner
         if node is None or operation(node) not in _COMPARISONS:
-            raise NotImplementedError("select takes a comparison of two numbers in an equation")
+            raise NotImplementedError("select requires a comparison of two numbers")
         if not self._differs(condition):
             text = self._condition(condition)
             if text not in self._known:
@@ -168,7 +169,7 @@ class Emitter:
         left, right, yes, no = (self._visit(one) for one in (*node.inputs, yes, no))
         comparison = operation(node)
         if comparison in ("LE", "GE", "NEQ"):
-            # x <= y unless y < x.
+            # x <= y is the negation of y < x.
             yes, no = no, yes
         if comparison in ("EQ", "NEQ"):
             return self._below(left, right, no, self._below(right, left, no, yes))
@@ -181,7 +182,7 @@ class Emitter:
         return self._assign(("below", *parts), f"below({', '.join(parts)})", ROW)
 
     def _differs(self, variable: Any) -> bool:
-        """Whether a variable differs by row."""
+        """Whether a variable varies by row."""
         node = variable.owner
         if node is None:
             return variable in self._by_row
@@ -201,13 +202,13 @@ class Emitter:
             return f"abs({parts[0]})"
         if name == "convert_to_float64":
             return parts[0]
-        raise NotImplementedError(f"a condition on the segment has no {name!r}")
+        raise NotImplementedError(f"a condition on the segment does not support {name!r}")
 
     def _lanes(self, value: Operand) -> str:
         return f"spread({value.text})" if value.level == NUMBER else value.text
 
     def _assign(self, key: Any, code: str, level: int) -> Operand:
-        """Result of an operation, a line of code unless it was computed already."""
+        """Result of an operation; adds a line of code unless it was already computed."""
         if key not in self._results:
             name = f"{self._prefix}v{len(self._results)}"
             self._lines[level].append(f"{name} = {code}")
@@ -215,14 +216,14 @@ class Emitter:
         return self._results[key]
 
     def call(self, function: str, x: Operand) -> Operand:
-        """Function of lanes.
+        """Call a function of lanes.
 
         Parameters
         ----------
         function : str
             Name in `bayescpt.model.compiled.vector_math`.
         x : Operand
-            Its argument.
+            Argument.
 
         Returns
         -------
@@ -231,14 +232,14 @@ class Emitter:
         return self._assign((function, x), f"{function}({self._lanes(x)})", max(x.level, SEGMENT))
 
     def pair(self, function: str, x: Operand) -> tuple[Operand, Operand]:
-        """Function of lanes that has two results.
+        """Call a function of lanes with two results.
 
         Parameters
         ----------
         function : str
             Name in `bayescpt.model.compiled.vector_math`.
         x : Operand
-            Its argument.
+            Argument.
 
         Returns
         -------
@@ -251,18 +252,18 @@ class Emitter:
         return first, second
 
     def log1p(self, x: Operand) -> Operand:  # numpydoc ignore=PR01,RT01
-        """``log1p``, which knows 1 / (1 + x) afterwards."""
+        """``log1p``; also records 1 / (1 + x)."""
         logarithm, inverse = self.pair("log1p_inverse", x)
         self._inverses[self.add(number(1.0), x)] = inverse
         return logarithm
 
     def log(self, x: Operand) -> Operand:  # numpydoc ignore=PR01,RT01
-        """``log``; of 0, beyond the last row, not finite."""
+        """``log``; non-finite beyond the last row, where x is 0."""
         self._singular |= x.level == ROW
         return self.call("log", x)
 
     def exp(self, x: Operand) -> Operand:  # numpydoc ignore=PR01,RT01
-        """``exp``, from ``expm1`` where that is known."""
+        """``exp``, from ``expm1`` if already computed."""
         known = self._results.get(("expm1", x))
         return self.add(known, number(1.0)) if known is not None else self.call("exp", x)
 
@@ -297,18 +298,18 @@ class Emitter:
         return self._reduce("*", 1.0, factors)
 
     def _reduce(self, sign: str, neutral: float, operands: tuple[Operand, ...]) -> Operand:
-        """Sum or product; what belongs to the segment is joined first."""
+        """Sum or product; segment-level operands are combined first."""
         total = neutral
         for one in operands:
             if one.level == NUMBER:
                 total = total + one.number if sign == "+" else total * one.number
-        found = None if total == neutral else number(total)
+        result = None if total == neutral else number(total)
         for level in (SEGMENT, ROW):
             for one in operands:
                 if one.level != level:
                     continue
-                found = one if found is None else self._binary(sign, found, one)
-        return number(neutral) if found is None else found
+                result = one if result is None else self._binary(sign, result, one)
+        return number(neutral) if result is None else result
 
     def _binary(self, sign: str, left: Operand, right: Operand) -> Operand:
         level = max(left.level, right.level)
@@ -324,13 +325,13 @@ class Emitter:
         return self.negate(right) if left.is_number(0.0) else self._binary("-", left, right)
 
     def negate(self, x: Operand) -> Operand:  # numpydoc ignore=PR01,RT01
-        """Opposite."""
+        """Negation."""
         if x.level == NUMBER:
             return number(-x.number)
         return self._assign(("neg", x), f"-{x.text}", x.level)
 
     def divide(self, left: Operand, right: Operand) -> Operand:  # numpydoc ignore=PR01,RT01
-        """Quotient, by a product where one over the divisor is known or the segment's."""
+        """Quotient; a product if the reciprocal is known or at segment level."""
         if right.level == NUMBER:
             return self.multiply(left, number(1.0 / right.number))
         if left.is_number(0.0) or left is right:
@@ -343,16 +344,16 @@ class Emitter:
         return self.multiply(left, self._binary("/", number(1.0), right))
 
     def power(self, base: Operand, exponent: Operand) -> Operand:  # numpydoc ignore=PR01,RT01
-        """Power, by products where the exponent is a whole number, also of negative numbers."""
+        """Power; products for integer exponents, so that the base may be negative."""
         whole = exponent.number.is_integer() and abs(exponent.number) <= LARGEST_EXPONENT
         if exponent.level != NUMBER or not whole:
             return self.exp(self.multiply(exponent, self.log(base)))
-        count, found = int(abs(exponent.number)), number(1.0)
+        count, result = int(abs(exponent.number)), number(1.0)
         while count:
-            found = self.multiply(found, base) if count % 2 else found
+            result = self.multiply(result, base) if count % 2 else result
             count //= 2
             base = self.multiply(base, base) if count else base
-        return self.divide(number(1.0), found) if exponent.number < 0 else found
+        return self.divide(number(1.0), result) if exponent.number < 0 else result
 
 
 def operation(node: Any) -> str:
@@ -361,7 +362,7 @@ def operation(node: Any) -> str:
     Parameters
     ----------
     node : Apply
-        Of a graph.
+        Node of a graph.
 
     Returns
     -------

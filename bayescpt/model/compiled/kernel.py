@@ -1,4 +1,4 @@
-"""PyTensor operations that are one numba kernel: the frame around those of this package."""
+"""Base classes of PyTensor operations implemented as one numba kernel."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bayescpt.model.compiled import lanes, linear, vector_math
 
 @cache
 def source_version(text: str) -> int:
-    """Digest of what a kernel is compiled from: PyTensor keeps kernels on disk by this alone.
+    """Digest of the sources of a kernel, the only key of PyTensor's on-disk cache.
 
     Parameters
     ----------
@@ -37,16 +37,16 @@ def source_version(text: str) -> int:
 
 
 class Kernel(Op):
-    """Operation whose outputs one function of arrays gives.
+    """Operation whose outputs are computed by one function of arrays.
 
     Attributes
     ----------
     text : str
-        What tells kernels of one class apart: the source that was assembled for a law.
+        Identity of a kernel within its class: the source assembled for a law.
     function : callable
-        The function, which numba can compile.
+        Function, compilable by numba.
     outputs : tuple of callable
-        Makes the variable of each output.
+        Constructors of the output variables.
     """
 
     __props__: tuple[str, ...] = ("text",)
@@ -72,7 +72,7 @@ class Kernel(Op):
     def compiled(self) -> Any:
         """Return the function, compiled for use outside of compiled graphs.
 
-        It is not kept on disk: numba would not see that the functions of another file have changed.
+        It is not cached on disk, as numba would not notice changes to functions in other files.
         """
         return _compiled(self.function)
 
@@ -114,7 +114,7 @@ class Kernel(Op):
 
 
 class Differentiable(Kernel):
-    """Kernel whose first output are values, the others partial derivatives for their gradient.
+    """Kernel whose first output is the value; the others are partial derivatives.
 
     Attributes
     ----------
@@ -130,7 +130,7 @@ class Differentiable(Kernel):
         Parameters
         ----------
         inputs, outputs : sequence of TensorVariable
-            Of the node.
+            Variables of the node.
         cotangents : sequence of TensorVariable
             Gradient of the cost with respect to the outputs; those of the partials are not used.
 
@@ -139,19 +139,19 @@ class Differentiable(Kernel):
         list of TensorVariable
             Gradient with respect to each input; disconnected for the data.
         """
-        found = [DisconnectedType()() for _ in inputs]
+        gradients = [DisconnectedType()() for _ in inputs]
         if not isinstance(cotangents[0].type, DisconnectedType):
-            gradients = self._back(inputs, outputs[1:], cotangents[0])
-            for k, gradient in zip(self.differentiable, gradients, strict=True):
-                found[k] = gradient
-        return found
+            slopes = self._back(inputs, outputs[1:], cotangents[0])
+            for k, slope in zip(self.differentiable, slopes, strict=True):
+                gradients[k] = slope
+        return gradients
 
     def _back(self, inputs: Any, partials: Any, cotangent: Any) -> list[Any]:
-        """Gradients by the differentiable inputs."""
+        """Gradients with respect to the differentiable inputs."""
         raise NotImplementedError
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Only the values depend on the parameters as far as gradients go.
+        """For gradients, only the first output depends on the differentiable inputs.
 
         Parameters
         ----------

@@ -1,11 +1,11 @@
-"""Sixteen doubles at a time in numba kernels, as vector instructions take them.
+"""SIMD vectors of sixteen doubles for numba kernels.
 
-LLVM turns a loop into vector instructions only where it can prove that this is safe, which ends
-with a handful of arrays. A value of type ``lanes`` is a vector from the start: arithmetic on it is
-a few instructions for sixteen rows, and what a row needs stays in registers from the law to the
-sums of the gradient. No processor has vectors as wide: it takes them in parts, which do not wait
-for each other. Addition, subtraction, multiplication, division and the sign are those of Python;
-the functions below are for numba kernels only.
+LLVM vectorises a loop only if it can prove that this is safe, which fails beyond a handful of
+arrays. A value of type ``lanes`` is a vector from the start: arithmetic on it takes a few
+instructions for sixteen rows, and intermediate values stay in registers from the law to the sums of
+the gradient. No processor has vectors this wide; they are split into independent parts. Addition,
+subtraction, multiplication, division and negation use Python's operators; the functions below are
+for numba kernels only.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ WIDTH = 16
 _DOUBLES = ir.VectorType(ir.DoubleType(), WIDTH)
 _INTEGERS = ir.VectorType(ir.IntType(64), WIDTH)
 _BITS = ir.VectorType(ir.IntType(1), WIDTH)
-# A product and a sum may become one instruction; nothing is reordered.
+# Allow fused multiply-add, but no reordering.
 _FLAGS = ("contract",)
 
-# Adding it rounds a double to a whole number, which then stands in its lowest bits.
+# Adding this rounds a double to an integer, held in its lowest bits.
 ROUND = 6755399441055744.0
 _ROUND_BITS = 0x4338000000000000
-# Bits of sqrt(1/2), up to which a mantissa counts to the binade below.
+# Bits of sqrt(1/2): mantissas below it belong to the lower binade.
 _SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
 
 
@@ -57,7 +57,7 @@ def _index(place: int) -> Any:
 
 
 def _spread(builder: Any, value: Any, kind: ir.VectorType = _DOUBLES) -> Any:
-    """A number in every lane."""
+    """Broadcast a number to all lanes."""
     one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, _index(0))
     return builder.shuffle_vector(
         one,
@@ -67,7 +67,7 @@ def _spread(builder: Any, value: Any, kind: ir.VectorType = _DOUBLES) -> Any:
 
 
 def _operation(symbol: Any, emit: str) -> None:
-    """Arithmetic of lanes with lanes and with numbers."""
+    """Define an operator for lanes with lanes and with numbers."""
     kinds = ((lanes, lanes), (lanes, types.float64), (types.float64, lanes))
     infer_global(symbol)(
         type(
@@ -111,7 +111,7 @@ def _negate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 
 
 def _emit_spread(context: Any, value: Any) -> Any:
-    """Lanes that all hold one number."""
+    """Broadcast a number to all lanes."""
 
     def _emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return _spread(builder, args[0])
@@ -126,8 +126,8 @@ def _mask(builder: Any, count: Any) -> Any:
 
 def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
     """Pointer to an entry of a contiguous array."""
-    made = context.make_array(kind)(context, builder, array)
-    return builder.gep(made.data, [index])
+    struct = context.make_array(kind)(context, builder, array)
+    return builder.gep(struct.data, [index])
 
 
 def _contiguous(kind: Any) -> bool:
@@ -135,7 +135,7 @@ def _contiguous(kind: Any) -> bool:
 
 
 def _emit_load(context: Any, array: Any, index: Any, count: Any) -> Any:
-    """Entries of a contiguous array from an index of its flat order on, zeros after `count`."""
+    """Entries of a contiguous array from a flat index on, with zeros after `count`."""
     if not _contiguous(array):
         return None
 
@@ -154,7 +154,7 @@ def _emit_load(context: Any, array: Any, index: Any, count: Any) -> Any:
 
 
 def _emit_store(context: Any, array: Any, index: Any, value: Any, count: Any) -> Any:
-    """Write the first `count` lanes to a contiguous array, from an index of its flat order on."""
+    """Write the first `count` lanes to a contiguous array, from a flat index on."""
     if not _contiguous(array):
         return None
 
@@ -203,7 +203,7 @@ def _emit_total(context: Any, value: Any) -> Any:
 
 
 def _emit_below(context: Any, x: Any, limit: Any, yes: Any, no: Any) -> Any:
-    """`yes` where `x` is below `limit`, else `no`, also where one is not a number."""
+    """`yes` where `x` is below `limit`, else `no`, including where either is NaN."""
 
     def _emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return builder.select(builder.fcmp_ordered("<", args[0], args[1]), args[2], args[3])
@@ -212,7 +212,7 @@ def _emit_below(context: Any, x: Any, limit: Any, yes: Any, no: Any) -> Any:
 
 
 def _emit_power_of_two(context: Any, rounded: Any) -> Any:
-    """2^k, of k + `ROUND`."""
+    """2^k, given k + `ROUND`."""
 
     def _emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         bits = builder.bitcast(args[0], _INTEGERS)
@@ -225,14 +225,14 @@ def _emit_power_of_two(context: Any, rounded: Any) -> Any:
 
 
 def _binade(builder: Any, x: Any) -> tuple[Any, Any]:
-    """Bits, and the whole number k of x = m 2^k with m from sqrt(1/2) to sqrt(2)."""
+    """Bits of x, and the integer k in x = m 2^k with m from sqrt(1/2) to sqrt(2)."""
     bits = builder.bitcast(x, _INTEGERS)
     above = builder.sub(bits, _constant(_INTEGERS, _SQRT_HALF_BITS))
     return bits, builder.ashr(above, _constant(_INTEGERS, 52))
 
 
 def _emit_exponent(context: Any, x: Any) -> Any:
-    """Whole number k of x = m 2^k, m from sqrt(1/2) to sqrt(2), plus `ROUND`."""
+    """Integer k in x = m 2^k, with m from sqrt(1/2) to sqrt(2), plus `ROUND`."""
 
     def _emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         _, k = _binade(builder, args[0])
@@ -242,7 +242,7 @@ def _emit_exponent(context: Any, x: Any) -> Any:
 
 
 def _emit_mantissa(context: Any, x: Any) -> Any:
-    """Number m of x = m 2^k, from sqrt(1/2) to sqrt(2)."""
+    """Number m in x = m 2^k, with m from sqrt(1/2) to sqrt(2)."""
 
     def _emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         bits, k = _binade(builder, args[0])
@@ -252,7 +252,7 @@ def _emit_mantissa(context: Any, x: Any) -> Any:
     return lanes(lanes), _emit
 
 
-# A kernel leaves out the context.
+# Kernels call these without the context argument.
 spread: Any = intrinsic(_emit_spread)
 load: Any = intrinsic(_emit_load)
 store: Any = intrinsic(_emit_store)

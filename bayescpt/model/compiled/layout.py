@@ -1,4 +1,4 @@
-"""What the compiled pass of a law takes, in which order, and the programs of its terms."""
+"""Inputs of the compiled pass of a law, in order, and the programs of its terms."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ class TermCode:
     Attributes
     ----------
     slot : str
-        Of the term.
+        Slot of the term.
     prefix : str
-        Of its names in the code.
+        Prefix of its names in the code.
     phases : tuple of str
-        Where it applies.
+        Phases in which it applies.
     coefficients : tuple of str
-        All of them.
+        All coefficients.
     by : tuple of str
         Coefficients with a gradient.
     bases : tuple of str
         Bases that its equation reads.
     code : Branch or Program
-        Outputs: value, derivatives by `by`, derivatives by `bases`.
+        Outputs: value, derivatives with respect to `by`, derivatives with respect to `bases`.
     """
 
     slot: str
@@ -53,7 +53,7 @@ class Layout:
     Attributes
     ----------
     terms : tuple of TermCode
-        Those whose rows differ.
+        Terms that vary by row.
     bases : tuple of str
         All bases.
     segment_features, row_features : tuple of str
@@ -67,7 +67,7 @@ class Layout:
 
     @property
     def by(self) -> tuple[tuple[str, str], ...]:
-        """Slot and name of every coefficient with a gradient; the offset first."""
+        """Slot and name of every coefficient with a gradient, the offset first."""
         return (
             ("level", "offset"),
             *((term.slot, name) for term in self.terms for name in term.by),
@@ -75,7 +75,7 @@ class Layout:
 
     @property
     def fixed(self) -> tuple[tuple[str, str], ...]:
-        """Slot and name of the coefficients without one."""
+        """Slot and name of the coefficients without a gradient."""
         return tuple(
             (term.slot, name)
             for term in self.terms
@@ -89,7 +89,7 @@ class Layout:
         Parameters
         ----------
         slot, name : str
-            Of the coefficient.
+            Slot and name of the coefficient.
 
         Returns
         -------
@@ -122,7 +122,7 @@ def layout(law: Law) -> Layout:
 
 def _make_layout(law: Law) -> Layout:
     shapes = {name: np.ndim(value) for name, value in law.features(sample_view(law), False).items()}
-    differs = {name: ndim > 0 for name, ndim in shapes.items()}
+    by_row = {name: ndim > 0 for name, ndim in shapes.items()}
     names = _coefficient_names(law)
     terms, read = [], set[str]()
     for term in law.terms:
@@ -134,7 +134,7 @@ def _make_layout(law: Law) -> Layout:
         read.update(needed)
         bases = tuple(name for name in needed if shapes[name] == 2)
         try:
-            code = derive(term.rows, own, differs, (*by, *bases), f"{term.slot}_")
+            code = derive(term.rows, own, by_row, (*by, *bases), f"{term.slot}_")
         except NotImplementedError as error:
             kind = f"{type(term).__module__}.{type(term).__qualname__}"
             raise CardError(f"law.{term.slot} = {term.name!r} ({kind}): {error}") from error
@@ -148,7 +148,7 @@ def _make_layout(law: Law) -> Layout:
 
 
 class _Recorder(dict[str, Any]):
-    """Values by name that remember which were read."""
+    """Mapping that records which keys are read."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         super().__init__(values)
@@ -161,13 +161,13 @@ class _Recorder(dict[str, Any]):
 
 def _read(term: Any, coefficients: tuple[str, ...], features: Mapping[str, Any]) -> list[str]:
     """Features that a term's equation reads."""
-    seen = _Recorder(dict.fromkeys(features, np.float64(0.5)))
-    term.rows(dict.fromkeys(coefficients, np.float64(0.5)), seen)
-    return list(dict.fromkeys(seen.read))
+    recorder = _Recorder(dict.fromkeys(features, np.float64(0.5)))
+    term.rows(dict.fromkeys(coefficients, np.float64(0.5)), recorder)
+    return list(dict.fromkeys(recorder.read))
 
 
 def _coefficient_names(law: Law) -> dict[str, tuple[str, ...]]:
-    """Names by slot, found by evaluating the law on numbers."""
+    """Coefficient names by slot, found by evaluating the law on numbers."""
     half = np.float64(0.5)
     values = {parameter.name: half for parameter in law.parameters}
     view = sample_view(law)
@@ -175,11 +175,11 @@ def _coefficient_names(law: Law) -> dict[str, tuple[str, ...]]:
         values |= law.to_reference(values, view.refs)
     if law.continual:
         values["start_level"] = half
-    seen = {name: half for name in law.segment_features}
-    # An array may be of either phase, where a number would leave out the terms of the other.
+    features = {name: half for name in law.segment_features}
+    # An array can be of either phase; a number would drop the terms of the other.
     phase = {"is_cpt": np.array(0.5), "is_target": half, "replay": half}
-    found = law.coefficients(values, seen | phase)
-    return {slot: tuple(coefficients) for slot, coefficients in found.items()}
+    coefficients = law.coefficients(values, features | phase)
+    return {slot: tuple(names) for slot, names in coefficients.items()}
 
 
 def noise_code(noise: Noise) -> tuple[tuple[str, ...], Branch | Program | None]:
@@ -193,9 +193,10 @@ def noise_code(noise: Noise) -> tuple[tuple[str, ...], Branch | Program | None]:
     Returns
     -------
     names : tuple of str
-        The late scale first.
+        Names, the late scale first.
     code : Branch, Program or None
-        Outputs: the inflation, then its derivatives by the other coefficients; None without any.
+        Outputs: the inflation, then its derivatives with respect to the other coefficients; None if
+        there are none.
     """
     half = np.float64(0.5)
     values = {parameter.name: half for parameter in noise.parameters}

@@ -1,4 +1,4 @@
-"""Products of the bases, sixteen rows at a time; for numba kernels."""
+"""Matrix-vector products with the bases, sixteen rows at a time, for numba kernels."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def combine(weights: Any, columns: Any) -> Any:
     """
     n, columns = columns.shape[1], np.ascontiguousarray(columns)
     out = np.empty(n)
-    # Four sums that do not wait for each other.
+    # Four independent sums.
     for i in range(0, n, 4 * WIDTH):
         a = b = c = d = spread(0.0)
         for k in range(weights.shape[0]):
@@ -47,12 +47,12 @@ def combine(weights: Any, columns: Any) -> Any:
 
 @numba.njit(error_model="numpy")
 def project(rows: Any, columns: Any) -> Any:
-    """Inner products with columns: the transpose of `combine`.
+    """Inner products with columns, the transpose of `combine`.
 
     Parameters
     ----------
     rows : ndarray, shape (n,)
-        One number a row.
+        One number per row.
     columns : ndarray, shape (column, n)
         Columns, contiguous.
 
@@ -63,7 +63,7 @@ def project(rows: Any, columns: Any) -> Any:
     n, rows, columns = rows.shape[0], np.ascontiguousarray(rows), np.ascontiguousarray(columns)
     size = columns.shape[0]
     out = np.empty(size)
-    # Four columns at a time, so that each row is read once for four; a last one may be read again.
+    # Four columns at a time, so that a row is read once for four; the last column may repeat.
     for k in range(0, size, 4):
         a = b = c = d = spread(0.0)
         at = k * n
@@ -74,20 +74,20 @@ def project(rows: Any, columns: Any) -> Any:
             b += row * load(columns, more[0] + i, n - i)
             c += row * load(columns, more[1] + i, n - i)
             d += row * load(columns, more[2] + i, n - i)
-        for j, found in enumerate((a, b, c, d)):
+        for j, lanes in enumerate((a, b, c, d)):
             if k + j < size:
-                out[k + j] = total(found)
+                out[k + j] = total(lanes)
     return out
 
 
 @numba.njit(**INLINED)
 def segment_rows(first: Any, s: Any, n: Any) -> Any:
-    """First row of a segment, and the row after its last.
+    """First row of a segment, and the row after the last.
 
     Parameters
     ----------
     first : ndarray of int, shape (segment,)
-        First rows, rising.
+        First rows, increasing.
     s : int
         Segment.
     n : int
@@ -107,16 +107,16 @@ def segment_sums(cotangent: Any, partials: Any, first: Any) -> Any:
     Parameters
     ----------
     cotangent : ndarray, shape (n,)
-        Weight of every row.
+        Weight of each row.
     partials : ndarray, shape (k, n)
         Numbers to sum.
     first : ndarray of int, shape (segment,)
-        First rows, rising.
+        First rows, increasing.
 
     Returns
     -------
     ndarray, shape (k + 1, segment)
-        The last row is that of the weights alone.
+        The last row sums the weights alone.
     """
     size, n = partials.shape
     out = np.zeros((size + 1, first.shape[0]))
@@ -125,25 +125,25 @@ def segment_sums(cotangent: Any, partials: Any, first: Any) -> Any:
         for i in range(begin, end):
             out[size, s] += cotangent[i]
         for k in range(size):
-            found = 0.0
+            weighted = 0.0
             for i in range(begin, end):
-                found += cotangent[i] * partials[k, i]
-            out[k, s] = found
+                weighted += cotangent[i] * partials[k, i]
+            out[k, s] = weighted
     return out
 
 
 @numba.njit(error_model="numpy")
 def place_sums(values: Any, place: Any, columns: Any) -> Any:
-    """Sums over the rows that stand on each place.
+    """Sums over the rows at each place.
 
     Parameters
     ----------
     values : ndarray, shape (n,)
-        One number a row.
+        One number per row.
     place : ndarray of int, shape (n,)
         Places.
     columns : ndarray, shape (column, size)
-        Columns of a basis, which say how many places there are.
+        Columns of a basis; their length is the number of places.
 
     Returns
     -------

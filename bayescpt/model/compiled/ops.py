@@ -28,14 +28,15 @@ class CurveDensity(Differentiable):
     (node,); fixed coefficients (segment,); mix (column, node) and columns (column, place) of each
     basis; segment features (segment,); row features (obs,); is_cpt (segment,); fraction, loss
     (obs,); first row (segment,); place (obs,), consecutive along a segment.
-    Outputs: the density (1,), its gradient by segment (k, segment) and by weights (node,) a basis.
+    Outputs: the density (1,), its gradient by segment (k, segment) and by the weights of each basis
+    (node,).
 
     Parameters
     ----------
     layout : Layout
-        Of the law.
+        Layout of the law.
     noise : Noise
-        Normal and independent.
+        Independent normal noise.
     """
 
     def __init__(self, layout: Layout, noise: Noise) -> None:
@@ -68,7 +69,7 @@ class CurveMean(Differentiable):
     Parameters
     ----------
     layout : Layout
-        Of the law.
+        Layout of the law.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -131,13 +132,13 @@ def curve_density(
     law : Law
         The law.
     noise : Noise
-        Normal and independent.
+        Independent normal noise.
     c : Mapping
-        From `Law.coefficients`, shape (segment,).
+        Output of `Law.coefficients`, shape (segment,).
     scale : Mapping
-        From `Noise.coefficients`, shape (segment,).
+        Output of `Noise.coefficients`, shape (segment,).
     weights : Mapping
-        From `Law.weights`, shape (node,) by basis.
+        Output of `Law.weights`, shape (node,) by basis.
     data : Mapping
         Containers of the model by name.
 
@@ -178,7 +179,7 @@ def curve_mean(
     law : Law
         The law.
     c : Mapping
-        From `Law.coefficients`, shape (segment,).
+        Output of `Law.coefficients`, shape (segment,).
     weights : Mapping
         Weights of the columns of each basis, shape (column,).
     data : Mapping
@@ -211,6 +212,6 @@ def _coefficients(
 
 
 def _by_segment(value: Any, like: Any) -> Any:
-    """One number a segment, also where a coefficient is the same for all."""
+    """One number per segment, even if a coefficient is shared by all."""
     value = pt.as_tensor(value)
     return value if value.ndim else value + pt.zeros_like(like)

@@ -1,8 +1,8 @@
 """A term's equation and its partial derivatives as straight-line code, derived by PyTensor.
 
-The equation is evaluated once on scalar symbols. PyTensor differentiates the graph by the
-coefficients; what depends on the segment alone is told from what differs by row, and a condition on
-the segment becomes a branch of its own.
+The equation is evaluated once on scalar symbols. PyTensor differentiates the graph with respect to
+the coefficients; segment-level operations are separated from those that vary by row, and each
+condition on the segment becomes a branch.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ class _RatioSlope(ps.UnaryScalarOp):
     nfunc_spec = None
 
     def impl(self, x: Any) -> Any:
-        """Evaluate it on a number, near 0 by its series."""
+        """Evaluate on a number, near 0 by the series."""
         if abs(x) < functions.SERIES_BELOW:
             return 0.5 + x * (1.0 / 3.0 + x * (0.125 + x / 30.0))
         return (np.exp(x) - np.expm1(x) / x) / x
 
 
 class _Ratio(ps.UnaryScalarOp):
-    """``expm1(x) / x`` with a derivative of its own, where the plain formula cancels."""
+    """``expm1(x) / x`` with a custom derivative, as the plain formula cancels."""
 
     nfunc_spec = None
 
     def impl(self, x: Any) -> Any:
-        """Evaluate it on a number."""
+        """Evaluate on a number."""
         return functions.expm1_ratio(np.float64(x))
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
@@ -59,7 +59,7 @@ def _slope(x: Any) -> Any:
 
 
 class Symbols:
-    """What a term's equation is handed as ``xp``: PyTensor, with derivatives that do not cancel."""
+    """The ``xp`` of a term's equation: PyTensor, with derivatives free of cancellation."""
 
     expm1_ratio = staticmethod(_ratio_op)
 
@@ -69,14 +69,14 @@ class Symbols:
 
 @dataclass(frozen=True)
 class Branch:
-    """Two programs and the condition on the segment that decides between them.
+    """Two programs and the condition on the segment that selects between them.
 
     Attributes
     ----------
     condition : str
         Expression in the scalars of a segment.
     yes, no : Branch or Program
-        What is evaluated where it holds, and elsewhere.
+        Evaluated if the condition holds, and otherwise.
     """
 
     condition: str
@@ -91,20 +91,20 @@ def derive(
     by: Sequence[str],
     prefix: str,
 ) -> Branch | Program:
-    """Program of an equation and its partial derivatives.
+    """Derive the program of an equation and its partial derivatives.
 
     Parameters
     ----------
     equation : callable
         ``rows(c, f, xp)`` of a term.
     coefficients : sequence of str
-        Names in c, one number a segment each.
+        Names in c, each one number per segment.
     features : Mapping of str to bool
-        Names in f; whether each differs by row.
+        Names in f, and whether each varies by row.
     by : sequence of str
-        Coefficients and features by which it is differentiated.
+        Coefficients and features with respect to which it is differentiated.
     prefix : str
-        Of all names in the code. Inputs are called ``{prefix}c_NAME`` and ``f_NAME``.
+        Prefix of all names in the code. Inputs are named ``{prefix}c_NAME`` and ``f_NAME``.
 
     Returns
     -------
@@ -114,13 +114,13 @@ def derive(
     Raises
     ------
     NotImplementedError
-        If the equation has an operation that the compiled pass does not know.
+        If the equation has an operation that the compiled pass does not support.
     """
     c = {name: pt.dscalar(f"{prefix}c_{name}") for name in coefficients}
     f = {name: pt.dscalar(f"f_{name}") for name in features}
     value = pt.as_tensor(equation(c, f, Symbols())).astype("float64")
-    wanted = [(c | f)[name] for name in by]
-    slopes = pytensor.grad(value, wanted, disconnected_inputs="ignore") if wanted else []
+    variables = [(c | f)[name] for name in by]
+    slopes = pytensor.grad(value, variables, disconnected_inputs="ignore") if variables else []
     by_row = {f[name] for name, differs in features.items() if differs}
     return _program([value, *slopes], by_row, {}, prefix)
 
@@ -128,13 +128,13 @@ def derive(
 def _program(
     outputs: list[Any], by_row: set[Any], known: dict[str, bool], prefix: str
 ) -> Branch | Program:
-    """Program where some conditions are known; a branch where another one decides."""
+    """Program given known conditions, or a branch if another condition is needed."""
     emitter = Emitter(by_row, known, prefix)
     try:
         return emitter.program(outputs)
     except Undecided as undecided:
         condition = undecided.condition
-        # One name is of one type: branches have names of their own.
+        # A name has a single type in numba, so branches use separate names.
         yes, no = (
             _program(outputs, by_row, {**known, condition: held}, f"{prefix}{'yn'[not held]}")
             for held in (True, False)

@@ -1,7 +1,7 @@
 """Exponentials and logarithms of lanes, as plain arithmetic.
 
-The ones of the C library are calls, one number at a time. These are within 2 units in the last
-place, and several times faster.
+Those of the C library are calls for one number at a time. These are accurate to 2 units in the last
+place and several times faster.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ _INLINED: dict[str, Any] = {"error_model": "numpy", "forceinline": True}
 
 _TINY = 1e-300
 _LOG2_E = 1.4426950408889634
-# log 2 as a sum, the first part with zeros at its end (fdlibm).
+# log 2 as a sum, the first part with trailing zeros (fdlibm).
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
-# exp leaves the range of doubles soon after; the ends stand for what lies beyond.
+# exp over- or underflows soon beyond these limits; arguments are clipped to them.
 _LOWEST, _HIGHEST = -708.0, 709.0
 
 
 @numba.njit(**_INLINED)
 def _reduced(x: Any) -> Any:
-    """2^k and expm1(r), of x = k log 2 + r with abs(r) at most half of log 2; NaN stays NaN."""
+    """2^k and expm1(r), for x = k log 2 + r with abs(r) <= log(2) / 2; NaN propagates."""
     lowest, highest = spread(_LOWEST), spread(_HIGHEST)
     within = below(x, lowest, lowest, below(highest, x, highest, x))
     bits = within * _LOG2_E + ROUND
     k = bits - ROUND
     r = (within - k * _LN2_HIGH) - k * _LN2_LOW
-    # Taylor: 14 terms leave 2e-17 at log(2) / 2. Pairs of terms, so that fewer wait for another.
+    # Taylor: 14 terms leave 2e-17 at log(2) / 2. Terms are paired to shorten dependency chains.
     r2 = r * r
     r4 = r2 * r2
     low = (0.5 + r * (1.0 / 6.0)) + r2 * (1.0 / 24.0 + r * (1.0 / 120.0))
@@ -51,7 +51,7 @@ def exp(x: Any) -> Any:
     Parameters
     ----------
     x : lanes
-        Below -708 and above 709 it counts as these.
+        Clipped to -708..709.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def exp(x: Any) -> Any:
 
 @numba.njit(**_INLINED)
 def expm1(x: Any) -> Any:
-    """Exponential less 1, also for small x.
+    """Exponential minus 1, accurate for small x.
 
     Parameters
     ----------
@@ -85,15 +85,15 @@ def log(x: Any) -> Any:
     Parameters
     ----------
     x : lanes
-        Not denormal; inf and NaN stay themselves.
+        Not denormal; inf and NaN propagate.
 
     Returns
     -------
     lanes
-        -inf of 0, NaN of negative numbers.
+        -inf for 0, NaN for negative numbers.
     """
     none = spread(0.0)
-    # Of NaN neither holds, and less inf it is still NaN.
+    # For NaN neither comparison holds, and NaN - inf is NaN.
     return below(none, x, _log_positive(x), below(x, none, spread(np.nan), x - np.inf))
 
 
@@ -103,7 +103,7 @@ def _log_positive(x: Any) -> Any:
     f = mantissa(x) - 1.0
     s = f / (f + 2.0)
     z = s * s
-    # fdlibm's polynomial of log(1 + f) = log((1 + s) / (1 - s)), 2^-58 off at most.
+    # fdlibm's polynomial for log(1 + f) = log((1 + s) / (1 - s)), with error below 2^-58.
     w = z * z
     even = 1.818357216161805012e-01 + w * 1.479819860511658591e-01
     even = z * (6.666666666666735130e-01 + w * (2.857142874366239149e-01 + w * even))
@@ -111,13 +111,13 @@ def _log_positive(x: Any) -> Any:
     odd = w * (3.999999999940941908e-01 + w * odd)
     half = 0.5 * f * f
     whole = exponent(x) - ROUND
-    found = whole * _LN2_HIGH - ((half - (s * (half + (odd + even)) + whole * _LN2_LOW)) - f)
-    return below(x, spread(np.inf), found, x)
+    result = whole * _LN2_HIGH - ((half - (s * (half + (odd + even)) + whole * _LN2_LOW)) - f)
+    return below(x, spread(np.inf), result, x)
 
 
 @numba.njit(**_INLINED)
 def log1p_inverse(x: Any) -> Any:
-    """Logarithm of 1 + x, and 1 / (1 + x), which it needs on the way.
+    """Logarithm of 1 + x, and 1 / (1 + x), a by-product.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def log1p_inverse(x: Any) -> Any:
     """
     t = x + 1.0
     inverse = 1.0 / t
-    # What the sum lost.
+    # Correct for the rounding of the sum.
     return _log_positive(t) + (x - (t - 1.0)) * inverse, inverse
 
 
@@ -147,7 +147,7 @@ def expm1_ratio(x: Any) -> Any:
     -------
     ratio, slope : lanes
     """
-    # Not quite 0, where the ratio is 1 and not 0 / 0.
+    # Avoid 0 / 0 at x = 0, where the ratio is 1.
     moved = x + _TINY
     left, inverse = expm1(moved), 1.0 / moved
     ratio = left * inverse

@@ -1,4 +1,4 @@
-"""Prior distributions of cards; `Distribution` says how to add one."""
+"""Prior distributions of cards; `Distribution` documents how to add one."""
 
 import pkgutil
 from importlib import import_module

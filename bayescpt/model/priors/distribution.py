@@ -1,4 +1,4 @@
-"""What a distribution must provide to serve as a prior, and how to add one."""
+"""Interface of prior distributions, and how to add one."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any, ClassVar
 
 
 class Distribution:
-    """Base class of the prior distributions that a card may name.
+    """Base class of the prior distributions available to cards.
 
     To add a distribution that PyMC has:
 
     1. Derive a class from this one. Set `name` to PyMC's name of the distribution and `arguments`
        to PyMC's names of its parameters; list in `positive` those that must be above 0. Arguments
-       that a card may leave out go in `optional`. For any other condition on the arguments,
+       that a card may omit go in `optional`. For any other condition on the arguments,
        override `complaint`.
     2. Implement `frozen`, which returns the same distribution in SciPy. Import ``scipy.stats``
-       inside the method: importing it takes a second, which loading a saved fit should not cost.
+       inside the method: importing it takes a second, which would slow down loading a saved fit.
     3. Override `tails` if the distribution function has a closed form. The inherited method is
        correct for every distribution, but it imports ``scipy.stats``.
     4. List in `examples` arguments that cover the special cases. The tests use them to compare the
@@ -27,18 +27,18 @@ class Distribution:
     of your own can live in any module, as long as that module is imported before the card is read,
     in worker processes too.
 
-    The model variable comes from PyMC under `name`; override `random_variable` only if that does
-    not work. Compiled samplers are cached by the name and the arguments of each prior, so a change
-    to `random_variable` takes a new `name` to come into effect.
+    The model variable is PyMC's distribution `name`; override `random_variable` only if that does
+    not work. Compiled samplers are cached by the name and the arguments of each prior, so changing
+    `random_variable` requires a new `name` to take effect.
 
     Attributes
     ----------
     name : str
-        Name in cards; PyMC's.
+        Name in cards and in PyMC.
     arguments : tuple of str
         Required arguments, under PyMC's names.
     optional : tuple of str
-        Further arguments that may be left out.
+        Further arguments that may be omitted.
     positive : tuple of str
         Arguments that must be above 0.
     examples : tuple of Mapping
@@ -77,7 +77,7 @@ class Distribution:
     examples: ClassVar[tuple[Mapping[str, float], ...]] = ()
 
     def complaint(self, args: Mapping[str, float]) -> str | None:
-        """What is wrong with the values of the arguments, or None.
+        """Describe an error in the values of the arguments, or return None.
 
         Checks that the arguments in `positive` are above 0 and that ``lower`` is below ``upper``
         where both are given.
@@ -113,7 +113,7 @@ class Distribution:
         return self.name
 
     def frozen(self, args: Mapping[str, float]) -> Any:
-        """Return the distribution in SciPy, frozen; every subclass must implement it.
+        """Return the frozen SciPy distribution; every subclass must implement it.
 
         Parameters
         ----------
@@ -123,7 +123,7 @@ class Distribution:
         Returns
         -------
         scipy.stats.rv_frozen
-            The name of its class is private in SciPy.
+            Frozen distribution, whose class is private in SciPy.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement frozen(args)")
 
@@ -140,7 +140,7 @@ class Distribution:
         Returns
         -------
         below, above : float
-            Best computed separately: one minus the other would lose a small tail to rounding.
+            Computed separately, as the complement would lose a small tail to rounding.
         """
         frozen = self.frozen(args)
         return float(frozen.cdf(x)), float(frozen.sf(x))

@@ -53,5 +53,5 @@ class HalfNormal(Distribution):
         if x <= 0:
             return 0.0, 1.0
         z = x / args["sigma"]
-        # erf keeps its digits near 0, where 1 - erfc has none.
+        # erf is accurate near 0, where 1 - erfc is not.
         return math.erf(z / math.sqrt(2.0)), 2.0 * normal_tails(z)[1]

@@ -1,4 +1,4 @@
-"""Normal prior, truncated if a card gives bounds."""
+"""Normal prior, truncated if bounds are given."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from bayescpt.model.priors.distribution import Distribution
 from bayescpt.model.priors.registry import register
 
-# Far out in a tail even logarithms of densities lose their digits.
+# Far out in a tail, even log densities lose accuracy.
 _LEAST_MASS = 1e-100
 
 
@@ -29,7 +29,7 @@ class Normal(Distribution):
     )
 
     def complaint(self, args: Mapping[str, float]) -> str | None:
-        """What is wrong with the values of the arguments, or None.
+        """Describe an error in the values of the arguments, or return None.
 
         Parameters
         ----------
@@ -40,18 +40,18 @@ class Normal(Distribution):
         -------
         str or None
         """
-        found = super().complaint(args)
-        if found is None:
+        complaint = super().complaint(args)
+        if complaint is None:
             low, high = ((at - args["mu"]) / args["sigma"] for at in _bounds(args))
             if _between(low, high) < _LEAST_MASS:
-                found = (
-                    f"there is nothing of Normal(mu={args['mu']:g}, sigma={args['sigma']:g}) "
+                complaint = (
+                    f"Normal(mu={args['mu']:g}, sigma={args['sigma']:g}) has no mass "
                     f"between lower = {_bounds(args)[0]:g} and upper = {_bounds(args)[1]:g}"
                 )
-        return found
+        return complaint
 
     def pymc_name(self, args: Mapping[str, float]) -> str:
-        """``TruncatedNormal`` with bounds, else ``Normal``.
+        """``TruncatedNormal`` if there are bounds, else ``Normal``.
 
         Parameters
         ----------

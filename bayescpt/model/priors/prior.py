@@ -1,4 +1,4 @@
-"""A prior of a card, and how it is read."""
+"""Priors of a card, and how to parse them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prior:
-    """A prior: distribution, arguments and the reason for it.
+    """A prior: distribution, arguments and rationale.
 
     Parameters
     ----------
     dist : str
-        Name of a registered distribution; PyMC's.
+        Name of a registered distribution, as in PyMC.
     args : Mapping
-        Its arguments, under PyMC's names. A Normal with ``lower`` or ``upper`` is truncated there.
+        Arguments, under PyMC's names. A Normal with ``lower`` or ``upper`` is truncated there.
     reason : str
         Why this prior was chosen.
 
@@ -61,7 +61,7 @@ class Prior:
         return f"{self.distribution.pymc_name(self.args)}({inside})"
 
     def frozen(self) -> Any:
-        """Return the same distribution in SciPy, frozen (the name of its class is private)."""
+        """Return the frozen SciPy distribution."""
         return self.distribution.frozen(self.args)
 
     def draw(self, rng: np.random.Generator, size: tuple[int, ...]) -> NDArray[np.float64]:
@@ -123,14 +123,14 @@ class Prior:
 
 
 def parse_prior(entry: Mapping[str, object], where: str) -> Prior:
-    """Read a prior from a card's table.
+    """Parse a prior from a table of a card.
 
     Parameters
     ----------
     entry : Mapping
-        ``dist``, its arguments, ``reason``.
+        ``dist``, its arguments and ``reason``.
     where : str
-        What to call it in an error: card and parameter.
+        Name in error messages: card and parameter.
 
     Returns
     -------
@@ -139,8 +139,8 @@ def parse_prior(entry: Mapping[str, object], where: str) -> Prior:
     Raises
     ------
     CardError
-        If the distribution or an argument is unknown, an argument is missing or has a bad value,
-        or the reason is missing; the message says what is allowed.
+        If the distribution or an argument is unknown, an argument is missing or invalid, or the
+        reason is missing; the message lists the allowed values.
     """
     if not isinstance(entry, Mapping):
         raise CardError(f"{where} = {entry!r} must be a table: dist, its arguments, reason")
@@ -150,7 +150,9 @@ def parse_prior(entry: Mapping[str, object], where: str) -> Prior:
         raise CardError(f"{where}: {error}") from None
     reason = entry.get("reason")
     if not isinstance(reason, str) or not reason.strip():
-        raise CardError(f"{where}: `reason` is missing; say in a sentence why this prior is chosen")
+        raise CardError(
+            f"{where}: `reason` is missing; state in a sentence why this prior was chosen"
+        )
     given = {key: value for key, value in entry.items() if key not in RESERVED}
     _check_numbers(given, distribution, where)
     complaint = distribution.complaint(given)  # type: ignore[arg-type]
@@ -161,7 +163,7 @@ def parse_prior(entry: Mapping[str, object], where: str) -> Prior:
 
 
 def _check_numbers(given: Mapping[str, object], distribution: Distribution, where: str) -> None:
-    """Refuse arguments that are not those of the distribution, or not finite numbers."""
+    """Raise unless the arguments are those of the distribution, and finite numbers."""
     needed, optional = distribution.arguments, distribution.optional
     if set(given) - {*needed, *optional} or set(needed) - set(given):
         raise CardError(
@@ -171,6 +173,6 @@ def _check_numbers(given: Mapping[str, object], distribution: Distribution, wher
         )
     for key, value in given.items():
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        # The comparison also holds for integers too large for a float, and not for NaN.
+        # The comparison also rejects NaN and integers too large for a float.
         if not number or not abs(value) <= sys.float_info.max:  # type: ignore[arg-type]
             raise CardError(f"{where}: {key} = {value!r} is not a finite number")

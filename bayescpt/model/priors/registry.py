@@ -1,4 +1,4 @@
-"""Which distributions a card may name as priors."""
+"""Registry of the distributions available as priors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bayescpt.model.priors.distribution import Distribution
 
 _registered: dict[str, Distribution] = {}
 
-# Read-only view by name; it follows later registrations.
+# Read-only live view by name.
 DISTRIBUTIONS: Mapping[str, Distribution] = MappingProxyType(_registered)
 
 # Keys of a card's prior that are not arguments.
@@ -18,7 +18,7 @@ RESERVED = ("dist", "reason")
 
 
 def register[D: Distribution](cls: type[D]) -> type[D]:
-    """Let cards name a distribution as a prior; use it as a class decorator.
+    """Register a distribution as a prior; use as a class decorator.
 
     Parameters
     ----------
@@ -33,40 +33,40 @@ def register[D: Distribution](cls: type[D]) -> type[D]:
     Raises
     ------
     CardError
-        If `name` or `arguments` is missing, an argument has a reserved or a repeated name, or
-        another class has registered the name. Defining the same class again, as a notebook cell
-        that is run twice does, replaces it.
+        If `name` or `arguments` is missing, an argument name is reserved or repeated, or another
+        class has registered the name. Redefining the same class, as when a notebook cell is rerun,
+        replaces it.
     """
-    made, where = cls(), cls.__qualname__
-    name = getattr(made, "name", None)
+    distribution, where = cls(), cls.__qualname__
+    name = getattr(distribution, "name", None)
     if not isinstance(name, str) or not name:
         raise CardError(f"{where}: `name` must be PyMC's name of the distribution, not {name!r}")
-    keys = (*getattr(made, "arguments", ()), *made.optional)
-    if not getattr(made, "arguments", ()) or len(set(keys) - set(RESERVED)) < len(keys):
+    keys = (*getattr(distribution, "arguments", ()), *distribution.optional)
+    if not getattr(distribution, "arguments", ()) or len(set(keys) - set(RESERVED)) < len(keys):
         raise CardError(
-            f"{where}: `arguments` and `optional` must name at least one argument, each once and "
-            f"none {' or '.join(RESERVED)}; they have {', '.join(keys) or 'none'}"
+            f"{where}: `arguments` and `optional` must name at least one argument, without "
+            f"repeats or {' or '.join(RESERVED)}; got {', '.join(keys) or 'none'}"
         )
-    unknown = set(made.positive) - set(keys)
+    unknown = set(distribution.positive) - set(keys)
     if unknown:
-        raise CardError(f"{where}: `positive` names no argument: {', '.join(sorted(unknown))}")
-    other = type(_registered.get(name, made))
+        raise CardError(f"{where}: `positive` has unknown arguments: {', '.join(sorted(unknown))}")
+    other = type(_registered.get(name, distribution))
     if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
         raise CardError(
-            f"{where}: {other.__module__}.{other.__qualname__} has registered {name!r} already; "
+            f"{where}: {other.__module__}.{other.__qualname__} has already registered {name!r}; "
             "unregister it first"
         )
-    _registered[name] = made
+    _registered[name] = distribution
     return cls
 
 
 def unregister(name: str) -> None:
-    """Take a distribution out of the registry.
+    """Remove a distribution from the registry.
 
     Parameters
     ----------
     name : str
-        Its name in cards.
+        Name in cards.
 
     Raises
     ------
@@ -78,12 +78,12 @@ def unregister(name: str) -> None:
 
 
 def find(name: object) -> Distribution:
-    """Registered distribution of a name.
+    """Look up a registered distribution by name.
 
     Parameters
     ----------
     name : object
-        Name in cards; anything but the name of a registered distribution is an error.
+        Name in cards.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def find(name: object) -> Distribution:
     Raises
     ------
     CardError
-        If no distribution of that name is registered; the message lists those that are.
+        If no distribution of that name is registered; the message lists the registered ones.
     """
     if not isinstance(name, str) or name not in _registered:
         raise CardError(f"unknown distribution {name!r}; allowed are {', '.join(_registered)}")

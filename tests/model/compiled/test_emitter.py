@@ -251,8 +251,11 @@ def test_equations_that_are_not_finite_at_0_are_told_from_others(equation, singu
     [
         (lambda c, f, xp: xp.sin(c["a"] * f["x"]), "'sin'"),
         (lambda c, f, xp: c["a"] * xp.maximum(f["x"], 0.0), "'Maximum'"),
-        (lambda c, f, xp: select(xp.exp(c["a"]) < 1.0, f["x"], c["a"], xp), "segment has no 'exp'"),
-        (lambda c, f, xp: select(c["a"], f["x"], 1.0, xp), "select takes a comparison"),
+        (
+            lambda c, f, xp: select(xp.exp(c["a"]) < 1.0, f["x"], c["a"], xp),
+            "segment does not support 'exp'",
+        ),
+        (lambda c, f, xp: select(c["a"], f["x"], 1.0, xp), "select requires a comparison"),
     ],
 )
 def test_an_unknown_operation_is_named(equation, named):
