@@ -242,9 +242,9 @@ def test_a_name_belongs_to_one_class():
     ("change", "message"),
     [
         ({"name": ""}, "`name` must be"),
-        ({"arguments": ()}, "have none"),
+        ({"arguments": ()}, "got none"),
         ({"arguments": ("mu", "reason")}, "without repeats or dist or reason; got mu, reason"),
-        ({"optional": ("mu",)}, "each once"),
+        ({"optional": ("mu",)}, "without repeats"),
         ({"positive": ("sigma",)}, "`positive` has unknown arguments: sigma"),
     ],
 )
