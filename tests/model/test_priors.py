@@ -237,8 +237,8 @@ def test_a_name_belongs_to_one_class():
     ("change", "message"),
     [
         ({"name": ""}, "`name` must be"),
-        ({"arguments": ()}, "have none"),
-        ({"arguments": ("mu", "reason")}, "without repeats or dist or reason; got mu, reason"),
+        ({"arguments": ()}, "got none"),
+        ({"arguments": ("mu", "reason")}, "none called dist or reason; got mu, reason"),
         ({"optional": ("mu",)}, "each once"),
         ({"positive": ("sigma",)}, "`positive` has unknown arguments: sigma"),
     ],
