@@ -359,6 +359,8 @@ def register_noise(noise: type[Noise]) -> type[Noise]:
     known = NOISES.get(noise.name)
     # Reimporting a module registers its models again.
     if known is not None and place(known) != place(noise):
-        raise ValueError(f"noise.family = {noise.name!r} is already registered as {known.__qualname__}")
+        raise ValueError(
+            f"noise.family = {noise.name!r} is already registered as {known.__qualname__}"
+        )
     NOISES[noise.name] = noise
     return noise
