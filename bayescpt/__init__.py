@@ -1,7 +1,7 @@
 """Bayesian scaling laws for continual pre-training.
 
-Fit pilot runs, forecast recipes nobody has run, with bands, and ask for the probability that they
-meet a general and a domain loss goal.
+Fit pilot runs, forecast the loss curves of new recipes with bands, and compute the probability that
+they meet a general and a domain loss goal.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from bayescpt.model.card import Card
     from bayescpt.model.card_file import load_card, shipped_cards
 
-# Where each public name lives. They are imported when first used: the command line's --help must
-# not wait for xarray, nor a forecast for PyMC.
+# Module of each public name. Names are imported on first use, so that the command line's --help
+# does not load xarray, nor a forecast PyMC.
 _HOMES = {
     "Card": "model.card",
     "Check": "inference",

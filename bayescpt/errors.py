@@ -1,20 +1,20 @@
-"""Errors of the package; every message says the bad value, where it stands and what is right."""
+"""Errors of the package; every message gives the bad value, its location and valid values."""
 
 
 class BayescptError(ValueError):
-    """Base of the package's errors: something given to bayescpt cannot be used as it is."""
+    """Base class of the package's errors: an input that bayescpt cannot use."""
 
 
 class StudyError(BayescptError):
-    """A defect of a study: its runs, curves, learning rates or files."""
+    """An invalid study: its runs, curves, learning rates or files."""
 
 
 class ScheduleError(BayescptError):
-    """A learning-rate schedule that cannot be: a bad value at a step, or bad arguments."""
+    """An invalid learning-rate schedule: a bad value at a step, or bad arguments."""
 
 
 class CardError(BayescptError):
-    """A model card that cannot be read, or that asks for what does not exist."""
+    """An invalid model card, or one that cannot be read."""
 
 
 class PlanError(BayescptError):
@@ -22,7 +22,7 @@ class PlanError(BayescptError):
 
 
 class FitError(BayescptError):
-    """A fit that cannot be made, saved, loaded or used."""
+    """A fit that cannot be created, saved, loaded or used."""
 
 
 class ConvergenceError(FitError):
@@ -35,13 +35,13 @@ class MissingExtraError(ImportError):
     Parameters
     ----------
     package : str
-        The package that is missing.
+        Missing package.
     extra : str
-        The extra of bayescpt that brings it.
+        Extra of bayescpt that installs it.
     """
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(
-            f"{package} is needed for this and is not installed: pip install bayescpt[{extra}]",
+            f"{package} is required but not installed: pip install bayescpt[{extra}]",
             name=package,
         )

@@ -91,6 +91,11 @@ class Fit:
         Returns
         -------
         Fit
+
+        Examples
+        --------
+        >>> effects = add_discrepancy(fit.draws(), seed=1)  # doctest: +SKIP
+        >>> fit = fit.with_effects(effects)  # doctest: +SKIP
         """
         out = replace(self, posterior=posterior)
         vars(out)["_checks"] = self._checks

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Effect:
-    """One kind of deviation of a whole run, as large on every row as its column says.
+    """One kind of deviation of a whole run, with a column that gives its size on every row.
 
     Attributes
     ----------

@@ -1,8 +1,8 @@
-"""Functions that the law's equations share, for NumPy, xarray, PyTensor and screening alike.
+"""Functions shared by the equations of the law, for NumPy, xarray, PyTensor and screening alike.
 
 An equation is written once, for arrays of any kind: it takes ``exp``, ``log`` and so on from the
-module ``xp`` that it is handed. Where a kind of array has something better than the plain formula,
-such as a symbol with a derivative of its own, that stands in ``xp`` under the function's name.
+module ``xp`` passed to it. If an array type has a better implementation than the plain formula,
+such as a symbol with a custom derivative, ``xp`` provides it under the function's name.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def select(condition: Any, yes: Any, no: Any, xp: Any = np) -> Any:
     yes, no : array
         Finite where they are not selected, too.
     xp : module
-        ``numpy`` (also for xarray objects), ``pytensor.tensor``, or what stands in for them.
+        ``numpy`` (also for xarray objects), ``pytensor.tensor``, or a substitute.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def expm1_ratio(x: Any, xp: Any = np) -> Any:
     x : array
         Any shape.
     xp : module
-        ``numpy`` (also for xarray objects), ``pytensor.tensor``, or what stands in for them.
+        ``numpy`` (also for xarray objects), ``pytensor.tensor``, or a substitute.
 
     Returns
     -------

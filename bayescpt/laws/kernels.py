@@ -1,4 +1,4 @@
-"""Annealing kernels: how much of a drop of the LR has taken effect after a while.
+"""Annealing kernels: fraction of an LR drop that has taken effect over time.
 
 Each turns the drops of a trajectory into columns, and its parameters into weights of the columns:
 ``basis @ weights`` is the annealing area, scaled to 1 for a full anneal from the reference peak LR.
@@ -28,7 +28,7 @@ SOURCE_AREA = (
 SOURCE_POWER = f"{SOURCE_AREA}; here the steps since the drop"
 DECAY = Advice("annealing", "add a run whose LR decays")
 
-# The prior of the memory keeps inside this range.
+# Range of the prior of the memory.
 MEMORY_RANGE = (2.0, 5000.0)
 N_NODES = 40
 # Relaxation rates, 1 / (steps at the reference peak LR). The mixture over them is a trapezoidal
@@ -40,7 +40,7 @@ LOG_MEMORY = Parameter(
     {"dist": "Normal", "mu": 4.6, "sigma": 1.5, "lower": 0.7, "upper": 8.5},
     "lambda = .999 in both papers (1000 steps); small models fit best with 10-300 steps",
     SOURCE, DECAY,
-    # Past the nodes the interpolated annealing area explodes: no mass at all.
+    # Beyond the nodes the interpolated annealing area diverges, so the prior has no mass there.
     outside=0.0,
 )  # fmt: skip
 LOG_HALF = Parameter(

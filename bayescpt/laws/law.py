@@ -17,7 +17,7 @@ from bayescpt.laws.term import TERMS, Setting, Term
 from bayescpt.laws.trajectory import Trajectory
 from bayescpt.laws.view import View
 
-# What a card that does not name a slot has; a slot that is not here is left out.
+# Defaults of slots that a card does not name; other slots are omitted.
 DEFAULTS = {
     "base": "power",
     "annealing": "momentum",
@@ -26,12 +26,12 @@ DEFAULTS = {
     "shift": "none",
     "replay": "none",
 }
-# Choices that stand for no term.
+# Choices that denote no term.
 NO_TERM = {"rewarm": ("annealing",)}
 
 
 def choices_of(slot: str) -> tuple[str, ...]:
-    """Names that a card may choose in a slot.
+    """Names available to cards in a slot.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ class Law:
 
     @cached_property
     def reads_replay(self) -> bool:
-        """Whether features or effects depend on replay ratios, beside what is remembered."""
+        """Whether features or effects depend on replay ratios other than the remembered one."""
 
         def _read(ratio: float) -> list[Any]:
             view = sample_view(self, ratio)
@@ -152,7 +152,7 @@ class Law:
         return not all(np.array_equal(*pair) for pair in pairs)
 
     def features(self, view: View, is_target: bool) -> dict[str, Any]:
-        """What the law reads of a trajectory.
+        """Features of a trajectory, as the law reads them.
 
         Parameters
         ----------
@@ -190,7 +190,7 @@ class Law:
     def coefficients(
         self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np
     ) -> dict[str, dict[str, Any]]:
-        """What the rows of a segment share, by slot.
+        """Coefficients shared by the rows of a segment, by slot.
 
         Parameters
         ----------
@@ -199,7 +199,7 @@ class Law:
         f : Mapping
             Segment features of all terms, ``is_cpt``, ``is_target``, ``replay``.
         xp : module
-            ``numpy``, ``pytensor.tensor`` or what stands in for them.
+            ``numpy``, ``pytensor.tensor`` or a substitute.
 
         Returns
         -------
@@ -228,7 +228,7 @@ class Law:
         f : Mapping
             Segment and row features; a basis as its weighted sum.
         xp : module
-            ``numpy``, ``pytensor.tensor`` or what stands in for them.
+            ``numpy``, ``pytensor.tensor`` or a substitute.
 
         Returns
         -------

@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Chain:
-    """How the standardised residuals of rows depend on each other.
+    """Dependence structure of the standardised residuals.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class Noise:
     continual : bool
         Whether continual pre-training is described.
     pretraining : bool
-        Whether pre-training rows are fitted beside it.
+        Whether pre-training rows are fitted as well.
 
     Examples
     --------
@@ -93,7 +93,7 @@ class Noise:
     """
 
     name: ClassVar[str]
-    # Whether the compiled density calls nothing but machine code, and can be kept on disk.
+    # Whether the compiled density is pure machine code, and so can be cached on disk.
     storable: ClassVar[bool] = True
 
     def __init__(
@@ -125,8 +125,8 @@ class Noise:
     @property
     def scale_parameters(self) -> tuple[Parameter, ...]:
         """Parameters of the scale."""
-        beside = self.continual and self.pretraining
-        return (SIGMA, *((SIGMA_PT,) if beside else ()), *(EARLY if self.early else ()))
+        both_phases = self.continual and self.pretraining
+        return (SIGMA, *((SIGMA_PT,) if both_phases else ()), *(EARLY if self.early else ()))
 
     @property
     def tail_parameters(self) -> tuple[Parameter, ...]:
@@ -136,7 +136,7 @@ class Noise:
     def coefficients(
         self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np
     ) -> dict[str, Any]:
-        """Parts of the scale that the rows of a segment share.
+        """Parts of the scale shared by the rows of a segment.
 
         Parameters
         ----------
@@ -162,7 +162,7 @@ class Noise:
         return {"sigma": sigma, "early": early, "early_width": p["early_width"]}
 
     def inflation(self, c: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np) -> Any:
-        """Scale of a row over that of late rows.
+        """Scale of a row relative to that of late rows.
 
         Parameters
         ----------
@@ -171,7 +171,7 @@ class Noise:
         f : Mapping
             ``fraction``, the step over the number of steps.
         xp : module
-            ``numpy``, ``pytensor.tensor`` or what stands in for them.
+            ``numpy``, ``pytensor.tensor`` or a substitute.
 
         Returns
         -------
@@ -209,7 +209,7 @@ class Noise:
     def unit_draws(
         self, rng: np.random.Generator, shape: tuple[int, ...], p: Mapping[str, Any]
     ) -> Array:
-        """Standardised residuals that are independent of each other.
+        """Draw independent standardised residuals.
 
         Parameters
         ----------
@@ -229,7 +229,7 @@ class Noise:
     def log_density(
         self, residual: Any, scale: Any, p: Mapping[str, Any], chain: Chain | None, xp: Any = np
     ) -> Any:
-        """Log density of every row given those before it.
+        """Log density of every row given the preceding ones.
 
         Parameters
         ----------
@@ -320,12 +320,12 @@ class Noise:
         return Chain(along, across, previous, partner)
 
 
-# Noise models by the name that a card's noise.family says.
+# Noise models by their name in noise.family of a card.
 NOISES: dict[str, type[Noise]] = {}
 
 
 def register_noise(noise: type[Noise]) -> type[Noise]:
-    """Make a noise model known to cards.
+    """Register a noise model for cards.
 
     Parameters
     ----------
@@ -358,8 +358,10 @@ def register_noise(noise: type[Noise]) -> type[Noise]:
     >>> del NOISES["own_laplace"]
     """
     known = NOISES.get(noise.name)
-    # A module that is imported again registers its models again.
+    # Reimporting a module registers its models again.
     if known is not None and place(known) != place(noise):
-        raise ValueError(f"noise.family = {noise.name!r} is {known.__qualname__} already")
+        raise ValueError(
+            f"noise.family = {noise.name!r} is already registered as {known.__qualname__}"
+        )
     NOISES[noise.name] = noise
     return noise

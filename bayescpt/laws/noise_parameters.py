@@ -11,14 +11,14 @@ SIGMA = Parameter(
     {"dist": "LogNormal", "mu": -4.6, "sigma": 1.0},
     "jitter plus short-lived discrepancy: .0003-.001 nats on 100M-scale curves, .01 on small ones",
     SOURCE,
-    # Wide at first: a tiny scale around a wrong curve is a cliff.
+    # Start wide: with a tiny scale around a wrong curve, the density is a cliff.
     start=0.2,
 )  # fmt: skip
 SIGMA_PT = Parameter(
     "sigma_pt", "sigma_pt", "nat", ("domain",), 0.0, 5.0,
     {"dist": "LogNormal", "mu": -3.9, "sigma": 1.2},
-    "pre-training rows have a scale of their own, so a curve that the law does not fit there "
-    "counts for little",
+    "pre-training rows have a separate scale, so a curve that the law does not fit there "
+    "has little weight",
     SOURCE,
     start=0.2,
 )  # fmt: skip

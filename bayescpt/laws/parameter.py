@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 
 class Advice(NamedTuple):
-    """What stays open where the data say little about a parameter, and the pilot that would tell.
+    """Question left open by a weakly informed parameter, and the pilot run that would answer it.
 
     Attributes
     ----------
     question : str
         What the pilot runs do not determine, such as "the replay response".
     pilot : str
-        The run that would, such as "add a run at another replay ratio".
+        Pilot run that would answer it, such as "add a run at another replay ratio".
 
     Examples
     --------
@@ -49,7 +49,7 @@ class Parameter:
     reason : str
         Why the default prior is what it is.
     source : str
-        Where the equation stands.
+        Source of the equation.
     advice : Advice or None
         Pilot run that would determine it; None for parameters of the noise.
     start : float or None

@@ -27,7 +27,7 @@ def references(study: Study, law: Law) -> References:
     study : Study
         The study to fit.
     law : Law
-        Terms, which may have reference points of their own, and the warm-up convention.
+        Law with its terms, which may define further reference points, and the warm-up convention.
 
     Returns
     -------

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 # Fading of what was trained on, (1 + ONSET x)^-BETA after an area of x reference areas: the shift's
-# own growth at the medians of its priors. No pilot with one ratio throughout can tell more of it.
+# growth at the medians of its priors. Pilots with a constant ratio cannot identify it.
 ONSET = 55.0
 BETA = 0.34
-# Pairs of a change and a step that are computed at a time.
+# Number of (change, step) pairs computed at a time.
 BLOCK = 2**20
 
 
@@ -62,7 +62,7 @@ def remembered_replay(replay: Array, area: Array, steps: NDArray[np.int64]) -> A
     for low in range(0, changes.size, max(1, BLOCK // max(steps.size, 1))):
         part = slice(low, low + max(1, BLOCK // max(steps.size, 1)))
         since = here[:, None] - area[changes[part]][None, :]
-        # A change counts from the update after it on.
+        # A change takes effect from the next update on.
         reached = np.where(steps[:, None] > changes[part], _formed(np.maximum(since, 0.0)), 0.0)
         gained = reached @ size[part]
         remembered += np.divide(gained, whole, out=np.zeros_like(gained), where=whole > 0)

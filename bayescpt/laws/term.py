@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a term may know of the card that names it.
+    """Settings of the card that a term may read.
 
     Attributes
     ----------
@@ -95,9 +95,9 @@ class Term:
     fixed : tuple of str
         Coefficients that depend on no parameter, and so need no gradient.
     extends : str or None
-        Slot of a term that this one stands in for, and needs.
+        Slot of a term that this one replaces and requires.
     effects : tuple of Effect
-        Deviations of whole runs that the term brings into play.
+        Deviations of whole runs defined by the term.
     derived : Mapping of str to (str, tuple of str)
         Unit and dimensions of what `symbols` and `to_reference` give.
     pretraining_symbols : tuple of str
@@ -140,7 +140,7 @@ class Term:
         return type(self).rows is Term.rows
 
     def features(self, view: View, is_target: bool) -> Mapping[str, Any]:
-        """What the term reads of a trajectory.
+        """Features of a trajectory that the term reads.
 
         Parameters
         ----------
@@ -178,7 +178,7 @@ class Term:
     def coefficients(
         self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np
     ) -> dict[str, Any]:
-        """What the rows of a segment share.
+        """Coefficients shared by the rows of a segment.
 
         Parameters
         ----------
@@ -188,7 +188,7 @@ class Term:
             Segment features of all terms; ``is_cpt``, ``is_target`` and ``replay``, the replay
             ratio that is remembered.
         xp : module
-            ``numpy``, ``pytensor.tensor`` or what stands in for them.
+            ``numpy``, ``pytensor.tensor`` or a substitute.
 
         Returns
         -------
@@ -207,7 +207,7 @@ class Term:
         f : Mapping
             Segment and row features; a basis as its weighted sum.
         xp : module
-            ``numpy``, ``pytensor.tensor`` or what stands in for them.
+            ``numpy``, ``pytensor.tensor`` or a substitute.
 
         Returns
         -------
@@ -231,7 +231,7 @@ class Term:
     def reference_points(
         self, fitted: Sequence[Trajectory], refs: References
     ) -> Mapping[str, float]:
-        """Reference points of the term's own.
+        """Reference points specific to the term.
 
         Parameters
         ----------
@@ -292,7 +292,7 @@ TERMS: dict[str, dict[str, type[Term]]] = {}
 
 
 def register(term: type[Term]) -> type[Term]:
-    """Make a term known to cards, by its slot and name.
+    """Register a term for cards, by slot and name.
 
     Parameters
     ----------
@@ -323,15 +323,17 @@ def register(term: type[Term]) -> type[Term]:
     """
     names = TERMS.setdefault(term.slot, {})
     known = names.get(term.name)
-    # A module that is imported again registers its terms again.
+    # Reimporting a module registers its terms again.
     if known is not None and place(known) != place(term):
-        raise ValueError(f"law.{term.slot} = {term.name!r} is {known.__qualname__} already")
+        raise ValueError(
+            f"law.{term.slot} = {term.name!r} is already registered as {known.__qualname__}"
+        )
     names[term.name] = term
     return term
 
 
 def place(kind: type) -> tuple[str, str]:
-    """Where a class stands: the same for one that is defined again by its file.
+    """Location of a class, unchanged if its file is executed again.
 
     Parameters
     ----------
@@ -352,7 +354,7 @@ def place(kind: type) -> tuple[str, str]:
 
 
 def unregister(term: type[Term]) -> None:
-    """Take a term out of the registry.
+    """Remove a term from the registry.
 
     Parameters
     ----------
@@ -374,7 +376,7 @@ def unregister(term: type[Term]) -> None:
 
 
 def effect_names() -> tuple[str, ...]:
-    """Names of the effects of runs that the registered terms have.
+    """Names of the effects of runs defined by the registered terms.
 
     Returns
     -------

@@ -105,7 +105,7 @@ class Trajectory:
 
 
 def area_before(study: Study, start: str | None, warmup: str = "true") -> float:
-    """Forward area spent up to the end of a run, its ancestors' included.
+    """Forward area spent up to the end of a run, including its ancestors.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def area_before(study: Study, start: str | None, warmup: str = "true") -> float:
 
 
 def start_fields(study: Study, start: str | None, warmup: str = "true") -> dict[str, Any]:
-    """Fields of a `Trajectory` that its start checkpoint decides.
+    """Fields of a `Trajectory` determined by its start checkpoint.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from bayescpt.laws.trajectory import Trajectory, counted_lr
 
 Array = NDArray[np.float64]
 
-# The loss before any training is out of the law's reach; this keeps its logarithm finite.
+# The law does not apply before any training; this keeps the logarithm finite.
 SMALLEST = 1e-9
 
 

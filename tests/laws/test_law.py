@@ -230,7 +230,7 @@ def test_a_slot_and_name_are_taken_once(bump):
     class Same(Term):
         slot, name = "bump", "own"
 
-    with pytest.raises(ValueError, match=r"law.bump = 'own' is Bump already"):
+    with pytest.raises(ValueError, match=r"law.bump = 'own' is already registered as Bump"):
         register(Same)
     # One of the same name in another module is another, too.
     Same.__qualname__, Same.__module__ = Bump.__qualname__, "elsewhere"

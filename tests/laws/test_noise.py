@@ -387,7 +387,9 @@ def test_a_name_is_taken_once():
     class Other(NormalNoise):
         pass
 
-    with pytest.raises(ValueError, match=r"noise.family = 'normal' is NormalNoise already"):
+    with pytest.raises(
+        ValueError, match=r"noise.family = 'normal' is already registered as NormalNoise"
+    ):
         register_noise(Other)
     assert NOISES["normal"] is NormalNoise
 

@@ -243,8 +243,8 @@ def test_a_name_belongs_to_one_class():
     [
         ({"name": ""}, "`name` must be"),
         ({"arguments": ()}, "got none"),
-        ({"arguments": ("mu", "reason")}, "without repeats or dist or reason; got mu, reason"),
-        ({"optional": ("mu",)}, "without repeats"),
+        ({"arguments": ("mu", "reason")}, "none called dist or reason; got mu, reason"),
+        ({"optional": ("mu",)}, "each once"),
         ({"positive": ("sigma",)}, "`positive` has unknown arguments: sigma"),
     ],
 )

@@ -204,8 +204,8 @@ def held_out_likelihood(curve: Curve, members: NDArray[np.bool_]) -> Floats:
     # Directions of unknown error contribute none.
     error = center + (shapes.T * np.where(alone, -1.0, spread)) @ (shapes @ center)
     columns = (curve.unit.mean(axis=1)[:, None] * curve.columns / scale).T
-    beside = columns[:, ~members] * np.hypot(NEAR_SCALE, FAR_SCALE * curve.distance) * HALF_MEAN
-    covariance = np.eye(error.size) + (shapes.T * spread) @ shapes + beside @ beside.T
+    others = columns[:, ~members] * np.hypot(NEAR_SCALE, FAR_SCALE * curve.distance) * HALF_MEAN
+    covariance = np.eye(error.size) + (shapes.T * spread) @ shapes + others @ others.T
     half = np.linalg.cholesky(covariance)
     columns = np.linalg.solve(half, columns[:, members])
     white = np.linalg.solve(half, error)

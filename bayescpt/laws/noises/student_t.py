@@ -18,7 +18,7 @@ class StudentNoise(Noise):
     """Student-t noise with nu degrees of freedom, for outliers."""
 
     name = "student_t"
-    # The gradient by nu calls Python, which code from disk could not find.
+    # The gradient with respect to nu calls Python, which code read from disk cannot do.
     storable = False
 
     @property

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-# Drops are scaled to what is reached after this share of a run, or so many steps: about a decay
-# phase, so that the size of the drop and the shape of the kernel are told apart by different rows.
+# Drops are scaled to their value after this share of a run, or this many steps: about a decay
+# phase, so that different rows identify the size of the drop and the shape of the kernel.
 NORM_SHARE = 0.1
 NORM_STEPS = 100.0
 # 1 / (1 - lambda) in both papers.
 PAPER_MEMORY = 1000.0
-# A large annealing drop can be wrong by more: on the small real study, where the units of the
+# The error of a large annealing drop can be larger: on the small real study, where the units of the
 # effects meet, the noise is a twentieth of it.
 EFFECT_SHARE = 0.05
 
@@ -68,7 +68,7 @@ def _typical_drop(term: Annealing, view: View) -> Array:
 EFFECT = Effect(
     "anneal",
     _typical_drop,
-    # Few pilots may anneal, and those that do not say nothing of it.
+    # Few pilots may anneal, and the others are uninformative about it.
     group="anneal",
     share=EFFECT_SHARE,
     size={"cpt": "anneal_ref", "pt": "anneal_pt_ref"},
@@ -126,7 +126,7 @@ class Annealing(Term):
     def _basis(self, view: View) -> Array:
         kernel, lr, start = KERNELS[self.name], view.lr, view.trajectory.start_lr
         if self.setting.choices.get("rewarm") == "own" and view.is_cpt:
-            # Up to the end of the re-warm-up the rise has a size of its own.
+            # The rise up to the end of the re-warm-up has a separate size.
             top = warmup_steps(lr)
             lr = np.concatenate([np.full(top, lr[top]), lr[top:]])
             start = float(lr[0])
@@ -179,7 +179,7 @@ class Annealing(Term):
         return out | ({"anneal_ref": raw["C2"] * annealed} if "C2" in raw else {})
 
     def symbols(self, ref: Mapping[str, Any], refs: References, xp: Any = np) -> dict[str, Any]:
-        """Return lambda, C1 and C2, as far as they are defined.
+        """Return those of lambda, C1 and C2 that are defined.
 
         What curves tell is the drop per unit of LR, C / (1 - lambda). A kernel without a lambda
         gives the C of the papers' lambda, for the drop within ``anneal_steps``.

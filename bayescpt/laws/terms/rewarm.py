@@ -22,7 +22,7 @@ REWARM = Parameter(
     "rewarm_ref", "zeta", "nat", ("domain",), 0.0, 5.0,
     {"dist": "LogNormal", "mu": -2.3, "sigma": 0.8},
     "Ibrahim et al. (arXiv 2403.08763): a re-warm-up on the same data raises the loss by .1-.2",
-    "bayescpt: the re-warm-up's share of C2 S2cpt in arXiv 2505.07796, with a size of its own",
+    "bayescpt: the re-warm-up's share of C2 S2cpt in arXiv 2505.07796, with a separate size",
     START,
 )  # fmt: skip
 JUMP = Parameter(
@@ -38,11 +38,11 @@ JUMP = Parameter(
 
 @register
 class OwnRewarm(Term):
-    """Re-warm-up with a size of its own, beside the annealing area.
+    """Re-warm-up with a separate size, in addition to the annealing area.
 
     ``rewarm_ref (rise - reference rise) + jump`` in nats, the rise of the LR from the start
-    checkpoint to the top of the re-warm-up over the reference peak LR. Pilots that all rise alike
-    tell their sum, the jump at the reference rise, not what a rise does.
+    checkpoint to the top of the re-warm-up over the reference peak LR. Pilots with the same rise
+    identify only the sum, the jump at the reference rise, and not the effect of the rise.
 
     Examples
     --------

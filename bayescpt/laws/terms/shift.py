@@ -85,7 +85,7 @@ def shift_growth(
     beta : array
         Exponent, >= 0; > 0 where `keep` is.
     xp : module
-        ``numpy`` (also for xarray objects), ``pytensor.tensor`` or what stands in for them.
+        ``numpy`` (also for xarray objects), ``pytensor.tensor`` or a substitute.
     gamma : array
         Exponent of the share.
     keep : array
@@ -102,10 +102,10 @@ def shift_growth(
     [0.0, 1.0]
     """
     log_s, log_one = xp.log1p(onset * area), xp.log1p(onset)
-    # Where nothing is replayed -log(w) / beta is log_s to the last bit, also as beta -> 0.
+    # Without replay, -log(w) / beta equals log_s to the last bit, even as beta -> 0.
     alone = abs(keep) < NO_SHARE
     fading, rate = select(alone, 0.0, 1.0 - keep, xp), select(alone, 1.0, beta, xp)
-    # log1p and expm1 hold where little has faded yet.
+    # log1p and expm1 are accurate where little has faded yet.
     faded = select(alone, log_s, -xp.log1p(fading * xp.expm1(-beta * log_s)) / rate, xp)
     bend = gamma * beta
     grown = faded * expm1_ratio(bend * faded, xp)
@@ -169,7 +169,7 @@ class Shift(Term):
         f : Mapping
             Segment features: ``replay`` and ``is_target``.
         xp : module
-            ``numpy``, ``pytensor.tensor`` or what stands in for them.
+            ``numpy``, ``pytensor.tensor`` or a substitute.
 
         Returns
         -------

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from bayescpt.laws.view import View
 
 PEAK = Advice("the effect of the peak LR", "add a run at another peak LR")
-# LR exponent of the area that a target learns by; see SPEED_EXPONENT.
+# LR exponent of the area that drives learning of a target; see SPEED_EXPONENT.
 TARGET_EXPONENT = 0.6
-# A share of nothing at all would be 0/0 in the growth; a billionth is as good as none.
+# A share of exactly 0 would give 0/0 in the growth; a billionth is equivalent.
 SMALLEST_SHARE = 1e-9
 
 KAPPA = Parameter(

@@ -44,8 +44,8 @@ def register[D: Distribution](cls: type[D]) -> type[D]:
     keys = (*getattr(distribution, "arguments", ()), *distribution.optional)
     if not getattr(distribution, "arguments", ()) or len(set(keys) - set(RESERVED)) < len(keys):
         raise CardError(
-            f"{where}: `arguments` and `optional` must name at least one argument, without "
-            f"repeats or {' or '.join(RESERVED)}; got {', '.join(keys) or 'none'}"
+            f"{where}: `arguments` and `optional` must name at least one argument, each once, "
+            f"and none called {' or '.join(RESERVED)}; got {', '.join(keys) or 'none'}"
         )
     unknown = set(distribution.positive) - set(keys)
     if unknown:
