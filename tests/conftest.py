@@ -9,9 +9,11 @@ import pytest
 os.environ["MPLBACKEND"] = "Agg"
 # The matrices are small: threads of the BLAS only get into each other's way.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-# Compiled samplers of this session, for its processes too.
-CACHE = TemporaryDirectory(prefix="bayescpt-tests-", ignore_cleanup_errors=True)
-os.environ["BAYESCPT_CACHE"] = CACHE.name
+# Compiled samplers of this session, for its processes too: parallel workers share those of the
+# process that started them.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    CACHE = TemporaryDirectory(prefix="bayescpt-tests-", ignore_cleanup_errors=True)
+    os.environ["BAYESCPT_CACHE"] = CACHE.name
 
 
 @pytest.fixture(scope="session")
