@@ -106,7 +106,7 @@ def test_imports_go_down_only_and_through_the_doors():
         ("from bayescpt.data import Study", "bayescpt.decide.goals", 0),
         ("import bayescpt", "bayescpt.decide.goals", 2),
         ("import bayescpt as bc", "bayescpt.cli", 0),
-        ("import pymc as pm", "bayescpt.laws.base", 1),
+        ("import pymc as pm", "bayescpt.laws.terms.base", 1),
         ("from pytensor import tensor as pt", "bayescpt.forecast.forecast", 1),
         ("import pymc as pm", "bayescpt.model.build", 0),
         ("import matplotlib.pyplot as plt", "bayescpt.cli", 1),

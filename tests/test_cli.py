@@ -637,10 +637,11 @@ def test_calibrate_shows_every_quantity_and_its_verdict(cli, monkeypatch, bias, 
     code, out, err = cli("calibrate", "cpt", "--simulations", 200, "--draws", 7, "--seed", 4)
     assert code == (bias > 0)
     assert asked == {
-        "card": "cpt", "n": 200, "draws": 7, "tune": 600, "chains": 2, "seed": 4, "executor": None
+        "card": "cpt", "n": 200, "draws": 7, "tune": 600, "chains": 2, "seed": 4, "executor": None,
+            "run_effects": False,
     }  # fmt: skip
     assert verdict in out
-    assert "posteriors of half the width are found out" in out
+    assert "posteriors of half the width are detected" in out
     assert "1 of 200 fits have a parameter with fewer effective draws than the 99" in out
     assert "200 of 200 simulations" in err
     told = json.loads(cli("calibrate", "cpt", "--simulations", 200, "--json")[1])

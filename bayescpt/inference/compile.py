@@ -26,6 +26,7 @@ from bayescpt.inference.stored import (
 )
 from bayescpt.model.card import Card
 from bayescpt.model.containers import arrays
+from bayescpt.model.priors import DISTRIBUTIONS
 from bayescpt.model.rows import Rows
 from bayescpt.model.starts import NOT_AT_ALL
 
@@ -57,7 +58,7 @@ def structure(rows: Rows, card: Card) -> tuple[Any, ...]:
 
 
 def foreign_sources(card: Card) -> tuple[str, ...]:
-    """Digests of the source files of terms and noise models from outside the package.
+    """Digests of the source files of terms, noise models and priors from outside the package.
 
     Parameters
     ----------
@@ -70,6 +71,7 @@ def foreign_sources(card: Card) -> tuple[str, ...]:
         ``""`` for a class without a source file, whose sampler is not cached on disk.
     """
     kinds = {type(part) for part in (*card.law.terms, card.noise)}
+    kinds |= {type(DISTRIBUTIONS[prior.dist]) for prior in card.priors.values()}
     names = sorted(kind.__module__ for kind in kinds if not kind.__module__.startswith("bayescpt."))
     digests = []
     for name in dict.fromkeys(names):

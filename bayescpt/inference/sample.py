@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from bayescpt.errors import FitError
+from bayescpt.errors import CardError, FitError
 from bayescpt.forecast import Draws
 from bayescpt.forecast.discrepancy.judge import add_discrepancy
 from bayescpt.inference.checks import SMALLEST_ESS
@@ -132,6 +132,7 @@ def fit(
             raise FitError(f"{name} = {value}: must be at least 1")
     model_card = load_card(default_card(study) if card is None else card)
     rows = make_rows(study, model_card)
+    _check_law(model_card, rows)
     padded = pad(rows, model_card)
     _say(
         progress,
@@ -171,6 +172,17 @@ def fit(
         return result
     effects = add_discrepancy(Draws(result.posterior, model_card, study, rows), seed)
     return result.with_effects(effects)
+
+
+def _check_law(card: Card, rows: Rows) -> None:
+    """Refuse a term that would fail on the draws, before they are sampled."""
+    starts = {
+        p.name: np.full(2, p.start if p.start is not None else 1.0) for p in card.parameters()
+    }
+    try:
+        card.law.weights(starts, rows.refs)
+    except ValueError as error:
+        raise CardError(f"card {card.name!r}: {error}") from error
 
 
 def _sample(

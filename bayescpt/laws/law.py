@@ -9,17 +9,7 @@ from typing import Any
 
 import numpy as np
 
-# Importing a term's file registers it.
-from bayescpt.laws import (  # noqa: F401
-    annealing,
-    base,
-    level,
-    rewarm,
-    shift,
-    shift_exponential,
-    shift_memory,
-    shift_own_share,
-)
+from bayescpt.laws import terms as _terms  # noqa: F401 -- registers them
 from bayescpt.laws.effect import Effect
 from bayescpt.laws.parameter import Parameter
 from bayescpt.laws.points import References
@@ -177,14 +167,24 @@ class Law:
         """
         out: dict[str, Any] = {}
         for term in self.terms:
-            out |= term.features(view, is_target)
+            for name, value in term.features(view, is_target).items():
+                # Several terms may read the same feature, but not two of one name.
+                if name in out and not np.array_equal(out[name], value):
+                    raise ValueError(
+                        f"law.{term.slot} = {term.name!r}: another term has a different feature "
+                        f"{name!r}; prefix this one with {term.slot!r}"
+                    )
+                out[name] = value
         return out
 
     def weights(self, p: Mapping[str, Any], refs: References, xp: Any = np) -> dict[str, Any]:
         """Return the weights of the columns of every basis, shape (..., J) by basis."""
         out: dict[str, Any] = {}
         for term in self.terms:
-            out |= term.weights(p, refs, xp)
+            own = term.weights(p, refs, xp)
+            if xp is np:
+                _check_weights(term, own, p)
+            out |= own
         return out
 
     def coefficients(
@@ -319,6 +319,18 @@ class Law:
             out |= {name: unit for name, (unit, _) in term.derived.items()}
             out |= {parameter.name: parameter.unit for parameter in term.parameters}
         return out
+
+
+def _check_weights(term: Term, weights: Mapping[str, Any], p: Mapping[str, Any]) -> None:
+    """Refuse weights that would mix up draws and columns."""
+    draws = [np.shape(p[one.name]) for one in term.parameters if not one.dims and one.name in p]
+    for name, values in weights.items():
+        if draws and np.shape(values)[:-1] != np.broadcast_shapes(*draws):
+            raise ValueError(
+                f"law.{term.slot} = {term.name!r}: the weights of {name!r} have shape "
+                f"{np.shape(values)} for parameters of shape {np.broadcast_shapes(*draws)}; write "
+                'p["name"][..., None] * columns, so that the columns come last'
+            )
 
 
 def _absent(term: Term, f: Mapping[str, Any]) -> bool:

@@ -43,7 +43,7 @@ class Chain:
     >>> here = np.arange(3)
     >>> along = np.array([0.0, 0.8, 0.8])
     >>> chain = Chain(along, np.zeros(3), np.maximum(here - 1, 0), here)
-    >>> from bayescpt.laws.noise_normal import NormalNoise
+    >>> from bayescpt.laws.noises.normal import NormalNoise
     >>> z = NormalNoise(ar1=True).sample(np.random.default_rng(1), (9999, 3), {}, chain)
     >>> np.corrcoef(z.T)[0].round(1).tolist()
     [1.0, 0.8, 0.6]
@@ -62,7 +62,8 @@ class Noise:
     an AR(1) in step time (correlation ``exp(-gap / corr_fraction)``), and at one step a correlation
     ``domain_corr`` of every other domain with the first; each part only where the card has it.
 
-    How to add a noise model: write one file with a subclass, decorated with `register_noise`, and
+    How to add a noise model: write one file in bayescpt/laws/noises/, where it is found (or in a
+    package of your own), with a subclass, decorated with `register_noise`, and
     give it ``name``, which a card's ``noise.family`` says; `tail_parameters`; and the distribution
     of a standardised residual: `unit_density` and `unit_draws`. A subclass may also replace
     `inflation`, the shape of the scale along a run, with `scale_parameters` and `coefficients`. The
@@ -344,17 +345,17 @@ def register_noise(noise: type[Noise]) -> type[Noise]:
     Examples
     --------
     >>> @register_noise
-    ... class Laplace(Noise):
-    ...     name = "laplace"
+    ... class OwnLaplace(Noise):
+    ...     name = "own_laplace"
     ...
     ...     def unit_density(self, z, p, xp=np):
     ...         return -abs(z) - np.log(2.0)
     ...
     ...     def unit_draws(self, rng, shape, p):
     ...         return rng.laplace(size=shape)
-    >>> "laplace" in NOISES  # and so in cards
+    >>> "own_laplace" in NOISES  # and so in cards
     True
-    >>> del NOISES["laplace"]
+    >>> del NOISES["own_laplace"]
     """
     known = NOISES.get(noise.name)
     # Reimporting a module registers its models again.

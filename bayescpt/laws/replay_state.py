@@ -26,7 +26,7 @@ def remembered_replay(replay: Array, area: Array, steps: NDArray[np.int64]) -> A
     ``sum_k (r_k - r_{k-1}) (1 - f(s - s_k)) / (1 - f(s))``
 
     over the changes k of the ratio, r_0 from the start: the mixture's share in a memory that fades
-    as f (`bayescpt.laws.shift_memory`), without what came before the run. A constant ratio is
+    as f (`bayescpt.laws.terms.shift_memory`), without what came before the run. A constant ratio is
     remembered as itself.
 
     Parameters

@@ -47,31 +47,39 @@ class Setting:
 class Term:
     """One term of the law: it adds nats to the expected loss.
 
-    How to add a term: write one file (in this package, or anywhere that is imported before the card
-    is read) with a subclass, decorated with `register`, and give it
+    How to add a term: write one file in bayescpt/laws/terms/, where it is found (or in a package of
+    your own, whose module must be imported before the card is read: in Python only), with a
+    subclass, decorated with `register`, and give it
 
     1. ``slot`` and ``name``: the card says ``[law]`` ``slot = "name"``. A new slot is optional in
        cards; choosing ``"none"`` leaves it out.
-    2. `parameters`: a tuple of `Parameter`, each with its dimensions, prior, unit, range, source
-       and the pilot run that would determine it.
-    3. `features`: what the term reads of a trajectory. A number becomes an array over segments (a
-       run on a domain), an array of shape (n,) one over rows, an array of shape (n, J) a basis:
-       columns that `weights` combines into one array of shape (n,) by functions of the parameters
-       (an inferred memory, an exponent of the LR). A state along the run, such as that of a
-       curriculum, is computed here.
+    2. `parameters`: a tuple of `Parameter` (laws/parameter.py), each with its dimensions, prior,
+       unit, range, source and the pilot run that would determine it.
+    3. `features`: what the term reads of a trajectory, from a `View` (laws/view.py), whose
+       ``trajectory`` has ``lr`` and ``replay`` of every step; arrays over steps are indexed with
+       ``view.steps``. A number becomes an array over segments (a run on a domain), an array of
+       shape (n,) one over rows, an array of shape (n, J) a basis: columns that `weights` combines
+       into one array of shape (n,) by functions of the parameters (an inferred memory, an exponent
+       of the LR). Parameters in `weights` have no dimensions but come as many draws at once: write
+       ``p["x"][..., None] * columns``. A state along the run, such as that of a curriculum, is
+       computed here. Names of features and parameters are shared by all terms of a law: prefix
+       yours with the slot.
     4. `coefficients`: what the rows of a segment share, from the parameters and the segment's
        features.
-    5. `rows`: the term in nats from coefficients and row features, by operators and the functions
-       of `xp` and `bayescpt.laws.functions`. A term that is one number a segment leaves it out and
-       returns the coefficient ``offset``.
+    5. `rows`: the term in nats from coefficients and row features, by operators, of `xp` only
+       ``exp``, ``expm1``, ``log``, ``log1p`` and ``sqrt``, and `bayescpt.laws.functions`; other
+       functions need a rule in bayescpt/model/compiled/emitter.py. A term that is one number a
+       segment leaves it out and returns the coefficient ``offset``.
+    6. a test of its own in tests/laws/, with the equation written a second time: the truth test
+       shows that all evaluations of `rows` agree, not that it is the right equation.
 
     This is all that a fit through the compiled pass, a saved file, a forecast, screening, advice
     and ``bayescpt cards`` need: partial derivatives are derived from `rows` symbolically. The truth
-    test (tests/laws/test_truth.py) holds every registered term to its equation in NumPy, xarray,
-    PyTensor and the compiled pass. Optional: `phases`, where it applies; `fixed`, coefficients that
-    depend on no parameter; `extends`, the slot of the term whose place it takes; `weights`;
-    `effects`; `reference_points`; `to_reference`, `symbols` and `derived` for the paper's raw
-    symbols; `uses`; `course`.
+    test (tests/laws/test_truth.py) evaluates every registered term in NumPy, xarray, PyTensor and
+    the compiled pass, at random points and at the ends of its priors. Optional: `phases`, where it
+    applies; `fixed`, coefficients that depend on no parameter; `extends`, the slot of the term
+    whose place it takes; `weights`; `effects`; `reference_points`; `to_reference`, `symbols` and
+    `derived` for the paper's raw symbols; `uses`; `course`.
 
     Parameters
     ----------

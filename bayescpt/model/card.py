@@ -90,6 +90,13 @@ class Card:
                 f"card {self.name!r}: noise.run_effects has {unknown[0]!r}, which no term of its "
                 f"law defines; choose from {', '.join(self.law.effects)}"
             )
+        names = [parameter.name for parameter in self.parameters()]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise CardError(
+                f"card {self.name!r}: two terms have a parameter {twice[0]!r}; prefix one of them "
+                "with its slot"
+            )
         missing = [p.name for p in self.parameters() if p.name not in self.priors]
         if missing:
             raise CardError(f"card {self.name!r} has no prior for {', '.join(missing)}")
@@ -222,7 +229,10 @@ def check_choices(choices: Mapping[str, str], where: str) -> None:
 
     for slot, name in choices.items():
         if slot not in TERMS:
-            raise CardError(f"{where} has no slot {slot!r}; slots are {', '.join(TERMS)}")
+            raise CardError(
+                f"{where} has no slot {slot!r}; slots are {', '.join(TERMS)} (a term of your own: "
+                "import its module first)"
+            )
         allowed = choices_of(slot)
         if name not in allowed:
             raise CardError(f"{where}.{slot} = {name!r}; allowed are {', '.join(allowed)}")

@@ -115,11 +115,11 @@ def test_a_best_recipe_at_an_end_is_said_to_be(prior_fit):
         place = np.log(best / low) / np.log(high / low)
         assert bool(notes) == (not EDGE < place < 1 - EDGE)
         assert all(f"lr {best:.3g}" in note for note in notes)
-        return best, notes
+        return notes
 
-    best, _ = search(1e-4, 1e-2)
-    # Of a range beyond the best an end is the best.
-    assert search(2 * best, 8 * best)[1]
+    # Over most windows the loss rises or falls throughout, so that the best is at an end.
+    windows = [(low, 3 * low) for low in np.geomspace(1e-5, 1e-2, 7)]
+    assert any(search(*window) for window in windows)
 
 
 def test_recipes_that_cannot_be_made_are_counted(prior_fit):

@@ -119,7 +119,7 @@ def entropic() -> Iterator[str]:
 
     @register
     class Entropic(RiskMeasure):
-        name = "entropic"
+        name = "own_entropic"
         uses_level = True
 
         def contributions(self, losses, level=0.9):
@@ -127,8 +127,8 @@ def entropic() -> Iterator[str]:
             total = weights.mean(axis=-1, keepdims=True)
             return (np.log(total) + weights / total - 1) / level
 
-    yield "entropic"
-    unregister("entropic")
+    yield "own_entropic"
+    unregister("own_entropic")
 
 
 @pytest.fixture
@@ -195,17 +195,17 @@ def test_a_new_measure_of_the_goal_works_everywhere(prior_fit, shortfall):
 
 def test_messages_list_a_new_measure_while_it_is_registered(rng, make_forecast, entropic):
     forecast = make_forecast({"a": {"g": rng.normal(3.0, 0.1, (2, 50))}})
-    with pytest.raises(PlanError, match=r"risk is 'no such'; it must be one of .*'entropic'"):
+    with pytest.raises(PlanError, match=r"risk is 'no such'; it must be one of .*'own_entropic'"):
         compare(forecast, risk="no such")
     unregister(entropic)
     try:
-        with pytest.raises(PlanError, match=r"risk is 'entropic'; it must be one of") as caught:
+        with pytest.raises(PlanError, match=r"risk is 'own_entropic'; it must be one of") as caught:
             compare(forecast, risk=entropic)
         assert str(caught.value).count(entropic) == 1
     finally:
         # The fixture unregisters it too.
         class Same(RiskMeasure):
-            name = "entropic"
+            name = "own_entropic"
 
             def contributions(self, losses, level=0.9):
                 return losses
@@ -253,7 +253,7 @@ def test_a_class_defined_again_replaces_the_earlier_one():
 
 
 def test_a_measure_without_a_definition_cannot_be_tested_against_it(entropic):
-    with pytest.raises(NotImplementedError, match="'entropic' has no definition"):
+    with pytest.raises(NotImplementedError, match="'own_entropic' has no definition"):
         risks.get(entropic).definition([[1.0]], 0, 0.9)
 
 

@@ -18,8 +18,8 @@ from bayescpt.forecast.final import Screener
 from bayescpt.forecast.plan import plan_trajectory
 from bayescpt.inference import Fit
 from bayescpt.laws.kernels import KERNELS
-from bayescpt.laws.shift import shift_growth
-from bayescpt.laws.shift_own_share import power_share
+from bayescpt.laws.terms.shift import shift_growth
+from bayescpt.laws.terms.shift_own_share import power_share
 from bayescpt.laws.view import View
 from bayescpt.model.rows import make_rows
 
@@ -281,7 +281,7 @@ def test_from_scratch_needs_fitted_pretraining(make_draws, simulated_study):
     study = simulated_study
     curves = study.curves[study.curves["run"] != "pt"]
     draws = make_draws(draws=2, study=with_losses(study, curves))
-    stripped = replace(draws, posterior=draws.posterior.drop_vars("level_pt"))
+    stripped = replace(draws, card=replace(draws.card, pretraining="none"))
     with pytest.raises(PlanError, match="plan 'scratch' starts from scratch, but card 'test' fits"):
         forecast(stripped, Plan("scratch", WSD))
 

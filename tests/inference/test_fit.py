@@ -16,7 +16,7 @@ from bayescpt.errors import ConvergenceError, FitError
 from bayescpt.evaluate import simulate_study
 from bayescpt.inference import compile as compiled
 from bayescpt.inference import default_card, load_fit
-from bayescpt.laws.noise import NU
+from bayescpt.laws.noise_parameters import NU
 from bayescpt.model.priors import parse_prior
 
 

@@ -4,8 +4,8 @@ import pytest
 from bayescpt.laws import law as law_module
 from bayescpt.laws.law import DEFAULTS, choices_of, sample_view
 from bayescpt.laws.parameter import Parameter
-from bayescpt.laws.shift import shift_growth
 from bayescpt.laws.term import TERMS, Setting, Term, register, unregister
+from bayescpt.laws.terms.shift import shift_growth
 
 BETA = np.array([0.0, 1e-12, 1e-4, 0.2, 3.0])
 BY_DRAW = {

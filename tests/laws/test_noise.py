@@ -13,9 +13,9 @@ from bayescpt.forecast import Draws, Plan, forecast
 from bayescpt.inference import fit, load_fit
 from bayescpt.laws.functions import log_gamma
 from bayescpt.laws.noise import Chain, Noise, register_noise
-from bayescpt.laws.noise_normal import NormalNoise
-from bayescpt.laws.noise_student import StudentNoise
 from bayescpt.laws.noises import NOISES
+from bayescpt.laws.noises.normal import NormalNoise
+from bayescpt.laws.noises.student_t import StudentNoise
 from bayescpt.laws.parameter import Parameter
 from bayescpt.model.build import rows_model
 from bayescpt.model.card_file import parse_card

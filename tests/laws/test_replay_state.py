@@ -3,8 +3,8 @@ import pytest
 
 from bayescpt.laws import replay_state
 from bayescpt.laws.replay_state import BETA, ONSET, remembered_replay
-from bayescpt.laws.shift import BETA as BETA_PARAMETER
-from bayescpt.laws.shift import ONSET as ONSET_PARAMETER
+from bayescpt.laws.terms.shift import BETA as BETA_PARAMETER
+from bayescpt.laws.terms.shift import ONSET as ONSET_PARAMETER
 from bayescpt.laws.trajectory import run_trajectory
 from bayescpt.laws.view import View
 from bayescpt.model.priors import parse_prior

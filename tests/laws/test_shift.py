@@ -3,7 +3,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from bayescpt.laws.shift import shift_growth
+from bayescpt.laws.terms.shift import shift_growth
 
 # beta -> 0 through the switch to the series, down to the logarithm itself.
 BETA = np.array([0.0, 1e-300, 1e-14, 1e-9, 1e-6, 1e-4, 2e-4, 1e-3, 0.19, 1.0, 12.0])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bayescpt.laws.shift_own_share import power_share
+from bayescpt.laws.terms.shift_own_share import power_share
 
 REPLAY = np.array([0.0, 1e-6, 0.01, 0.25, 0.5, 0.75, 1.0])
 GAMMA = np.array([1e-10, 1e-3, 0.4, 3.0])

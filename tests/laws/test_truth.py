@@ -25,7 +25,7 @@ from bayescpt.model.rows import make_rows
 
 # No rewrites: the graph as it is written.
 PLAIN = Mode(linker="py", optimizer=None)
-SEEDS = (1, 2)
+SEEDS = (1, 2, 5)
 HEAD = 'name = "truth"\ndescription = "Every term in turn."\n'
 
 
@@ -126,33 +126,35 @@ def means_of(values, name):
     return (mean_function(name, fused)(values) for fused in ("nothing", "mean"))
 
 
-def posterior_of(values, rows, card):
-    """The values as a posterior of one draw."""
+def posterior_of(points, rows, card):
+    """Values at several points as a posterior of as many draws."""
     labels = rows.labels.coords()
     dims = {p.name: p.dims for p in card.parameters()} | {"start_offset": ("level",)}
     variables = {}
-    for name, value in values.items():
-        place = {"chain": [0], "draw": [0], **{dim: list(labels[dim]) for dim in dims[name]}}
-        variables[name] = xr.DataArray(value[None, None], place, ("chain", "draw", *dims[name]))
+    for name in points[0]:
+        drawn = np.stack([point[name] for point in points])[None]
+        place = {dim: list(labels[dim]) for dim in dims[name]}
+        place |= {"chain": [0], "draw": np.arange(len(points))}
+        variables[name] = xr.DataArray(drawn, place, ("chain", "draw", *dims[name]))
     return add_symbols(xr.Dataset(variables), rows, card)
 
 
-def by_numpy(values, rows, card, study):
-    """Expected loss of every row, as a forecast has it."""
-    draws = Draws(posterior_of(values, rows, card), card, study, rows)
+def by_numpy(points, rows, card, study):
+    """Expected loss of every row at every point, as a forecast has it."""
+    draws = Draws(posterior_of(points, rows, card), card, study, rows)
     curve = np.asarray(rows.segment["curve"])[rows.row["segment"]]
-    out = np.empty(rows.loss.size)
+    out = np.empty((len(points), rows.loss.size))
     for c, (run, domain) in enumerate(rows.labels.curve):
         here = np.flatnonzero(curve == c)
         path = run_trajectory(study, run, rows.refs.warmup)
         view = View(path, np.asarray(rows.row["step"])[here], rows.refs)
-        out[here] = expected_curve(draws, view, domain, np.random.default_rng(0))[0]
+        out[:, here] = expected_curve(draws, view, domain, np.random.default_rng(0))
     return out
 
 
 def by_xarray(values, rows, card, study):
     """Expected loss of every row, by the law on labelled arrays."""
-    posterior = posterior_of(values, rows, card).isel(chain=0, draw=0, drop=True)
+    posterior = posterior_of([values], rows, card).isel(chain=0, draw=0, drop=True)
     curve = np.asarray(rows.segment["curve"])[rows.row["segment"]]
     out = np.empty(rows.loss.size)
     for c, (run, domain) in enumerate(rows.labels.curve):
@@ -206,16 +208,17 @@ def test_the_equation_is_the_same_everywhere(name):
     if card.continual:
         assert {0.0, 0.25, 1.0} <= set(rows.segment["replay"])
         assert np.unique(rows.segment["replay"]).size > 3
-    for seed in SEEDS:
-        values = draw(card, rows, seed)
+    points = [draw(card, rows, seed) for seed in SEEDS]
+    forecast = by_numpy(points, rows, card, study)
+    for values, found in zip(points, forecast, strict=True):
         expected, compiled = means_of(values, name)
         assert np.isfinite(expected).all()
-        size = np.abs(expected).max()
-        for found in (compiled, by_numpy(values, rows, card, study)):
-            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * size)
+        everywhere = [compiled, found]
         if not card.law.paper:
-            found = by_xarray(values, rows, card, study)
-            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * size)
+            everywhere.append(by_xarray(values, rows, card, study))
+        size = np.abs(expected).max()
+        for one in everywhere:
+            np.testing.assert_allclose(one, expected, rtol=0, atol=1e-10 * size)
 
 
 LIMITS = {
@@ -228,17 +231,24 @@ LIMITS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("limit", LIMITS)
+# Whatever a term's parameters are called: the ends of their priors.
+ENDS = {"low ends": 1e-4, "high ends": 1.0 - 1e-4}
+
+
+@pytest.mark.parametrize("limit", [*LIMITS, *ENDS])
 @pytest.mark.parametrize("name", CARDS)
 def test_limits_are_finite_and_the_same_everywhere(name, limit):
     card = CARDS[name]
     study = studies()[card.continual]
     rows = make_rows(study, card)
-    values = draw(card, rows, 3, LIMITS[limit])
+    changed = LIMITS.get(limit) or {
+        p.name: card.priors[p.name].frozen().ppf(ENDS[limit]) for p in card.law.parameters
+    }
+    values = draw(card, rows, 3, changed)
     expected, compiled = means_of(values, name)
     assert np.isfinite(expected).all()
     size = np.abs(expected).max()
-    for found in (compiled, by_numpy(values, rows, card, study)):
+    for found in (compiled, by_numpy([values], rows, card, study)[0]):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * size)
 
 
@@ -271,16 +281,20 @@ def test_gradients_are_those_of_automatic_differentiation_and_finite_differences
     assert slope == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-4)
 
 
-def test_at_no_area_and_no_replay_left_a_run_stays_at_its_start():
-    """At step 0 every term of a continual run is 0 but what belongs to the start."""
-    card = CARDS["replay=memory"]
+@pytest.mark.parametrize("name", [name for name, card in CARDS.items() if card.continual])
+def test_a_continual_run_stays_at_its_start_before_its_first_step(name):
+    """Every term is 0 at step 0, but a jump such as that of a re-warm-up of its own."""
+    card = CARDS[name]
     study = studies()[True]
     rows = make_rows(study, card)
-    values = draw(card, rows, 1)
-    draws = Draws(posterior_of(values, rows, card), card, study, rows)
+    draws = Draws(posterior_of([draw(card, rows, 1)], rows, card), card, study, rows)
     path = run_trajectory(study, "r0_wsd")
     view = View(path, np.array([0]), rows.refs)
+    jumps = [term for term in card.law.terms if term.flat and term.slot != "level"]
     for domain in rows.labels.domain:
-        found = expected_curve(draws, view, domain, np.random.default_rng(0))
+        found = expected_curve(draws, view, domain, np.random.default_rng(0))[:, 0]
+        p = draws.parameters(path, domain)
+        f = draws.features(view, domain)
         start = draws.start_level(path, domain, np.random.default_rng(0))
-        np.testing.assert_allclose(found[:, 0], start, rtol=1e-12)
+        start = start + sum(term.value(p, f) for term in jumps)
+        np.testing.assert_allclose(found, start, rtol=1e-12)

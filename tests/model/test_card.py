@@ -94,15 +94,16 @@ def test_every_parameter_can_be_on_a_card():
     kinds = [kind for named in TERMS.values() for kind in named.values()]
     tables = {p.name for kind in kinds for setting in settings for p in kind(setting).parameters}
     tables |= {p.name for kind in NOISES.values() for p in kind(True, True, True).parameters}
+    # One card a term, with what it needs, and one with every part of the noise.
     noise = '[noise]\nfamily = "student_t"\nearly = true\nar1 = true\ndomain_correlation = true\n'
-    exponential = CPT.replace("own_share", "exponential")
-    other = '[law]\nrewarm = "own"\nannealing = "area"\nshift = "power"\nreplay = "memory"\n'
-    offered = (
-        names(other)
-        | names(CPT + noise)
-        | names(exponential)
-        | names('parameterisation = "paper"\n' + CPT)
-    )
+    offered = names(CPT + noise)
+    for slot, named in TERMS.items():
+        for name, kind in named.items():
+            chosen = dict.fromkeys(["shift"], "power") | {slot: name}
+            law = "[law]\n" + "".join(f'{key} = "{value}"\n' for key, value in chosen.items())
+            offered |= names(law)
+            if kind.in_paper:
+                offered |= names('parameterisation = "paper"\n' + law)
     assert offered == tables
 
 

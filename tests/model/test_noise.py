@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from bayescpt.data import Study
-from bayescpt.laws.noise_normal import NormalNoise
 from bayescpt.laws.noises import NOISES
+from bayescpt.laws.noises.normal import NormalNoise
 from bayescpt.laws.parameter import Parameter
 from bayescpt.model.build import rows_model
 from bayescpt.model.rows import make_rows

@@ -132,8 +132,8 @@ def names() -> list[str]:
     Examples
     --------
     >>> from bayescpt.decide import risks
-    >>> risks.names()[:5]
-    ['mean', 'quantile', 'cvar', 'probability', 'regret']
+    >>> "cvar" in risks.names()
+    True
     """
     return [measure.name for measure in measures()]
 

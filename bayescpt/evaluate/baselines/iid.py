@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayescpt.evaluate.predict import ONE_FIT, Prediction, bayes_forecasts
-from bayescpt.laws.noise_normal import NormalNoise
+from bayescpt.laws.noises.normal import NormalNoise
 
 if TYPE_CHECKING:
     from bayescpt.data import Study

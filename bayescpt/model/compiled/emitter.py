@@ -152,7 +152,8 @@ class Emitter:
         if name not in _RULES:
             raise NotImplementedError(
                 f"the compiled pass does not support {name!r}: write the equation with +, -, *, /, "
-                f"powers, exp, expm1, log, log1p, sqrt and select, or add a rule to {__name__}"
+                f"powers, exp, expm1, log, log1p, sqrt, select and expm1_ratio, or add a rule to "
+                f"{__name__}"
             )
         return _RULES[name](self, *(self._visit(one) for one in inputs))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bayescpt.errors import CardError
 from bayescpt.laws.law import Law, sample_view
 from bayescpt.laws.noise import Noise
 from bayescpt.model.compiled.emitter import Program
@@ -132,7 +133,11 @@ def _make_layout(law: Law) -> Layout:
         needed = _read(term, own, shapes)
         read.update(needed)
         bases = tuple(name for name in needed if shapes[name] == 2)
-        code = derive(term.rows, own, by_row, (*by, *bases), f"{term.slot}_")
+        try:
+            code = derive(term.rows, own, by_row, (*by, *bases), f"{term.slot}_")
+        except NotImplementedError as error:
+            kind = f"{type(term).__module__}.{type(term).__qualname__}"
+            raise CardError(f"law.{term.slot} = {term.name!r} ({kind}): {error}") from error
         terms.append(TermCode(term.slot, f"{term.slot}_", term.phases, own, by, bases, code))
     return Layout(
         tuple(terms),

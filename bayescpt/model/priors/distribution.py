@@ -49,7 +49,7 @@ class Distribution:
     >>> from bayescpt.model.priors import Distribution, parse_prior, register, unregister
     >>> @register
     ... class Laplace(Distribution):
-    ...     name = "Laplace"
+    ...     name = "OwnLaplace"
     ...     arguments = ("mu", "b")
     ...     positive = ("b",)
     ...     examples = ({"mu": 0.5, "b": 2.0},)
@@ -58,13 +58,16 @@ class Distribution:
     ...         from scipy import stats
     ...
     ...         return stats.laplace(args["mu"], args["b"])
-    >>> entry = {"dist": "Laplace", "mu": 0.0, "b": 1.0, "reason": "heavier tails"}
+    ...
+    ...     def pymc_name(self, args):
+    ...         return "Laplace"
+    >>> entry = {"dist": "OwnLaplace", "mu": 0.0, "b": 1.0, "reason": "heavier tails"}
     >>> prior = parse_prior(entry, "example")
     >>> print(prior)
     Laplace(mu=0, b=1)
     >>> round(prior.outside(-3.0, 3.0), 4)
     0.0498
-    >>> unregister("Laplace")
+    >>> unregister("OwnLaplace")
     """
 
     name: ClassVar[str]

@@ -8,8 +8,8 @@ import pytensor.tensor as pt
 import pytest
 
 from bayescpt.laws.law import DEFAULTS, Law
-from bayescpt.laws.noise_normal import NormalNoise
-from bayescpt.laws.shift import shift_growth
+from bayescpt.laws.noises.normal import NormalNoise
+from bayescpt.laws.terms.shift import shift_growth
 
 LAW = Law(DEFAULTS | {"shift": "power", "replay": "memory"})
 NOISE = NormalNoise(early=True)

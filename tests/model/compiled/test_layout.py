@@ -3,7 +3,7 @@
 import pytest
 
 from bayescpt.laws.law import DEFAULTS, Law
-from bayescpt.laws.noise_normal import NormalNoise
+from bayescpt.laws.noises.normal import NormalNoise
 from bayescpt.model.compiled.layout import layout, noise_code
 
 BASE = [("level", "offset"), ("base", "base_ref"), ("base", "alpha"), ("annealing", "anneal_ref")]

@@ -9,8 +9,8 @@ import numpy as np
 
 from bayescpt.laws.functions import select
 from bayescpt.laws.parameter import Advice, Parameter
-from bayescpt.laws.shift import Shift
 from bayescpt.laws.term import register
+from bayescpt.laws.terms.shift import Shift
 
 SOURCE = (
     "own-share power form, after Que et al., arXiv 2406.01375 (C / (r + eps)^gamma), normalised"

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from bayescpt.laws.parameter import Parameter
-from bayescpt.laws.shift import Shift
-from bayescpt.laws.shift_own_share import REPLAY
 from bayescpt.laws.term import register
+from bayescpt.laws.terms.shift import Shift
+from bayescpt.laws.terms.shift_own_share import REPLAY
 
 SOURCE = "Wang et al., arXiv 2505.07796, Eq. 8: 1 - exp(-a r_cpt), C2 S2cpt exp(a2 r)"
 RATE = Parameter(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from bayescpt.laws.level import LENGTH, SOURCE
 from bayescpt.laws.parameter import Parameter
 from bayescpt.laws.term import Term, register
+from bayescpt.laws.terms.level import LENGTH, SOURCE
 
 if TYPE_CHECKING:
     from bayescpt.laws.points import References

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from bayescpt.data.areas import forward_area
 from bayescpt.laws.functions import select
 from bayescpt.laws.parameter import Advice, Parameter
-from bayescpt.laws.shift import Shift, shift_growth
-from bayescpt.laws.shift_own_share import REPLAY
-from bayescpt.laws.shift_own_share import SOURCE as SOURCE_SHARE
 from bayescpt.laws.term import register
+from bayescpt.laws.terms.shift import Shift, shift_growth
+from bayescpt.laws.terms.shift_own_share import REPLAY
+from bayescpt.laws.terms.shift_own_share import SOURCE as SOURCE_SHARE
 
 if TYPE_CHECKING:
     from bayescpt.laws.view import View
@@ -62,9 +62,9 @@ class MemoryShift(Shift):
     """Shift by a fading memory.
 
     A set that is not trained on fades from memory down to its share of the mixture, and its loss
-    rises as `bayescpt.laws.shift.shift_growth` has it, times (peak / reference peak)^a. The target
-    learns from its own tokens: its shift grows with ``share^kappa speed S`` in place of S, where S
-    = sum of LR^.6 and the speed is (peak / reference peak)^(q - .6).
+    rises as `bayescpt.laws.terms.shift.shift_growth` has it, times (peak / reference peak)^a. The
+    target learns from its own tokens: its shift grows with ``share^kappa speed S`` in place of S,
+    where S = sum of LR^.6 and the speed is (peak / reference peak)^(q - .6).
 
     Examples
     --------
