@@ -641,7 +641,7 @@ def test_calibrate_shows_every_quantity_and_its_verdict(cli, monkeypatch, bias, 
             "run_effects": False,
     }  # fmt: skip
     assert verdict in out
-    assert "posteriors of half the width are detected" in out
+    assert "posteriors of half the width are rejected" in out
     assert "1 of 200 fits have a parameter with fewer effective draws than the 99" in out
     assert "200 of 200 simulations" in err
     told = json.loads(cli("calibrate", "cpt", "--simulations", 200, "--json")[1])

@@ -288,7 +288,7 @@ def test_save_makes_folders_and_leaves_only_the_file(small_fit, tmp_path):
 
 
 def test_no_file(tmp_path):
-    with pytest.raises(FitError, match=r"no fit at .*none\.nc; `bayescpt fit STUDY --out"):
+    with pytest.raises(FitError, match=r"no fit at .*none\.nc; create one with `bayescpt fit STUDY --out"):
         load_fit(tmp_path / "none.nc")
 
 
