@@ -23,8 +23,9 @@ def select(condition: Any, yes: Any, no: Any, xp: Any = np) -> Any:
     ----------
     condition : bool, float or array
         True or 1 where it holds, False or 0 elsewhere.
-    yes, no : array
-        Finite where they are not selected, too.
+    yes, no : array, or function of no argument that gives it
+        Finite where they are not selected, too. A function is called only if its value is needed:
+        screening spends its time on exponentials.
     xp : module
         ``numpy`` (also for xarray objects), ``pytensor.tensor``, or a substitute.
 
@@ -38,12 +39,18 @@ def select(condition: Any, yes: Any, no: Any, xp: Any = np) -> Any:
     >>> select(np.array([1.0, 0.0]), 2.0, 3.0).tolist()
     [2.0, 3.0]
     """
+    if isinstance(condition, np.ndarray) and condition.size == 1:
+        condition = condition.item()
     if isinstance(condition, bool | int | float | np.bool_):
-        return yes if condition else no
+        return _value(yes if condition else no)
     if hasattr(xp, "switch"):
-        return xp.switch(condition, yes, no)
+        return xp.switch(condition, _value(yes), _value(no))
     holds = 1.0 * condition
-    return holds * yes + (1.0 - holds) * no
+    return holds * _value(yes) + (1.0 - holds) * _value(no)
+
+
+def _value(given: Any) -> Any:
+    return given() if callable(given) else given
 
 
 def expm1_ratio(x: Any, xp: Any = np) -> Any:

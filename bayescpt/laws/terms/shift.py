@@ -105,8 +105,12 @@ def shift_growth(
     # Without replay, -log(w) / beta equals log_s to the last bit, even as beta -> 0.
     alone = abs(keep) < NO_SHARE
     fading, rate = select(alone, 0.0, 1.0 - keep, xp), select(alone, 1.0, beta, xp)
-    # log1p and expm1 are accurate where little has faded yet.
-    faded = select(alone, log_s, -xp.log1p(fading * xp.expm1(-beta * log_s)) / rate, xp)
+
+    def _faded() -> Any:
+        # log1p and expm1 are accurate where little has faded yet.
+        return -xp.log1p(fading * xp.expm1(-beta * log_s)) / rate
+
+    faded = select(alone, log_s, _faded, xp)
     bend = gamma * beta
     grown = faded * expm1_ratio(bend * faded, xp)
     return grown / (log_one * expm1_ratio(bend * log_one, xp))

@@ -106,13 +106,21 @@ class MemoryShift(Shift):
         """Return size, onset, exponents and the share that is kept."""
         target, log_peak = f["is_target"], f["log_peak"]
         own_share = select(target, 1.0 - f["replay"], 1.0, xp)
-        tokens = xp.exp(p["share_kappa"] * xp.log(xp.maximum(own_share, SMALLEST_SHARE)))
-        tokens = tokens * xp.exp(p["speed_peak"] * log_peak)
-        learned = shift_growth(tokens, p["onset"], p["beta"], xp)
-        forgotten = xp.exp(p["shift_peak"] * log_peak)
+
+        def _own_tokens() -> Any:
+            share = xp.exp(p["share_kappa"] * xp.log(xp.maximum(own_share, SMALLEST_SHARE)))
+            return share * xp.exp(p["speed_peak"] * log_peak)
+
+        tokens = select(target, _own_tokens, 1.0, xp)
+        size = select(
+            target,
+            lambda: shift_growth(tokens, p["onset"], p["beta"], xp),
+            lambda: xp.exp(p["shift_peak"] * log_peak),
+            xp,
+        )
         return {
-            "shift": p["shift_ref"] * select(target, learned, forgotten, xp),
-            "onset": p["onset"] * select(target, tokens, 1.0, xp),
+            "shift": p["shift_ref"] * size,
+            "onset": p["onset"] * tokens,
             "beta": p["beta"],
             "gamma": select(target, -1.0, p["share_gamma"], xp),
             "keep": select(target, 0.0, f["replay"], xp),
