@@ -6,11 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescpt.forecast.posterior import Draws
+from bayescpt.model.rows import NO_ROW_BEFORE
 
 Array = NDArray[np.float64]
-
-# In run lengths: gap before the first row of a curve, which has no predecessor.
-NO_ROW_BEFORE = 1e6
 
 
 def plan_rng(seed: int, name: str) -> np.random.Generator:

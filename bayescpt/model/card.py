@@ -8,10 +8,11 @@ from functools import cached_property
 from typing import Any
 
 from bayescpt.errors import CardError
-from bayescpt.laws.law import Law
+from bayescpt.laws.law import Law, choices_of
 from bayescpt.laws.noise import Noise
 from bayescpt.laws.noises import NOISES
 from bayescpt.laws.parameter import Parameter
+from bayescpt.laws.term import TERMS
 from bayescpt.model.priors import Prior, parse_prior
 
 
@@ -224,9 +225,6 @@ def check_choices(choices: Mapping[str, str], where: str) -> None:
     CardError
         If a slot or a name is unknown, or a term requires another that is missing.
     """
-    from bayescpt.laws.law import choices_of
-    from bayescpt.laws.term import TERMS
-
     for slot, name in choices.items():
         if slot not in TERMS:
             raise CardError(
