@@ -41,6 +41,8 @@ class Run:
         Number of parameters of the model.
     tokens_per_step : float or None
         Batch size in tokens per update.
+    tokens : float or None
+        Tokens trained on; used for a base whose schedule is unknown.
 
     Examples
     --------
@@ -64,3 +66,9 @@ class Run:
     seed: int | None = None
     n_params: float | None = None
     tokens_per_step: float | None = None
+    tokens: float | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is pre-training whose schedule is unknown, as of an open base model."""
+        return self.phase == "pt" and self.schedule is None

@@ -38,7 +38,8 @@ class Study(StudyData):
     runs : DataFrame
         One row per run, index 0, 1, ..., with the columns ``run``, ``phase``, ``parent``,
         ``domain``, ``replay_ratio``, ``steps``, ``branch_of``, ``branch_step``, ``seed``,
-        ``n_params`` and ``tokens_per_step``, then any other columns of the original table.
+        ``n_params``, ``tokens_per_step`` and ``tokens``, then any other columns of the original
+        table.
     curves : DataFrame
         One row per measured loss, with the columns ``run``, ``step``, ``domain`` and ``loss``,
         sorted by run (in the order of `runs`), step and domain. ``step`` counts the updates of the
@@ -87,7 +88,9 @@ class Study(StudyData):
             One row per run: columns ``run`` and ``phase`` ("pt" or "cpt") and, where they apply,
             ``parent``, ``domain``, ``replay_ratio`` (by default 0 in cpt runs), ``steps`` (by
             default the length of the schedule), ``branch_of``, ``branch_step``, ``seed``,
-            ``n_params`` and ``tokens_per_step``. Other columns are kept.
+            ``n_params``, ``tokens_per_step`` and ``tokens`` (trained on in all). Other columns are
+            kept. A base whose schedule nobody knows is a row without steps and learning rates; if
+            no cpt run names a parent, such a base, ``base``, is added.
         lrs : DataFrame or mapping, optional
             Columns ``run``, ``step`` (from 1) and ``lr``, and ``replay`` for replay ratios that
             vary during a run; or a mapping of run names to learning rates or schedules.
@@ -141,7 +144,7 @@ class Study(StudyData):
         """
         check_loss_unit(loss_unit)
         allowed = check_allow_mixed(allow_mixed)
-        runs = tables.tidy_runs(runs)
+        runs = tables.add_base(tables.tidy_runs(runs))
         run_checks.check_runs(runs)
         curves = tables.tidy_curves(curves)
         curve_checks.check_curves(curves, runs)

@@ -96,6 +96,12 @@ class StudyData:
         first = [d for d in (self.general, *self.targets) if d in measured]
         return tuple(dict.fromkeys([*first, *sorted(measured)]))
 
+    @property
+    def open_bases(self) -> tuple[str, ...]:
+        """Pre-training runs without a schedule that cpt runs descend from, in their order."""
+        first = (self.lineage(name)[0] for name in self.cpt_runs)
+        return tuple(dict.fromkeys(name for name in first if self._runs[name].is_open))
+
     def run(self, name: str) -> Run:
         """One run, by its name.
 
@@ -372,6 +378,7 @@ class StudyData:
             seed=None if seed is None else int(seed),
             n_params=_number(row["n_params"]),
             tokens_per_step=_number(row["tokens_per_step"]),
+            tokens=_number(row.get("tokens")),  # absent in the studies of older fits
         )
 
     def _losses_at(self, run: str, domain: str, step: int) -> Array:

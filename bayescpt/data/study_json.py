@@ -30,7 +30,9 @@ def study_digest(study: StudyData) -> str:
         Digest in hexadecimal.
     """
     sha = hashlib.sha256(json.dumps([study.general, study.loss_unit]).encode())
-    for row in study.runs[list(CORE_COLUMNS)].sort_values("run").itertuples(index=False):
+    # A column that came later counts only where it says something: older digests still hold.
+    core = [c for c in CORE_COLUMNS if c in study.runs and (c != "tokens" or study.runs[c].any())]
+    for row in study.runs[core].sort_values("run").itertuples(index=False):
         sha.update(json.dumps([None if pd.isna(value) else value for value in row]).encode())
     curves = study.curves.sort_values(["run", "step", "domain"])
     sha.update(json.dumps([list(curves["run"]), list(curves["domain"])]).encode())

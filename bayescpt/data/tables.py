@@ -25,8 +25,10 @@ Array = NDArray[np.float64]
 TEXT_COLUMNS = ("run", "phase", "parent", "domain", "branch_of")
 CORE_COLUMNS = (
     *("run", "phase", "parent", "domain", "replay_ratio", "steps", "branch_of", "branch_step"),
-    *("seed", "n_params", "tokens_per_step"),
+    *("seed", "n_params", "tokens_per_step", "tokens"),
 )
+# Name of an open base that no row describes.
+BASE = "base"
 CURVE_COLUMNS = ("run", "step", "domain", "loss")
 
 
@@ -67,6 +69,28 @@ def tidy_runs(runs: pd.DataFrame) -> pd.DataFrame:
     for column in original.columns.difference(list(CORE_COLUMNS), sort=False):
         tidy[column] = original[column]
     return tidy
+
+
+def add_base(runs: pd.DataFrame) -> pd.DataFrame:
+    """Table of runs in which an open base is the parent of cpt runs that name none.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        From `tidy_runs`.
+
+    Returns
+    -------
+    DataFrame
+        With a run ``base`` in front if no cpt run has a parent and there is no pt run; otherwise
+        as it was, since a single blank is more likely forgotten.
+    """
+    cpt = runs["phase"] == "cpt"
+    if not cpt.all() or runs["parent"].notna().any() or (runs["run"] == BASE).any():
+        return runs
+    base = pd.DataFrame({"run": [BASE], "phase": ["pt"], "branch_step": [0]})
+    out = pd.concat([base, runs.assign(parent=BASE)], ignore_index=True)[list(runs.columns)]
+    return out.astype({name: runs[name].dtype for name in CORE_COLUMNS})
 
 
 def tidy_curves(curves: pd.DataFrame) -> pd.DataFrame:

@@ -114,6 +114,7 @@ def calibrate(
     (True, True)
     """
     from bayescpt.model.card_file import load_card
+    from bayescpt.model.fitted_card import fitted_card
 
     model_card = load_card(card)
     if not run_effects:
@@ -121,6 +122,7 @@ def calibrate(
     elif not model_card.run_effects:
         raise CardError(f"card {model_card.name!r} has no effects of runs (noise.run_effects)")
     study = _default_design(model_card) if design is None else design
+    model_card = fitted_card(study, model_card)
     run = split_by_run(study)[-1].run if held_out is None else held_out
     _check_starts(study)
     setup = _prepare(study, model_card, run)

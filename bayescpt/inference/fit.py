@@ -22,7 +22,7 @@ from bayescpt.inference.fit_file import read_fit_file, write_fit_file
 from bayescpt.laws.points import References
 from bayescpt.model.card import Card
 from bayescpt.model.rows import Rows, make_rows
-from bayescpt.model.starts import start_notes
+from bayescpt.model.starts import base_notes, start_notes
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -129,7 +129,10 @@ class Fit:
     @property
     def notes(self) -> list[str]:
         """Assumptions about unmeasured quantities, such as the level of a start checkpoint."""
-        return start_notes(self.rows.labels, self.rows.start)
+        return [
+            *base_notes(self.study, self.rows.labels, self.rows.refs),
+            *start_notes(self.rows.labels, self.rows.start),
+        ]
 
     def draws(self, allow_failed: bool = False) -> Draws:
         """Draws for use in forecasts.

@@ -20,9 +20,9 @@ from bayescpt.inference.compile import compiled_sampler, is_compiled, pad
 from bayescpt.inference.fit import Fit
 from bayescpt.inference.progress import Callback, live_progress
 from bayescpt.inference.start import started
-from bayescpt.inference.symbols import add_symbols
+from bayescpt.inference.symbols import add_symbols, restore_net
 from bayescpt.model.card import Card
-from bayescpt.model.card_file import load_card
+from bayescpt.model.fitted_card import fitted_card
 from bayescpt.model.rows import Rows, make_rows
 
 if TYPE_CHECKING:
@@ -37,8 +37,10 @@ TARGET_ACCEPT = 0.95
 MAX_DEPTH = 8
 # Few pilots leave curved ridges; on subsets of the small real study, 4 times the draws suffice.
 EXTEND = 4
-# Checks that more draws can fix.
-_MIXING = {"R-hat", "bulk ESS", "tail ESS"}
+# Checks that more draws can fix, or smaller steps.
+_MIXING = {"R-hat", "bulk ESS", "tail ESS", "divergences"}
+# Acceptance rate of the second try: longer chains reach narrower places, where they diverge.
+CAREFUL_ACCEPT = 0.99
 
 
 def default_card(study: Study) -> str:
@@ -98,9 +100,10 @@ def fit(
     target_accept : float
         Target acceptance rate of NUTS.
     extend : int
-        If the chains have not mixed, sample once more with twice the warm-up and `extend` times
-        the draws, thinned by `extend`; 1 disables this. Does not apply to a single chain, or if the
-        total number of draws is below the effective sample size that the checks require, 400.
+        If the chains have not mixed or diverged, sample once more with twice the warm-up, `extend`
+        times the draws, thinned by `extend`, and a target acceptance rate of .99; 1 disables this.
+        Does not apply to a single chain, or if the total number of draws is below the effective
+        sample size that the checks require, 400.
 
     Returns
     -------
@@ -130,7 +133,7 @@ def fit(
     ):
         if value < 1:
             raise FitError(f"{name} = {value}: must be at least 1")
-    model_card = load_card(default_card(study) if card is None else card)
+    model_card = fitted_card(study, default_card(study) if card is None else card)
     rows = make_rows(study, model_card)
     _check_law(model_card, rows)
     padded = pad(rows, model_card)
@@ -147,27 +150,26 @@ def fit(
     sampler = started(compiled_sampler(padded, model_card), seed)
     cores = min(chains, cores or os.cpu_count() or 1)
 
-    def _once(tune: int, thin: int) -> Fit:
+    def _once(tune: int, thin: int, accept: float) -> Fit:
         _say(
             progress,
             f"sampling {chains} chains of {tune} + {thin * draws} draws on {cores} cores ...",
         )
         with live_progress() if progress else nullcontext() as callback:
-            trace = _sample(
-                sampler, seed, thin * draws, tune, chains, cores, target_accept, callback
-            )
+            trace = _sample(sampler, seed, thin * draws, tune, chains, cores, accept, callback)
         posterior, stats = _tidy(trace, rows)
         # Statistics are not thinned: the energies of thinned draws would look better than they are.
-        posterior = add_symbols(posterior.thin(draw=thin), rows, model_card)
+        posterior = restore_net(posterior.thin(draw=thin), rows, model_card)
+        posterior = add_symbols(posterior, rows, model_card)
         return Fit(model_card, study, rows, posterior, stats, seed)
 
-    result = _once(tune, 1)
+    result = _once(tune, 1, target_accept)
     # With fewer draws the checks cannot pass, so the user did not expect them to.
     extendable = min(extend, chains) > 1 and chains * draws >= SMALLEST_ESS
     if extendable and _MIXING.intersection(result.failed_checks):
         failed = ", ".join(result.failed_checks)
         _say(progress, f"the chains have not mixed ({failed}); sampling once more:")
-        result = _once(2 * tune, extend)
+        result = _once(2 * tune, extend, max(target_accept, CAREFUL_ACCEPT))
     if not model_card.run_effects:
         return result
     effects = add_discrepancy(Draws(result.posterior, model_card, study, rows), seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -254,6 +254,53 @@ class Law:
             if parameter in {p.name for p in term.parameters}
         )
 
+    def net(self, p: Mapping[str, Any], refs: References, xp: Any = np) -> dict[str, Any]:
+        """What is added to each parameter that is sampled net of other terms, see `Term.net`.
+
+        Parameters
+        ----------
+        p : Mapping
+            Values of the other parameters, by domain.
+        refs : References
+            Reference points.
+        xp : module
+            ``numpy`` (also for xarray objects) or ``pytensor.tensor``.
+
+        Returns
+        -------
+        dict of str to array
+            Nats by domain; empty if no term knows its change over the reference run.
+        """
+        if not self.has_net:
+            return {}
+        rest = self.at_reference(p, refs, xp)
+        return {term.net: term.net_share(refs) * rest for term in self.terms if term.net}
+
+    @cached_property
+    def has_net(self) -> bool:
+        """Whether some term knows its change over the reference run."""
+        known = any(type(term).at_reference is not Term.at_reference for term in self.terms)
+        return known and self.continual and not self.paper
+
+    def at_reference(self, p: Mapping[str, Any], refs: References, xp: Any = np) -> Any:
+        """Change of the loss over the reference run by the terms that know it.
+
+        Parameters
+        ----------
+        p : Mapping
+            Values of the parameters, by domain.
+        refs : References
+            Reference points.
+        xp : module
+            ``numpy`` (also for xarray objects) or ``pytensor.tensor``.
+
+        Returns
+        -------
+        array
+            Nats; 0 if no term does.
+        """
+        return sum((term.at_reference(p, refs, xp) for term in self.terms), start=0.0)
+
     def course(self, is_cpt: bool) -> str | None:
         """Return the parameter that measures the loss's course in a phase."""
         return next((name for term in self.terms if (name := term.course(is_cpt))), None)
@@ -367,11 +414,12 @@ def sample_view(law: Law, replay: float = 0.0) -> View:
     """
     before, lr = np.ones(2), np.ones(2)
     path = Trajectory(
-        "sample", "cpt" if law.continual else "pt", lr, np.full(2, replay),
+        "sample", "cpt" if law.continual else "pt", lr, np.zeros(2),
         "base" if law.continual else None, 2.0 if law.continual else 0.0,
         (before,) if law.continual else (), 1.0 if law.continual else None, None,
     )  # fmt: skip
-    points: dict[str, Any] = {"area": 2.0, "shift_area": 2.0, "peak_lr": 1.0}
+    points: dict[str, Any] = {"area": 2.0, "shift_area": 2.0, "peak_lr": 1.0, "start_seen": 1.0}
     for term in law.terms:
         points |= term.reference_points([path], References(points, law.warmup))
-    return View(path, np.array([1, 2]), References(points, law.warmup))
+    shown = replace(path, replay=np.full(2, replay))
+    return View(shown, np.array([1, 2]), References(points, law.warmup))

@@ -8,19 +8,25 @@ import numpy as np
 
 from bayescpt.errors import StudyError
 from bayescpt.laws.law import Law
+from bayescpt.laws.open_base import expected_start_area
 from bayescpt.laws.points import References
 from bayescpt.laws.trajectory import counted_lr, run_trajectory
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
+    from bayescpt.laws.trajectory import Trajectory
+
+# Losses in this first part of a run tell the jump at its start from what follows.
+START_SHARE = 0.25
 
 
 def references(study: Study, law: Law) -> References:
     """Reference points of a study.
 
-    The base term is measured at the largest forward area of a start checkpoint (without CPT runs:
-    at the longest run's end), the shift at the median CPT run's end. Only runs with losses count:
-    the recipe of a run that is not trained yet must not move the reference points.
+    The base term is measured at the largest forward area of a start checkpoint (of an open base, as
+    expected; without CPT runs, at the longest run's end), the shift at the median CPT run's end.
+    Only runs with losses count: the recipe of a run that is not trained yet must not move the
+    reference points.
 
     Parameters
     ----------
@@ -57,11 +63,19 @@ def references(study: Study, law: Law) -> References:
     areas = [float(counted_lr(path.lr, law.warmup).sum()) for path in fitted]
     # Where the base term is measured: at start checkpoints, or at the ends of pre-training.
     ends = [path.start_area + area for path, area in zip(fitted, areas, strict=True)]
+    shift_area = float(np.median(areas)) if cpt else 1.0
     points = {
-        "area": max(path.start_area for path in cpt) if cpt else max(ends),
-        "shift_area": float(np.median(areas)) if cpt else 1.0,
+        "area": expected_start_area(cpt, shift_area) if cpt else max(ends),
+        "shift_area": shift_area,
         "peak_lr": max(float(path.lr.max()) for path in fitted),
+        "start_seen": float(not cpt or any(_start_seen(study, path) for path in cpt)),
     }
     for term in law.terms:
         points |= term.reference_points(fitted, References(points, law.warmup))
     return References(points, law.warmup)
+
+
+def _start_seen(study: Study, path: Trajectory) -> bool:
+    """Whether a loss was measured in the first part of a run, after its start checkpoint."""
+    curves = (study.curve(path.name, domain)["step"] for domain in study.domains)
+    return any(((steps > 0) & (steps <= START_SHARE * path.n_steps)).any() for steps in curves)

@@ -79,7 +79,8 @@ class Term:
     the compiled pass, at random points and at the ends of its priors. Optional: `phases`, where it
     applies; `fixed`, coefficients that depend on no parameter; `extends`, the slot of the term
     whose place it takes; `weights`; `effects`; `reference_points`; `to_reference`, `symbols` and
-    `derived` for the paper's raw symbols; `uses`; `course`.
+    `derived` for the paper's raw symbols; `uses`; `course`; `net`, `net_share` and
+    `at_reference`.
 
     Parameters
     ----------
@@ -104,6 +105,10 @@ class Term:
         Those that only pre-training rows determine.
     in_paper : bool
         Whether a card on the paper's raw symbols may choose it.
+    net : str or None
+        Parameter, by pair and in nats, that measures a change over the reference run. Curves show
+        the sum of all changes there, so it is sampled net of those that other terms know
+        (`at_reference`): the model is the same, but without a ridge between the terms.
 
     Examples
     --------
@@ -125,6 +130,7 @@ class Term:
     derived: ClassVar[Mapping[str, tuple[str, tuple[str, ...]]]] = {}
     pretraining_symbols: ClassVar[tuple[str, ...]] = ()
     in_paper: ClassVar[bool] = True
+    net: ClassVar[str | None] = None
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
@@ -281,6 +287,14 @@ class Term:
         dict
         """
         return {}
+
+    def at_reference(self, p: Mapping[str, Any], refs: References, xp: Any = np) -> Any:
+        """Return the term's change over the reference run, nats by domain; 0 unless it knows."""
+        return 0.0
+
+    def net_share(self, refs: References) -> Any:
+        """Return the share of the other terms' changes that `net` is sampled with, 0..1."""
+        return 1.0
 
     def course(self, is_cpt: bool) -> str | None:
         """Return the parameter that measures the loss's course in a phase, nats; None for none."""

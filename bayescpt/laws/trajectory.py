@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bayescpt.data.areas import count_warmup_at_peak
 from bayescpt.errors import StudyError
+from bayescpt.laws.open_base import TOKENS_PER_PARAMETER
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -49,6 +50,13 @@ class Trajectory:
         Steps shared with `branch_of`.
     run : str or None
         Run of the study that this is, by name; see `digest` for whether it really is.
+    is_open : bool
+        Whether it descends from an open base: pre-training without a known schedule, which
+        `start_area` leaves out.
+    open_updates : float or None
+        Updates of that pre-training, from its tokens or model size; None if unknown.
+    open_tokens_known : bool
+        Whether they come from its tokens.
 
     Examples
     --------
@@ -70,6 +78,9 @@ class Trajectory:
     branch_of: str | None = None
     branch_step: int = 0
     run: str | None = None
+    is_open: bool = False
+    open_updates: float | None = None
+    open_tokens_known: bool = False
 
     @property
     def n_steps(self) -> int:
@@ -104,37 +115,6 @@ class Trajectory:
         return parts.hexdigest()
 
 
-def area_before(study: Study, start: str | None, warmup: str = "true") -> float:
-    """Forward area spent up to the end of a run, including its ancestors.
-
-    Parameters
-    ----------
-    study : Study
-        Holds the run and its ancestors.
-    start : str or None
-        Name of the run; None means from scratch.
-    warmup : str
-        Convention, see `bayescpt.laws.points.References`.
-
-    Returns
-    -------
-    float
-        LR x steps.
-
-    Raises
-    ------
-    StudyError
-        If an ancestor has no schedule.
-
-    Examples
-    --------
-    >>> from bayescpt.data import load_example
-    >>> round(area_before(load_example("cpt_micro"), "pt_r1"), 3)
-    5.901
-    """
-    return float(start_fields(study, start, warmup)["start_area"])
-
-
 def start_fields(study: Study, start: str | None, warmup: str = "true") -> dict[str, Any]:
     """Fields of a `Trajectory` determined by its start checkpoint.
 
@@ -150,31 +130,51 @@ def start_fields(study: Study, start: str | None, warmup: str = "true") -> dict[
     Returns
     -------
     dict
-        start, start_area, before, start_lr.
+        start, start_area, before, start_lr, is_open, and for an open base what is known of it.
+
+    Raises
+    ------
+    StudyError
+        If an ancestor that is itself continual pre-training has no schedule.
 
     Examples
     --------
     >>> from bayescpt.data import load_example
-    >>> start_fields(load_example("cpt_micro"), None)
-    {'start': None, 'start_area': 0, 'before': (), 'start_lr': None}
+    >>> fields = start_fields(load_example("cpt_micro"), "pt_r0")
+    >>> round(fields["start_area"], 3), fields["start_lr"], fields["is_open"]
+    (5.401, 0.0, False)
     """
     names = () if start is None else study.lineage(start)
-    before = tuple(_lr(study, name) for name in names)
-    return {
+    opened = [name for name in names[:1] if study.run(name).is_open]
+    before = tuple(_lr(study, name) for name in names if name not in opened)
+    fields = {
         "start": start,
         "start_area": sum(float(counted_lr(lr, warmup).sum()) for lr in before),
         "before": before,
+        # An open base is taken as fully annealed, arXiv 2505.07796.
         "start_lr": float(before[-1][-1]) if before else None,
+        "is_open": bool(opened),
     }
+    return fields | _known_of(study, opened[0]) if opened else fields
+
+
+def _known_of(study: Study, base: str) -> dict[str, Any]:
+    """Updates of an open base's pre-training, counted in the batches of the study's runs."""
+    run = study.run(base)
+    batches = [study.run(name).tokens_per_step for name in (base, *study.cpt_runs)]
+    batch = next((size for size in batches if size), None)
+    tokens = run.tokens or (TOKENS_PER_PARAMETER * run.n_params if run.n_params else None)
+    if run.steps and run.tokens is None:
+        return {"open_updates": float(run.steps), "open_tokens_known": True}
+    if not batch or not tokens:
+        return {}
+    return {"open_updates": tokens / batch, "open_tokens_known": run.tokens is not None}
 
 
 def _lr(study: Study, name: str) -> Array:
     schedule = study.run(name).schedule
     if schedule is None:
-        raise StudyError(
-            f"run {name!r} has no learning rates: its forward area is needed to place the runs "
-            "that start from it. Give its schedule (a schedule without a curve is enough)"
-        )
+        raise StudyError(f"run {name!r} has no learning rates; only a base may lack them")
     return schedule.lr
 
 

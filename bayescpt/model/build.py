@@ -13,9 +13,9 @@ import pytensor.tensor as pt
 from bayescpt.laws.parameter import Parameter
 from bayescpt.laws.points import References
 from bayescpt.model.card import Card
-from bayescpt.model.card_file import load_card
 from bayescpt.model.compiled.ops import curve_density, curve_mean
 from bayescpt.model.containers import arrays
+from bayescpt.model.fitted_card import fitted_card
 from bayescpt.model.priors import Prior
 from bayescpt.model.rows import Rows, make_rows
 
@@ -54,7 +54,7 @@ def build_model(study: Study, card: str | Path | Card = "cpt_replay") -> pm.Mode
     >>> [variable.name for variable in model.observed_RVs]
     ['loss']
     """
-    model_card = load_card(card)
+    model_card = fitted_card(study, card)
     return rows_model(make_rows(study, model_card), model_card, starts=False)
 
 
@@ -86,14 +86,33 @@ def rows_model(rows: Rows, card: Card, fused: str = "mean", starts: bool = True)
         coords["other"] = rows.labels.domain[1:]
     with pm.Model(coords=coords) as model:
         data = {name: pm.Data(name, value, dims=dims) for name, value, dims in arrays(rows, card)}
-        values = {p.name: _random(p, card.priors[p.name], starts) for p in card.parameters()}
         refs = References({name: data[f"ref_{name}"] for name in rows.refs.points}, card.warmup)
+        values = _parameters(card, data, refs, starts)
         if card.law.paper:
             values |= card.law.to_reference(values, refs, pt)
         if card.continual:
             values["start_level"] = _start_level(values, data, refs, card)
         _observe(values, data, refs, card, fused)
     return model
+
+
+def _parameters(
+    card: Card, data: Mapping[str, Any], refs: References, starts: bool
+) -> dict[str, Any]:
+    """Random variables of all parameters, with their priors."""
+    net = card.net_parameters
+    values = {
+        p.name: _random(p, card.priors[p.name], starts)
+        for p in card.parameters()
+        if p.name not in net
+    }
+    rests = card.law.net(values, refs, pt)
+    for name in net:
+        # A translation: the prior of the parameter stays what it is.
+        rest, prior = rests[name][data["pair_domain"]], card.priors[name].args
+        sampled = pm.Normal(f"{name}_net", prior["mu"] + rest, prior["sigma"], dims="pair")
+        values[name] = pm.Deterministic(name, sampled - rest, dims="pair")
+    return values
 
 
 def _random(parameter: Parameter, prior: Prior, starts: bool) -> Any:

@@ -133,6 +133,18 @@ class Card:
         """Whether the noise of every row is normal and independent of the others."""
         return self.family == "normal" and not self.noise.chained
 
+    @property
+    def net_parameters(self) -> tuple[str, ...]:
+        """Parameters sampled net of the other terms (`bayescpt.laws.term.Term.net`).
+
+        Only those whose prior is normal: a translation must not leave its range.
+        """
+        names = [term.net for term in self.law.terms if term.net and self.law.has_net]
+        chosen = ((name, self.priors[name]) for name in names)
+        return tuple(
+            name for name, prior in chosen if prior.dist == "Normal" and not prior.truncated
+        )
+
     def uses(self, name: str, label: str) -> bool:
         """Whether an entry of a parameter enters the law.
 

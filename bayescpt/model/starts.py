@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescpt.laws.open_base import open_area
 from bayescpt.laws.points import References
 from bayescpt.laws.trajectory import run_trajectory
 from bayescpt.laws.view import View
@@ -105,6 +106,44 @@ def start_notes(labels: Labels, start: dict[str, Floats]) -> list[str]:
                 f"its prior is the first loss of a run from there, {value:.3g}, with a standard "
                 f"deviation of {UNMEASURED_SD:g} nat; a loss at step 0 would narrow the bands"
             )
+    return notes
+
+
+def base_notes(study: Study, labels: Labels, refs: References) -> list[str]:
+    """Describe the forward areas that open bases are assumed to have spent.
+
+    Parameters
+    ----------
+    study : Study
+        The fitted study.
+    labels : Labels
+        Runs of the fit.
+    refs : References
+        Reference points.
+
+    Returns
+    -------
+    list of str
+        One sentence per base without a schedule.
+    """
+    notes = []
+    paths = [run_trajectory(study, name, refs.warmup) for name in labels.run]
+    for base in study.open_bases:
+        path = next((p for p in paths if p.is_open and study.lineage(p.name)[0] == base), None)
+        if path is None:
+            continue
+        area, pilot = open_area(path, refs["shift_area"], refs["pilot_lr"]), refs["shift_area"]
+        low, high = (area.center * np.exp(z * area.sd) / pilot for z in (-1.645, 1.645))
+        known = (
+            "from its steps or tokens" if path.open_tokens_known
+            else "from its size" if path.open_updates
+            else f"give its tokens in runs.csv (run {base!r}) to narrow it"
+        )  # fmt: skip
+        notes.append(
+            f"the pre-training schedule of base {base!r} is not known: its forward area is inferred"
+            f", with a 90% prior of {low:.3g} to {high:.3g} times that of the median pilot "
+            f"({known}), and it is taken as fully annealed"
+        )
     return notes
 
 

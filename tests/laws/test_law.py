@@ -84,7 +84,9 @@ def test_is_the_same_by_numpy_xarray_and_pytensor(everywhere, law):
 def test_pre_training_has_its_own_level_and_annealing(make_law):
     for replay in choices_of("replay"):
         law = make_law(replay=replay, rewarm="own")
-        c = law.coefficients(VALUES, SAME | {"is_cpt": 0.0, "replay": 1.0, "log_peak": 0.0})
+        c = law.coefficients(
+            VALUES, SAME | {"is_cpt": 0.0, "replay": 1.0, "replay_seen": 0.0, "log_peak": 0.0}
+        )
         assert c == {
             "level": {"offset": 3.2}, "base": {"base_ref": 0.2, "alpha": 0.5},
             "annealing": {"anneal_ref": 0.07},
@@ -94,12 +96,13 @@ def test_pre_training_has_its_own_level_and_annealing(make_law):
 def test_a_responses_law_leaves_the_other_terms_alone(make_law):
     for replay in choices_of("replay"):
         law = make_law(replay=replay)
-        c = law.coefficients(VALUES, SAME | {"log_peak": 0.0})
+        c = law.coefficients(VALUES, SAME | {"replay_seen": 0.0, "log_peak": 0.0})
         assert c["level"] == {"offset": 3.0}
         assert c["base"] == {"base_ref": 0.2, "alpha": 0.5}
         factor = np.exp(-0.4 * 0.25) if "anneal_replay" in law.dims else 1.0
         found = law.coefficients(
-            {k: v for k, v in VALUES.items() if k in law.dims}, SAME | {"log_peak": 0.0}
+            {k: v for k, v in VALUES.items() if k in law.dims},
+            SAME | {"replay_seen": 0.0, "log_peak": 0.0},
         )
         assert found["annealing"]["anneal_ref"] == pytest.approx(0.06 * factor, rel=1e-14)
 
@@ -120,7 +123,7 @@ def test_a_response_takes_the_place_of_the_shift(make_law):
 
 
 def test_choices_of_slots_that_may_be_empty_and_of_those_that_may_not():
-    assert choices_of("base") == ("power",)
+    assert choices_of("base") == ("power", "open")
     assert choices_of("annealing") == ("momentum", "area", "power")
     assert choices_of("shift") == ("none", "power")
     assert choices_of("replay") == ("none", "own_share", "exponential", "memory")
@@ -134,8 +137,11 @@ def test_rows_of_both_phases_at_once_are_those_of_each(make_law, annealing, repl
     law = make_law(annealing=annealing, replay=replay, rewarm="own")
     p = {name: VALUES[name] for name in law.dims if name in VALUES}
     rows = {key: np.array(values) for key, values in BY_ROW.items()}
-    same = {name: np.full(4, value) for name, value in SAME.items()} | {"log_peak": np.zeros(4)}
-    one = SAME | {"log_peak": 0.0} | rows
+    same = {name: np.full(4, value) for name, value in SAME.items()} | {
+        "log_peak": np.zeros(4),
+        "replay_seen": np.zeros(4),
+    }
+    one = SAME | {"replay_seen": 0.0, "log_peak": 0.0} | rows
     is_cpt = np.array([1.0, 0.0, 1.0, 0.0])
     # Pre-training has no area of the shift, no re-warm-up.
     rows["shift_area"], same["rise"] = rows["shift_area"] * is_cpt, same["rise"] * is_cpt

@@ -429,7 +429,7 @@ def test_a_model_of_ones_own_works_in_a_card(simulated_study, name, flags):
     assert isinstance(card.noise, NOISES[name])
     rows = make_rows(simulated_study, card)
     model = rows_model(rows, card, fused="nothing", starts=False)
-    free = model.free_RVs
+    free = [*model.free_RVs, *model.deterministics]
     outputs = [*model.logp(vars=[model["loss"]], sum=False), *model.replace_rvs_by_values(free)]
     evaluate = pytensor.function(
         model.value_vars, outputs, mode="FAST_COMPILE", on_unused_input="ignore"

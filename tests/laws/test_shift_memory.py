@@ -23,7 +23,9 @@ def own_tokens(memory):
 
     def grown(replay, is_target, kappa, onset=40.0, beta=0.2, xp=np):
         p = VALUES | {"share_kappa": kappa, "onset": onset, "beta": beta}
-        c = memory.coefficients(p, {"replay": replay, "is_target": is_target, "log_peak": 0.0}, xp)
+        c = memory.coefficients(
+            p, {"replay": replay, "is_target": is_target, "replay_seen": 0.0, "log_peak": 0.0}, xp
+        )
         return c["shift"], c["onset"]
 
     return grown
@@ -45,7 +47,13 @@ def test_at_kappa_1_the_target_learns_from_its_share_of_the_tokens(memory):
     for beta in (0.0, 0.2, 3.0):
         for replay in REPLAY[:-1]:
             p = VALUES | {"share_kappa": 1.0, "beta": beta}
-            seen = {"replay": replay, "is_target": 1.0, "log_peak": 0.0, "shift_area": area}
+            seen = {
+                "replay": replay,
+                "is_target": 1.0,
+                "replay_seen": 0.0,
+                "log_peak": 0.0,
+                "shift_area": area,
+            }
             expected = shift_growth((1.0 - replay) * area, 40.0, beta)
             np.testing.assert_allclose(memory.value(p, seen), expected, rtol=1e-13)
 
@@ -64,7 +72,7 @@ def test_other_sets_do_not_learn_from_the_targets_tokens(own_tokens):
 
 def test_it_keeps_the_share_of_other_sets_and_counts_the_targets_own_tokens(memory):
     p = VALUES | {"shift_ref": 0.8, "onset": 28.0, "share_kappa": 1.2}
-    seen = {"replay": 0.25, "log_peak": np.log(0.5)}
+    seen = {"replay": 0.25, "replay_seen": 0.0, "log_peak": np.log(0.5)}
     other = memory.coefficients(p, seen | {"is_target": 0.0})
     assert (other["keep"], other["gamma"], other["onset"]) == (0.25, 0.3, 28.0)
     assert other["shift"] == pytest.approx(0.8 * 0.5**0.4, rel=1e-14)
@@ -78,7 +86,13 @@ def test_it_keeps_the_share_of_other_sets_and_counts_the_targets_own_tokens(memo
 def test_another_set_fades_down_to_its_share(memory):
     """w^-gamma by hand, times the effect of the peak."""
     area = np.array([0.0, 0.3, 1.0, 2.5])
-    seen = {"replay": 0.25, "is_target": 0.0, "log_peak": np.log(0.5), "shift_area": area}
+    seen = {
+        "replay": 0.25,
+        "is_target": 0.0,
+        "replay_seen": 0.0,
+        "log_peak": np.log(0.5),
+        "shift_area": area,
+    }
     share = 0.25 + 0.75 * (1 + 40.0 * area) ** -0.2
     alone = (1 + 40.0) ** (0.2 * 0.3) - 1
     expected = 0.5**0.4 * (share**-0.3 - 1) / alone
@@ -126,7 +140,12 @@ def test_half_the_lr_is_two_thirds_of_a_targets_area(make_study, make_law, look)
 
 def test_a_target_has_no_share_response_and_another_set_no_tokens_of_its_own(memory):
     """What a kind of set does not use changes nothing there."""
-    seen = {"replay": 0.25, "log_peak": np.log(0.5), "shift_area": np.array([0.5, 1.0])}
+    seen = {
+        "replay": 0.25,
+        "replay_seen": 0.0,
+        "log_peak": np.log(0.5),
+        "shift_area": np.array([0.5, 1.0]),
+    }
     for is_target in (False, True):
         of = seen | {"is_target": float(is_target)}
         for name in ("share_gamma", "share_kappa", "beta"):

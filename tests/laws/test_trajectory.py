@@ -5,9 +5,7 @@ import pandas as pd
 import pytest
 
 from bayescpt.data import Study
-from bayescpt.errors import StudyError
-from bayescpt.laws.references import references
-from bayescpt.laws.trajectory import area_before, counted_lr, run_trajectory, start_fields
+from bayescpt.laws.trajectory import counted_lr, run_trajectory, start_fields
 
 FLAT = np.full(20, 2e-3)
 
@@ -22,9 +20,9 @@ def longer(make_study):
 
 
 def test_area_before_adds_up_the_ancestors(longer):
-    assert area_before(longer, None) == 0.0
-    assert area_before(longer, "base") == pytest.approx(0.04)
-    assert area_before(longer, "run0") == pytest.approx(0.044)
+    assert start_fields(longer, None)["start_area"] == 0.0
+    assert start_fields(longer, "base")["start_area"] == pytest.approx(0.04)
+    assert start_fields(longer, "run0")["start_area"] == pytest.approx(0.044)
     path = run_trajectory(longer, "second")
     assert path.start_area == pytest.approx(0.044)
     assert path.start_lr == 1e-3
@@ -46,22 +44,12 @@ def test_a_trajectory_holds_what_was_done(longer):
 def test_the_warmup_convention_is_that_of_the_ancestors_area(make_study):
     rising = np.r_[np.linspace(2e-4, 2e-3, 10), FLAT]
     study = make_study(rising, [[1e-3, 2e-3]])
-    assert area_before(study, "base") == pytest.approx(rising.sum())
-    assert area_before(study, "base", "peak") == pytest.approx(30 * 2e-3)
+    assert start_fields(study, "base")["start_area"] == pytest.approx(rising.sum())
+    assert start_fields(study, "base", "peak")["start_area"] == pytest.approx(30 * 2e-3)
     # What was done stays as it was.
     np.testing.assert_array_equal(start_fields(study, "base", "peak")["before"][0], rising)
     np.testing.assert_array_equal(counted_lr(rising, "true"), rising)
     np.testing.assert_array_equal(counted_lr(rising, "peak"), np.full(30, 2e-3))
-
-
-def test_an_ancestor_without_rates_is_named(make_study, make_law):
-    study = make_study(FLAT, [[1e-3] * 4])
-    runs = study.runs.astype({"steps": float})
-    runs.loc[runs["run"] == "base", "steps"] = np.nan
-    curves = study.curves[study.curves["run"] != "base"]
-    open_base = Study.from_frames(curves, runs, {"run0": study.lrs["run0"]})
-    with pytest.raises(StudyError, match="'base' has no learning rates"):
-        references(open_base, make_law())
 
 
 def test_a_digest_is_the_recipes_not_the_names(longer):

@@ -21,6 +21,7 @@ from bayescpt.laws.trajectory import run_trajectory
 from bayescpt.laws.view import View
 from bayescpt.model.build import rows_model
 from bayescpt.model.card_file import load_card, parse_card, shipped_cards
+from bayescpt.model.net import sampled_point
 from bayescpt.model.rows import make_rows
 
 # No rewrites: the graph as it is written.
@@ -123,7 +124,9 @@ def mean_function(name, fused):
 
 def means_of(values, name):
     """Expected loss of every row, by the plain graph and by the compiled pass."""
-    return (mean_function(name, fused)(values) for fused in ("nothing", "mean"))
+    card = CARDS[name]
+    point = sampled_point(values, make_rows(studies()[card.continual], card), card)
+    return (mean_function(name, fused)(point) for fused in ("nothing", "mean"))
 
 
 def posterior_of(points, rows, card):

@@ -10,6 +10,7 @@ from bayescpt.laws.view import View
 from bayescpt.model.build import build_model, rows_model
 from bayescpt.model.card_file import load_card
 from bayescpt.model.containers import arrays
+from bayescpt.model.net import sampled_point
 from bayescpt.model.rows import make_rows
 
 QUIET = {"compile_kwargs": {"mode": "FAST_COMPILE"}}
@@ -58,8 +59,12 @@ def test_dimensions_have_names(default, study):
     assert default.coords["domain"] == ("general", "german")
     assert default.coords["pair"] == ("general|german", "german|german")
     assert default.coords["level"][0] == "annealed|general"
+    # The shift is sampled net of base and annealing, and is itself a Deterministic.
+    assert {v.name for v in default.deterministics} == {"shift_ref", "jump"}
+    net = {"shift_ref": "shift_ref_net", "jump": "jump_net"}
+    parameters = [p.name for p in load_card("cpt_replay").parameters()]
     assert {v.name for v in default.free_RVs} == {
-        *(p.name for p in load_card("cpt_replay").parameters()),
+        *(net.get(name, name) for name in parameters),
         "start_offset",
     }
 
@@ -155,13 +160,15 @@ TRUTH = {
 
 def test_do_simulates_from_chosen_parameters(default, study):
     """pm.do with every parameter leaves the noise: curves around the law at the truth."""
-    truth = {v.name: np.array(TRUTH[v.name]) for v in default.free_RVs}
+    card = load_card("cpt_replay")
+    rows = make_rows(study, card)
+    named = [*(p.name for p in card.parameters()), "start_offset"]
+    truth = sampled_point({name: np.array(TRUTH[name]) for name in named}, rows, card)
     intervened = pm.do(default, truth)
     assert not intervened.free_RVs
     with intervened:
         drawn = pm.sample_prior_predictive(30, var_names=["loss"], random_seed=1, **QUIET)
     loss = drawn["prior_predictive"]["loss"].to_numpy()[0]
-    rows = make_rows(study, load_card("cpt_replay"))
     assert loss.std(axis=0).max() < 1e-3
     # At replay 1 the shift is gone; without replay it is there.
     run, domain = rows.row["run"], rows.row["domain"]

@@ -99,7 +99,7 @@ def parts(card, ar1, correlated, family="normal"):
 def model_of(made, study):
     """Model whose parameters are all fixed, and whose law stays at the start checkpoint."""
     model = rows_model(make_rows(study, made), made, starts=False)
-    values = {v.name: np.array((FLAT | NOISE)[v.name]) for v in model.free_RVs}
+    values = {v.name: np.array((FLAT | NOISE)[v.name.removesuffix("_net")]) for v in model.free_RVs}
     return pm.do(model, values)
 
 

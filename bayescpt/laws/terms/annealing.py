@@ -13,13 +13,13 @@ from bayescpt.laws.effect import Effect
 from bayescpt.laws.functions import select
 from bayescpt.laws.kernels import DECAY, KERNELS, SOURCE, typical
 from bayescpt.laws.parameter import Parameter
+from bayescpt.laws.points import References
 from bayescpt.laws.term import Term, register
 from bayescpt.laws.trajectory import counted_lr
+from bayescpt.laws.view import View
 
 if TYPE_CHECKING:
-    from bayescpt.laws.points import References
     from bayescpt.laws.trajectory import Trajectory
-    from bayescpt.laws.view import View
 
 Array = NDArray[np.float64]
 
@@ -157,20 +157,30 @@ class Annealing(Term):
     def reference_points(
         self, fitted: Sequence[Trajectory], refs: References
     ) -> Mapping[str, float]:
-        """Return ``anneal_steps``, after which a drop counts as 1, and ``climb``.
+        """Return ``anneal_steps``, after which a drop counts as 1, ``anneal_end`` and ``climb``.
 
+        ``anneal_end`` is the mean annealing area at the ends of the CPT runs.
         ``climb`` is the mean rise of the LR by the warm-ups of pre-training, over the peak, that
         the level holds: runs that all rise alike tell their sum only. It is 0 with CPT runs.
         """
         length = float(np.median([path.n_steps for path in fitted]))
         points = {"anneal_steps": max(NORM_STEPS, NORM_SHARE * length), "climb": 0.0}
-        if not any(path.is_cpt for path in fitted):
+        cpt = [path for path in fitted if path.is_cpt]
+        if cpt:
+            known = References({**refs.points, **points}, refs.warmup)
+            ends = [self.typical_drop(View(p, np.array([p.n_steps]), known)) for p in cpt]
+            points["anneal_end"] = float(np.mean(ends))
+        else:
             rises = []
             for path in fitted:
                 lr = counted_lr(path.lr, refs.warmup)
                 rises.append(float(lr[warmup_steps(lr)] - lr[0]) / refs["peak_lr"])
             points["climb"] = float(np.mean(rises))
         return points
+
+    def at_reference(self, p: Mapping[str, Any], refs: References, xp: Any = np) -> Any:
+        """Return less the mean drop at the ends of the CPT runs, nats."""
+        return -refs["anneal_end"] * p["anneal_ref"]
 
     def to_reference(self, raw: Mapping[str, Any], refs: References, xp: Any = np) -> dict:
         """Return the drops in nats from C1 and C2."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from bayescpt.errors import StudyError
 from bayescpt.laws.parameter import Parameter
 from bayescpt.laws.term import Term, register
 from bayescpt.laws.terms.level import LENGTH, SOURCE
@@ -70,6 +71,11 @@ class Base(Term):
 
     def features(self, view: View, is_target: bool) -> Mapping[str, Any]:
         """Return log S1 / S1ref at the steps and at the anchor, 0 (S1 = S1ref) from scratch."""
+        if view.trajectory.is_open:
+            raise StudyError(
+                f"run {view.trajectory.name!r} starts from a base without a schedule: its forward "
+                'area is unknown; a card with law.base = "open" infers it'
+            )
         return {"log_area": view.log_area, "log_area_start": view.log_area_start}
 
     def coefficients(
@@ -90,6 +96,11 @@ class Base(Term):
     def symbols(self, ref: Mapping[str, Any], refs: References, xp: Any = np) -> dict[str, Any]:
         """Return A."""
         return {"A": ref["base_ref"] * xp.exp(ref["alpha_s1"] * xp.log(refs["area"]))}
+
+    def at_reference(self, p: Mapping[str, Any], refs: References, xp: Any = np) -> Any:
+        """Return the change from the reference area by the area of the median CPT run, nats."""
+        more = xp.log1p(refs["shift_area"] / refs["area"])
+        return p["base_ref"] * xp.expm1(-p["alpha_s1"] * more)
 
     def course(self, is_cpt: bool) -> str | None:
         """Return ``base_ref``: pre-training falls by the base term."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bayescpt.laws.effect import Effect
 from bayescpt.laws.functions import select
+from bayescpt.laws.open_base import expected_start_area
 from bayescpt.laws.parameter import Advice, Parameter
 from bayescpt.laws.term import Term, register
 
@@ -105,14 +106,16 @@ class Level(Term):
             return {"L0": ref["level_pt"] - ref["base_ref"]}
         if "start_level" not in ref:
             return {}
-        spent = refs["first_start_area"] / refs["area"]
-        return {
-            "L0": ref["start_level"] - ref["base_ref"] * xp.exp(-ref["alpha_s1"] * xp.log(spent))
-        }
+        log_spent = xp.log(refs["first_start_area"] / refs["area"])
+        if "open_area" in ref:
+            log_spent = log_spent + refs["open_sd"] * ref["open_area"]
+        return {"L0": ref["start_level"] - ref["base_ref"] * xp.exp(-ref["alpha_s1"] * log_spent)}
 
     def reference_points(
         self, fitted: Sequence[Trajectory], refs: References
     ) -> Mapping[str, float]:
         """Return the forward area of the first CPT run's start checkpoint, LR x steps."""
-        starts = [path.start_area for path in fitted if path.is_cpt]
-        return {"first_start_area": starts[0] if starts else refs["area"]}
+        first = next((path for path in fitted if path.is_cpt), None)
+        if first is None:
+            return {"first_start_area": refs["area"]}
+        return {"first_start_area": expected_start_area([first], refs["shift_area"])}

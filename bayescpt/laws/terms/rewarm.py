@@ -54,6 +54,7 @@ class OwnRewarm(Term):
 
     slot, name = "rewarm", "own"
     phases = ("cpt",)
+    net = "jump"
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -72,6 +73,10 @@ class OwnRewarm(Term):
         """Return the rise of the loss as the offset, nats."""
         raised = p["rewarm_ref"] * f["rise"] + p["jump"]
         return {"offset": select(f["is_cpt"], raised, 0.0, xp)}
+
+    def net_share(self, refs: References) -> Any:
+        """Return 1 where only ends of runs are known, so that the jump is a part of them."""
+        return 1.0 - refs["start_seen"]
 
     def reference_points(
         self, fitted: Sequence[Trajectory], refs: References

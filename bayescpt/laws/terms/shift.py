@@ -142,6 +142,7 @@ class Shift(Term):
     slot, name = "shift", "power"
     phases = ("cpt",)
     effects = (EFFECT,)
+    net = "shift_ref"
     derived: ClassVar[Mapping[str, tuple[str, tuple[str, ...]]]] = {
         "B": (B.unit, ("pair",)), "E": (E.unit, ("pair",)),
         "shift_ref": ("nat", ("pair",)), "onset": ("1", ("pair",)),
@@ -185,6 +186,10 @@ class Shift(Term):
     def rows(self, c: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np) -> Any:
         """Return the shift, nats."""
         return c["shift"] * shift_growth(f["shift_area"], c["onset"], c["beta"], xp)
+
+    def net_share(self, refs: References) -> Any:
+        """Return 1 where curves show how runs start, so that the shift is what is left."""
+        return refs["start_seen"]
 
     def course(self, is_cpt: bool) -> str | None:
         """Return ``shift_ref``: continual pre-training moves the loss by the shift."""

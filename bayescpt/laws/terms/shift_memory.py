@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,11 +17,15 @@ from bayescpt.laws.terms.shift_own_share import REPLAY
 from bayescpt.laws.terms.shift_own_share import SOURCE as SOURCE_SHARE
 
 if TYPE_CHECKING:
+    from bayescpt.laws.points import References
+    from bayescpt.laws.trajectory import Trajectory
     from bayescpt.laws.view import View
 
 PEAK = Advice("the effect of the peak LR", "add a run at another peak LR")
 # LR exponent of the area that drives learning of a target; see SPEED_EXPONENT.
 TARGET_EXPONENT = 0.6
+# A set that is nearly all of the mixture shows no shift to measure.
+LARGEST_SEEN = 0.9
 # A share of exactly 0 would give 0/0 in the growth; a billionth is equivalent.
 SMALLEST_SHARE = 1e-9
 
@@ -74,7 +78,8 @@ class MemoryShift(Shift):
     ...     "shift_ref": 0.8, "onset": 30.0, "beta": 0.2, "share_kappa": 1.0,
     ...     "share_gamma": 0.0, "shift_peak": 0.2, "speed_peak": 0.0,
     ... }
-    >>> seen = {"is_target": 0.0, "log_peak": 0.0, "shift_area": np.array([0.0, 1.0])}
+    >>> seen = {"is_target": 0.0, "log_peak": 0.0, "replay_seen": 0.0}
+    >>> seen |= {"shift_area": np.array([0.0, 1.0])}
     >>> [term.value(p, seen | {"replay": replay}).round(3).tolist() for replay in (0.0, 0.25)]
     [[0.0, 0.8], [0.0, 0.543]]
     """  # fmt: skip
@@ -95,7 +100,7 @@ class MemoryShift(Shift):
 
     def features(self, view: View, is_target: bool) -> Mapping[str, Any]:
         """Return the area that the set moves by, and the log of the peak LR."""
-        seen = {"log_peak": view.log_peak}
+        seen = {"log_peak": view.log_peak, "replay_seen": view.refs["replay_seen"]}
         if is_target and view.is_cpt:
             return {**seen, "shift_area": view.shared("memory.target_area", lambda: _own(view))}
         return {**seen, **super().features(view, is_target)}
@@ -104,19 +109,20 @@ class MemoryShift(Shift):
         self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np
     ) -> dict[str, Any]:
         """Return size, onset, exponents and the share that is kept."""
-        target, log_peak = f["is_target"], f["log_peak"]
-        own_share = select(target, 1.0 - f["replay"], 1.0, xp)
+        target, log_peak, seen = f["is_target"], f["log_peak"], f["replay_seen"]
+        own_share = select(target, (1.0 - f["replay"]) / (1.0 - seen), 1.0, xp)
 
         def _own_tokens() -> Any:
             share = xp.exp(p["share_kappa"] * xp.log(xp.maximum(own_share, SMALLEST_SHARE)))
             return share * xp.exp(p["speed_peak"] * log_peak)
 
+        def _forgotten() -> Any:
+            reached = shift_growth(1.0, p["onset"], p["beta"], xp, p["share_gamma"], seen)
+            return xp.exp(p["shift_peak"] * log_peak) / reached
+
         tokens = select(target, _own_tokens, 1.0, xp)
         size = select(
-            target,
-            lambda: shift_growth(tokens, p["onset"], p["beta"], xp),
-            lambda: xp.exp(p["shift_peak"] * log_peak),
-            xp,
+            target, lambda: shift_growth(tokens, p["onset"], p["beta"], xp), _forgotten, xp
         )
         return {
             "shift": p["shift_ref"] * size,
@@ -125,6 +131,18 @@ class MemoryShift(Shift):
             "gamma": select(target, -1.0, p["share_gamma"], xp),
             "keep": select(target, 0.0, f["replay"], xp),
         }
+
+    def reference_points(
+        self, fitted: Sequence[Trajectory], refs: References
+    ) -> Mapping[str, float]:
+        """Return ``replay_seen``, the lowest mean replay ratio of a CPT run.
+
+        There the size of the shift is measured: at no replay, which such runs do not show, it would
+        depend on every other parameter. The paper's symbols are those of no replay.
+        """
+        ratios = [float(path.replay.mean()) for path in fitted if path.is_cpt]
+        paper = self.setting.paper or not ratios
+        return {"replay_seen": 0.0 if paper else min(LARGEST_SEEN, *ratios)}
 
     def rows(self, c: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np) -> Any:
         """Return the shift, nats."""
