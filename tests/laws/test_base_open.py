@@ -81,7 +81,7 @@ def test_the_change_over_the_reference_run_is_the_terms(study, make_law, look):
 
 def test_the_term_of_a_known_base_refuses_an_open_one(study, make_law, look):
     law = make_law()
-    with pytest.raises(StudyError, match='law.base = "open"'):
+    with pytest.raises(StudyError, match=r'law\.base = "open"'):
         law.features(look(opened(study), "run0", [10], law), False)
 
 
