@@ -15,6 +15,7 @@ HEAD = 32  # width of an attention head
 BETAS = (0.9, 0.95)
 WEIGHT_DECAY = 0.1
 CLIP = 1.0
+EPSILON = 1e-6  # of RMSNorm; the default depends on the type
 
 
 @dataclass(frozen=True)
@@ -79,14 +80,14 @@ def losses(weights: Tensor, tokens: Tensor, shape: Shape) -> Tensor:
     x = (x + positions[:, None]).reshape(runs, sequences * SEQUENCE, d)
     for layer in range(shape.layers):
         w_qkv, w_out, w_up, w_down = views[2 + 4 * layer : 6 + 4 * layer]
-        qkv = torch.bmm(F.rms_norm(x, (d,)), w_qkv)
+        qkv = torch.bmm(F.rms_norm(x, (d,), eps=EPSILON), w_qkv)
         q, k, v = qkv.view(runs * sequences, SEQUENCE, 3, heads, HEAD).permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         mixed = mixed.transpose(1, 2).reshape(runs, sequences * SEQUENCE, d)
         x = torch.baddbmm(x, mixed, w_out)
-        hidden = F.gelu(torch.bmm(F.rms_norm(x, (d,)), w_up))
+        hidden = F.gelu(torch.bmm(F.rms_norm(x, (d,), eps=EPSILON), w_up))
         x = torch.baddbmm(x, hidden, w_down)
-    logits = torch.bmm(F.rms_norm(x, (d,)), embeddings.transpose(1, 2)).float()
+    logits = torch.bmm(F.rms_norm(x, (d,), eps=EPSILON), embeddings.transpose(1, 2)).float()
     each = F.cross_entropy(
         logits.view(-1, VOCABULARY), tokens[:, :, 1:].reshape(-1), reduction="none"
     )

@@ -63,7 +63,7 @@ def arguments() -> argparse.Namespace:
 
 
 def supervise(options: argparse.Namespace) -> None:
-    """One process a size; a process that fails is started once more with half the slots."""
+    """One process a size; one that fails is started twice more, each time with less."""
     command = [sys.executable, *sys.argv, "--worker", "--deadline", str(options.deadline)]
     position = command.index("--sizes") if "--sizes" in command else None
     if position is not None:
@@ -81,16 +81,18 @@ def supervise(options: argparse.Namespace) -> None:
             )
 
     workers = {size: start(size) for size in options.sizes}
-    retried: set[str] = set()
+    failures = dict.fromkeys(options.sizes, 0)
     packed = time.time()
     while any(worker.poll() is None for worker in workers.values()):
         time.sleep(1)
         for size, worker in workers.items():
-            if worker.poll() and size not in retried and time.time() < options.deadline - 30:
-                print(f"{size}: failed with {worker.returncode}, started again", flush=True)
-                retried.add(size)
+            if worker.poll() and failures[size] < 2 and time.time() < options.deadline - 30:
+                failures[size] += 1
                 slots = max(1, (options.slots or SLOTS_GPU[size]) // 2)
-                workers[size] = start(size, "--slots", str(slots))
+                precision = "tf32" if failures[size] == 1 else "fp32"
+                more = ["--slots", str(slots), "--precision", precision]
+                print(f"{size}: failed with {worker.returncode}; again with {more}", flush=True)
+                workers[size] = start(size, *more)
         if time.time() - packed > PACK_S:
             packed = time.time()
             pack(options)
