@@ -184,7 +184,8 @@ def study_toml(name: str, target: str, size: str) -> str:
         "runs are for fitting, for choosing and for one look at the end."
     )
     fields = {"name": name, "general": GENERAL, "loss_unit": "nat/token", "notes": notes}
-    return "\n".join(["[study]", *(f"{key} = {json.dumps(text)}" for key, text in fields.items()), ""])
+    lines = [f"{key} = {json.dumps(text)}" for key, text in fields.items()]
+    return "\n".join(["[study]", *lines, ""])
 
 
 if __name__ == "__main__":

@@ -10,16 +10,16 @@ BLOCKS = frozenset(
     "p h1 h2 h3 h4 h5 h6 li dt dd pre td th tr div section table title br note item".split()
 )
 SKIPPED = frozenset("script style nav header footer aside head svg button form desc info".split())
-# Tags that HTML never closes.
-VOID = frozenset("br img meta link input hr col area base wbr".split())
 
 # Frequent short words that tell the languages of the corpora apart.
 WORDS = {
     "english": frozenset("the of and to is in that for with this are be it not you can".split()),
-    "german": frozenset("der die das und ist nicht mit ein eine den von zu werden für wird".split()),
+    "german": frozenset(
+        "der die das und ist nicht mit ein eine den von zu werden für wird".split()
+    ),
     "spanish": frozenset("el la los de que en y un una para con se por del es las como".split()),
 }
-CODE_WORDS = re.compile(r"[^\W\d_]+")
+ANY_WORD = re.compile(r"[^\W\d_]+")
 
 
 class _Text(HTMLParser):
@@ -129,7 +129,9 @@ def from_roff(page: str) -> list[str]:
 
 def from_plain(page: str) -> list[str]:
     """Paragraphs of plain text, reStructuredText, POD or source code: blank lines divide them."""
-    return [part.strip("\n").expandtabs(4) for part in re.split(r"\n[ \t]*\n", page) if part.strip()]
+    return [
+        part.strip("\n").expandtabs(4) for part in re.split(r"\n[ \t]*\n", page) if part.strip()
+    ]
 
 
 _PROOF = re.compile(r"\$=.*?\$\.", re.DOTALL)
@@ -161,12 +163,11 @@ def is_language(paragraph: str, language: str) -> bool:
     """
     if not language:
         return True
-    words = [word.lower() for word in CODE_WORDS.findall(paragraph)]
     if language == "russian":
         letters = [char for char in paragraph if char.isalpha()]
-        return bool(letters) and sum("а" <= char.lower() <= "я" for char in letters) >= 0.5 * len(
-            letters
-        )
+        cyrillic = sum(0x0430 <= ord(char.lower()) <= 0x044F for char in letters)
+        return 0 < len(letters) <= 2 * cyrillic
+    words = [word.lower() for word in ANY_WORD.findall(paragraph)]
     hits = {name: sum(word in known for word in words) for name, known in WORDS.items()}
     best = max(hits, key=lambda name: hits[name])
     return hits[best] == 0 or hits[language] == hits[best]

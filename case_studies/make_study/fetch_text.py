@@ -2,9 +2,9 @@
 
     uv run python fetch_text.py WORK
 
-WORK/packages keeps what was downloaded, WORK/corpora gets NAME.train.jsonl and NAME.validation.jsonl
-(one document a line), and manifest.json beside this file says what they were made of. Needs
-`apt-get` and `dpkg-deb` of Debian 12 or a relative, and pip.
+WORK/packages keeps what was downloaded, WORK/corpora gets NAME.train.jsonl and
+NAME.validation.jsonl (one document a line), and manifest.json beside this file says what they were
+made of. Needs `apt-get` and `dpkg-deb` of Debian 12 or a relative, and pip.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from clean_text import READERS, is_language, unescape
 
 HERE = Path(__file__).parent
 PIECE = 8_000  # characters of a document at most; longer ones are cut at paragraphs
+Document = tuple[str, list[str]]  # name, paragraphs
 DEDUPLICATED = 40  # paragraphs this long or longer occur once in a corpus
 
 
@@ -89,7 +90,7 @@ def files_of(path: Path) -> Iterator[tuple[str, bytes]]:
                 yield member.name.removesuffix(".gz"), content
 
 
-def documents_of(path: Path, package: dict[str, str], language: str) -> list[tuple[str, list[str]]]:
+def documents_of(path: Path, package: dict[str, str], language: str) -> list[Document]:
     """Documents (name, paragraphs) of a package in the order of their names."""
     wanted = re.compile(package["match"])
     unwanted = re.compile(package["not"]) if "not" in package else None
@@ -105,7 +106,7 @@ def documents_of(path: Path, package: dict[str, str], language: str) -> list[tup
     return sorted(documents)
 
 
-def cut(documents: list[tuple[str, list[str]]], source: dict[str, Any]) -> list[tuple[str, list[str]]]:
+def cut(documents: list[Document], source: dict[str, Any]) -> list[Document]:
     """Documents in pieces of about `PIECE` characters, up to `package_bytes`."""
     pieces = []
     for name, paragraphs in documents:
@@ -128,7 +129,7 @@ def cut(documents: list[tuple[str, list[str]]], source: dict[str, Any]) -> list[
 
 
 def write_corpus(
-    name: str, documents: list[tuple[str, list[str]]], source: dict[str, Any], folder: Path
+    name: str, documents: list[Document], source: dict[str, Any], folder: Path
 ) -> dict[str, Any]:
     """Deduplicate, split by hash and write; what was written, in numbers and digests."""
     seen: set[bytes] = set()
@@ -140,7 +141,7 @@ def write_corpus(
             continue
         # Pieces of one file share a side, except where a package is a few huge files.
         stem = document.partition("#")[0]
-        key = document if len(paragraphs) and is_huge(stem) else stem
+        key = document if is_huge(stem) else stem
         side = "validation" if rank(key) < source["validation"] else "train"
         parts[side].append("\n\n".join(fresh))
     for side, texts in parts.items():
@@ -176,7 +177,7 @@ def rank(name: str) -> float:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big") / 2**48
 
 
-def size(documents: list[tuple[str, list[str]]]) -> int:
+def size(documents: list[Document]) -> int:
     """UTF-8 bytes of the documents."""
     return sum(len(part.encode()) + 2 for _, parts in documents for part in parts)
 

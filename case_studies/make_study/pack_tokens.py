@@ -3,8 +3,8 @@
     uv run --group fleet python pack_tokens.py WORK
 
 Reads WORK/corpora (fetch_text.py). WORK/packed gets tokenizer.json, NAME.npy.xz (uint16, training
-documents, shuffled by hash, each ended by token 0) and validation.npz (equal numbers of tokens, from
-short pieces of many documents). The digests go to manifest.json.
+documents, shuffled by hash, each ended by token 0) and validation.npz (equal numbers of tokens,
+from short pieces of many documents). The digests go to manifest.json.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@
 
 Reads WORK/plan (recipes.py) and WORK/packed (pack_tokens.py); writes a curve to
 WORK/results/SIZE/RUN.json when the run is complete, and what is needed to go on after an
-interruption to WORK/states. Started again, it goes on. With several sizes, each has a process of its
-own. --budget-s stops in time: runs that would not end are not begun. The results are packed into
-curves.parquet and done.csv in --out, again and again while it trains.
+interruption to WORK/states. Started again, it goes on. With several sizes, each has a process of
+its own. --budget-s stops in time: runs that would not end are not begun. The results are packed
+into curves.parquet and done.csv in --out, again and again while it trains.
 """
 
 from __future__ import annotations
@@ -192,7 +192,8 @@ def train_size(size: str, options: argparse.Namespace) -> None:
     ticks, updates, tick_s = 0, 0, 0.0
     since = said = saved = time.time()
     while time.time() < options.deadline:
-        admit(pool, waiting, store, slots, (options.deadline - time.time()) / (1.15 * tick_s or 1e-9))
+        steps_left = (options.deadline - time.time()) / (1.15 * tick_s or 1e-9)
+        admit(pool, waiting, store, slots, steps_left)
         if not pool.active:
             break
         updates += len(pool.active)
@@ -233,9 +234,7 @@ def describe(pool: Pool) -> str:
     return f"{pool.active[0].job.key} {pool.active[0].step}" if pool.active else "none"
 
 
-def admit(
-    pool: Pool, waiting: dict[str, Job], store: Store, slots: int, steps_left: float
-) -> None:
+def admit(pool: Pool, waiting: dict[str, Job], store: Store, slots: int, steps_left: float) -> None:
     """Fill the stack with runs whose start is there and which would end in time."""
     bases = any(entry.job.row["phase"] == "pt" for entry in pool.active) or any(
         job.row["phase"] == "pt" for job in waiting.values()
