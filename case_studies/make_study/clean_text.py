@@ -165,7 +165,7 @@ def is_language(paragraph: str, language: str) -> bool:
         return True
     if language == "russian":
         letters = [char for char in paragraph if char.isalpha()]
-        cyrillic = sum(0x0430 <= ord(char.lower()) <= 0x044F for char in letters)
+        cyrillic = sum("\u0430" <= char.lower() <= "\u044f" for char in letters)
         return 0 < len(letters) <= 2 * cyrillic
     words = [word.lower() for word in ANY_WORD.findall(paragraph)]
     hits = {name: sum(word in known for word in words) for name, known in WORDS.items()}
