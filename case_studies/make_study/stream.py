@@ -1,0 +1,75 @@
+"""Which sequences of which corpus each step of a run trains on, from the run's seed alone."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+SEQUENCE = 128
+SEQUENCES_PER_STEP = 16  # 2,048 tokens a step
+
+Ints = NDArray[np.int64]
+
+
+def general_counts(replay: NDArray[np.float64], phase: float) -> Ints:
+    """Number of general sequences in each step.
+
+    Parameters
+    ----------
+    replay : ndarray, shape (steps,)
+        Fraction of general sequences wanted in each step.
+    phase : float
+        Where in its first sequence the sum starts, 0 to 1.
+
+    Returns
+    -------
+    ndarray, shape (steps,)
+        Counts whose running sum is never a whole sequence away from that of the fractions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> general_counts(np.full(8, 0.02), 0.5).tolist()
+    [0, 1, 0, 0, 1, 0, 0, 1]
+    """
+    # Rounded first: 16 x .25 summed a thousand times must not fall below a whole number.
+    total = np.floor(np.round(np.cumsum(replay * SEQUENCES_PER_STEP) + phase, 9)).astype(np.int64)
+    return np.diff(total, prepend=0)
+
+
+def shuffled(n_sequences: int, n: int, generator: np.random.Generator) -> Ints:
+    """`n` sequence numbers, each corpus pass in a new random order."""
+    passes = [generator.permutation(n_sequences) for _ in range(-(-n // n_sequences))]
+    return np.concatenate([*passes, np.empty(0, dtype=np.int64)])[:n]
+
+
+def sequence_starts(
+    replay: NDArray[np.float64], seed: int, general: tuple[int, int], target: tuple[int, int]
+) -> NDArray[np.int32]:
+    """First tokens of the sequences of every step.
+
+    Parameters
+    ----------
+    replay : ndarray, shape (steps,)
+        Replay ratio at each step; 1 in pre-training.
+    seed : int
+        Seed of the run.
+    general, target : (int, int)
+        First token and number of tokens of the two corpora in the packed data.
+
+    Returns
+    -------
+    ndarray, shape (steps, SEQUENCES_PER_STEP)
+        Indices into the packed tokens; a sequence is its `SEQUENCE` tokens and the one after.
+    """
+    generator = np.random.default_rng([2026, seed])
+    counts = general_counts(replay, generator.uniform())
+    is_general = np.arange(SEQUENCES_PER_STEP) < counts[:, None]
+    # Every run cuts the corpora at a place of its own.
+    shift = generator.integers(SEQUENCE)
+    starts = np.empty(is_general.shape, dtype=np.int64)
+    for chosen, (first, size) in ((is_general, general), (~is_general, target)):
+        n_sequences = (size - shift - 1) // SEQUENCE
+        order = shuffled(n_sequences, int(chosen.sum()), generator)
+        starts[chosen] = first + shift + SEQUENCE * order
+    return starts.astype(np.int32)
