@@ -204,6 +204,7 @@ def show_bands(table: pd.DataFrame, prob: float, kind: str = "loss") -> None:
         f"forecast of the {quantity}: median [{prob:.0%} band]{f', {unit}' if unit else ''}",
         ["plan", "step", *domains],
         rows,
+        keys=2,
     )
 
 
@@ -315,4 +316,5 @@ def show_scores(scored: pd.DataFrame) -> None:
             ]
             for row in scored.to_dict("records")
         ],
+        keys=2,
     )
