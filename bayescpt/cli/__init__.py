@@ -54,15 +54,11 @@ app.command("goal", short_help="Probability that plans meet their loss goals.")(
 app.command("compare", short_help="Compare plans on the same draws and choose one.")(
     compare.compare
 )
-app.command("optimise", short_help="Search a space of recipes for the best one.")(
-    optimise.optimise
-)
+app.command("optimise", short_help="Search a space of recipes for the best one.")(optimise.optimise)
 app.command("backtest", short_help="Hold out runs, refit, and score the forecasts.")(
     backtest.backtest
 )
-app.command("calibrate", short_help="Check a card's posteriors by simulation.")(
-    calibrate.calibrate
-)
+app.command("calibrate", short_help="Check a card's posteriors by simulation.")(calibrate.calibrate)
 app.command("cards", short_help="List the model cards, or show one.")(cards.cards)
 
 

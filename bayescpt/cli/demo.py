@@ -65,7 +65,7 @@ def demo(  # numpydoc ignore=PR01
     draws: Annotated[int, typer.Option(help="Draws per chain.")] = 1000,
     tune: Annotated[int, typer.Option(help="Warm-up draws per chain.")] = 500,
     chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
-    seed: Annotated[int, typer.Option(help="Random seed.")] = 1,
+    seed: Annotated[int, typer.Option("--random-seed", "--seed", help="Random seed.")] = 1,
 ) -> None:
     """Fit a real study, forecast a held-out run and two new recipes, and compare them.
 
@@ -91,7 +91,7 @@ def demo(  # numpydoc ignore=PR01
     from bayescpt.forecast.plan_file import read_plans
     from bayescpt.inference import fit
 
-    fitted = fit(known, seed=seed, draws=draws, tune=tune, chains=chains)
+    fitted = fit(known, random_seed=seed, draws=draws, tune=tune, chains=chains)
     out.mkdir(parents=True, exist_ok=True)
     fitted.save(out / "fit.nc")
     failed = fitted.failed_checks

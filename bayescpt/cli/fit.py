@@ -43,7 +43,7 @@ def fit(  # numpydoc ignore=PR01
             "thinned; 1 disables this."
         ),
     ] = 4,
-    seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = 1,
+    seed: Annotated[int, typer.Option("--random-seed", "--seed", help="Seed of the sampler.")] = 1,
     hold_out: Annotated[
         list[str] | None,
         typer.Option(
@@ -67,7 +67,7 @@ def fit(  # numpydoc ignore=PR01
     fitted = sample(
         opened,
         card=card,
-        seed=seed,
+        random_seed=seed,
         draws=draws,
         tune=tune,
         chains=chains,

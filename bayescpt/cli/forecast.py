@@ -73,7 +73,7 @@ def forecast(  # numpydoc ignore=PR01
     fitted = load_fit(fit)
     recipes = open_plans(fitted, plans, run, study)
     at = step_grid(recipes, points) if steps is None else _steps(steps)
-    result = fitted.forecast(recipes, steps=at, seed=seed, allow_failed=allow_failed)
+    result = fitted.forecast(recipes, steps=at, random_seed=seed, allow_failed=allow_failed)
     table = band_table(result, prob, kind)
     truth = None if study is None else open_study(study)
     scored = _score_runs(fitted, truth, recipes, seed, allow_failed)
@@ -82,7 +82,7 @@ def forecast(  # numpydoc ignore=PR01
     if figure is not None:
         observed = None if scored is None or truth is None else truth.curves
         whole = fitted.forecast(
-            recipes, steps=step_grid(recipes, FIGURE_STEPS), seed=seed, allow_failed=allow_failed
+            recipes, step_grid(recipes, FIGURE_STEPS), random_seed=seed, allow_failed=allow_failed
         )
         _save_figure(figure, whole, observed, prob, kind, first_step)
     if as_json:

@@ -67,7 +67,7 @@ def goal(  # numpydoc ignore=PR01
     fitted = load_fit(fit)
     recipes = open_plans(fitted, plans, run, study)
     steps = step_grid(recipes, GRID if by == "best" else 1)
-    forecast = fitted.forecast(recipes, steps=steps, seed=seed, allow_failed=allow_failed)
+    forecast = fitted.forecast(recipes, steps=steps, random_seed=seed, allow_failed=allow_failed)
     table = goal_probability(forecast, thresholds, by=by, kind=kind)  # type: ignore[arg-type]
     table.attrs["units"] = forecast.dataset.attrs.get("units")
     enough = min_probability is None or bool((table["joint"] >= min_probability).any())

@@ -82,7 +82,7 @@ def cell_width(text: str) -> int:
 
 
 def table_lines(columns: Sequence[Column], width: int, keys: int = 1) -> list[str]:
-    """Lines of a table that fit a width.
+    r"""Lines of a table that fit a width.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def table_lines(columns: Sequence[Column], width: int, keys: int = 1) -> list[st
     Examples
     --------
     >>> columns = [Column("plan", ("wsd",)), Column("loss", ("3.41",), numeric=True)]
-    >>> print("\\n".join(table_lines(columns, 80)))
+    >>> print("\n".join(table_lines(columns, 80)))
       plan   loss
      ─────────────
       wsd    3.41
@@ -179,7 +179,7 @@ def _block(columns: Sequence[Column], room: int, indent: int) -> Iterator[str]:
     """Heading, rule and rows of one block."""
     head, rows = _grid(columns, room)
     yield from (" " * indent + line for line in head)
-    yield " " * (indent - 1) + "─" * (max(map(cell_width, [*head, *sum(rows, [])])) + 2)
+    yield " " * (indent - 1) + "─" * (_widest(head, rows) + 2)
     for row in rows:
         yield from (" " * indent + line for line in row)
 
@@ -188,7 +188,7 @@ def _named(names: Column, columns: Sequence[Column], room: int) -> Iterator[str]
     """A block whose first column stands on lines of its own."""
     deeper = 2 * INDENT
     head, rows = _grid(columns, room - INDENT)
-    widest = max(cell_width(line) for line in [*head, *sum(rows, [])]) + INDENT
+    widest = _widest(head, rows) + INDENT
     yield " " * INDENT + names.head
     yield from (" " * deeper + line for line in head)
     longest = max(cell_width(line) for cell in names.cells for line in cell.splitlines() or [""])
@@ -196,6 +196,10 @@ def _named(names: Column, columns: Sequence[Column], room: int) -> Iterator[str]
     for name, row in zip(names.cells, rows, strict=True):
         yield from (" " * INDENT + line for line in name.splitlines())
         yield from (" " * deeper + line for line in row)
+
+
+def _widest(head: list[str], rows: list[list[str]]) -> int:
+    return max(cell_width(line) for lines in (head, *rows) for line in lines)
 
 
 def _grid(columns: Sequence[Column], room: int) -> tuple[list[str], list[list[str]]]:
@@ -215,9 +219,7 @@ def _grid(columns: Sequence[Column], room: int) -> tuple[list[str], list[list[st
     tall = max(map(len, heads))
     right = [column.numeric for column in columns]
     head = _side_by_side([[""] * (tall - len(h)) + h for h in heads], widths, right, gap)
-    rows = [
-        _side_by_side(list(row), widths, right, gap) for row in zip(*lines, strict=True)
-    ]
+    rows = [_side_by_side(list(row), widths, right, gap) for row in zip(*lines, strict=True)]
     return head, rows
 
 

@@ -23,6 +23,7 @@ from bayescpt.laws.points import References
 from bayescpt.model.card import Card
 from bayescpt.model.rows import Rows, make_rows
 from bayescpt.model.starts import start_notes
+from bayescpt.random_seed import takes_seed
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -220,11 +221,12 @@ class Fit:
         out.attrs = {"prob": prob, "failed_checks": self.failed_checks}
         return out
 
+    @takes_seed
     def forecast(
         self,
         plans: Sequence[Plan] | Plan,
         steps: ArrayLike | None = None,
-        seed: int = 0,
+        random_seed: int = 0,
         allow_failed: bool = False,
     ) -> Forecast:
         """Forecast the loss curves of plans.
@@ -235,8 +237,8 @@ class Fit:
             Recipes.
         steps : array_like of int, optional
             Steps at which to forecast; by default every step.
-        seed : int
-            Seed of the noise.
+        random_seed : int
+            Seed of the noise; also accepted as ``seed``.
         allow_failed : bool
             Forecast even if a convergence check failed.
 
@@ -257,7 +259,7 @@ class Fit:
         >>> plan = bc.Plan("half", schedule, replay_ratio=0.5, start="pt")  # doctest: +SKIP
         >>> fit.forecast(plan, steps=[500, 1000]).interval(0.9)  # doctest: +SKIP
         """
-        curves = forecast(self.draws(allow_failed), plans, steps, seed)
+        curves = forecast(self.draws(allow_failed), plans, steps, random_seed)
         curves.failed_checks.extend(self.failed_checks)
         return curves
 

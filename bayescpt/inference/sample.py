@@ -24,6 +24,7 @@ from bayescpt.inference.symbols import add_symbols
 from bayescpt.model.card import Card
 from bayescpt.model.card_file import load_card
 from bayescpt.model.rows import Rows, make_rows
+from bayescpt.random_seed import takes_seed
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -61,10 +62,11 @@ def default_card(study: Study) -> str:
     return "cpt_replay" if max(ratios) > 0 else "cpt"
 
 
+@takes_seed
 def fit(
     study: Study,
     card: str | Path | Card | None = None,
-    seed: int = 1,
+    random_seed: int = 1,
     draws: int = 1000,
     tune: int = 500,
     chains: int = 4,
@@ -85,8 +87,8 @@ def fit(
         Runs and curves.
     card : str, Path, Card or None
         Shipped card, TOML file or Card; by default chosen for the study, see `default_card`.
-    seed : int
-        Random seed.
+    random_seed : int
+        Seed of the sampler; also accepted as ``seed``.
     draws, tune : int
         Number of draws and of warm-up draws per chain.
     chains : int
@@ -118,7 +120,7 @@ def fit(
     --------
     >>> import bayescpt as bc
     >>> study = bc.load_example("cpt_micro")
-    >>> fit = bc.fit(study, seed=1)  # doctest: +SKIP
+    >>> fit = bc.fit(study, random_seed=1)  # doctest: +SKIP
     >>> fit  # doctest: +SKIP
     Fit(card 'cpt_replay', study 'cpt_micro', 4 x 1000 draws, checks passed)
     """
@@ -144,7 +146,7 @@ def fit(
             "compiling the sampler (once per card and machine; half a minute, longer the first "
             "time) ...",
         )
-    sampler = started(compiled_sampler(padded, model_card), seed)
+    sampler = started(compiled_sampler(padded, model_card), random_seed)
     cores = min(chains, cores or os.cpu_count() or 1)
 
     def _once(tune: int, thin: int) -> Fit:
@@ -154,12 +156,12 @@ def fit(
         )
         with live_progress() if progress else nullcontext() as callback:
             trace = _sample(
-                sampler, seed, thin * draws, tune, chains, cores, target_accept, callback
+                sampler, random_seed, thin * draws, tune, chains, cores, target_accept, callback
             )
         posterior, stats = _tidy(trace, rows)
         # Statistics are not thinned: the energies of thinned draws would look better than they are.
         posterior = add_symbols(posterior.thin(draw=thin), rows, model_card)
-        return Fit(model_card, study, rows, posterior, stats, seed)
+        return Fit(model_card, study, rows, posterior, stats, random_seed)
 
     result = _once(tune, 1)
     # With fewer draws the checks cannot pass, so the user did not expect them to.
@@ -170,7 +172,7 @@ def fit(
         result = _once(2 * tune, extend)
     if not model_card.run_effects:
         return result
-    effects = add_discrepancy(Draws(result.posterior, model_card, study, rows), seed)
+    effects = add_discrepancy(Draws(result.posterior, model_card, study, rows), random_seed)
     return result.with_effects(effects)
 
 
