@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
@@ -16,9 +15,13 @@ from numpy.typing import ArrayLike
 from bayescpt.data import Study
 from bayescpt.errors import ConvergenceError, FitError
 from bayescpt.forecast import Draws, Forecast, Plan, forecast
+from bayescpt.forecast.discrepancy.judge import add_discrepancy
 from bayescpt.forecast.final import Screener
 from bayescpt.inference.checks import Check, convergence_checks, read_checks
 from bayescpt.inference.fit_file import read_fit_file, write_fit_file
+from bayescpt.inference.from_idata import read_idata
+from bayescpt.inference.idata import arviz_tree
+from bayescpt.inference.summary import parameter_table
 from bayescpt.laws.points import References
 from bayescpt.model.card import Card
 from bayescpt.model.rows import Rows, make_rows
@@ -26,7 +29,7 @@ from bayescpt.model.starts import start_notes
 from bayescpt.random_seed import takes_seed
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    import pymc as pm
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,86 @@ class Fit:
             f"Fit(card {self.card.name!r}, study {self.study.name!r}, "
             f"{sizes['chain']} x {sizes['draw']} draws, {state})"
         )
+
+    @classmethod
+    @takes_seed
+    def from_idata(
+        cls, study: Study, card: str | Path | Card, idata: object, random_seed: int = 1
+    ) -> Fit:
+        """Fit from the draws of one's own ``pm.sample`` or ``nutpie.sample``.
+
+        Parameters
+        ----------
+        study : Study
+            Runs and curves.
+        card : str, Path or Card
+            The card whose model was sampled.
+        idata : xr.DataTree
+            Result of sampling ``fit.model`` or ``bayescpt.build_model(study, card)``: groups
+            ``posterior`` and ``sample_stats``. Other variables of the posterior are ignored.
+        random_seed : int
+            Seed of the effects of runs, which are not part of the sampled model; also accepted as
+            ``seed``.
+
+        Returns
+        -------
+        Fit
+
+        Raises
+        ------
+        CardError
+            If the card is invalid.
+        FitError
+            If a variable, a dimension or a label is not that of the model, or the draws were
+            sampled given other losses.
+
+        Examples
+        --------
+        >>> model = bc.build_model(study, "cpt_replay")  # doctest: +SKIP
+        >>> idata = pm.sample(model=model, nuts_sampler="nutpie")  # doctest: +SKIP
+        >>> bc.Fit.from_idata(study, "cpt_replay", idata).forecast(plans)  # doctest: +SKIP
+        """
+        from bayescpt.model.card_file import load_card
+
+        used = load_card(card)
+        rows = make_rows(study, used)
+        posterior, stats = read_idata(idata, rows, used)
+        return cls(used, study, rows, posterior, stats, random_seed).with_discrepancy()
+
+    def with_discrepancy(self) -> Fit:
+        """Fit with the effects of runs added to its posterior, if its card has any.
+
+        Returns
+        -------
+        Fit
+
+        Examples
+        --------
+        >>> fit = fit.with_discrepancy()  # doctest: +SKIP
+        """
+        if not self.card.run_effects:
+            return self
+        draws = Draws(self.posterior, self.card, self.study, self.rows)
+        return self.with_effects(add_discrepancy(draws, self.seed))
+
+    @cached_property
+    def idata(self) -> xr.DataTree:
+        """The fit as an ArviZ DataTree.
+
+        Groups ``posterior`` (with the paper's symbols and the effects of runs), ``sample_stats`` of
+        the same draws, ``log_likelihood`` and ``posterior_predictive`` of the sampled model,
+        ``log_prior``, ``prior``, ``prior_predictive``, ``observed_data`` and ``constant_data``. The
+        observed variable is ``loss``; its dimension ``obs`` has the coordinates run, domain and
+        step. Computed on first use, 16 bytes for every draw of every fitted loss.
+        """
+        return arviz_tree(self)
+
+    @cached_property
+    def model(self) -> pm.Model:
+        """The sampled PyMC model; loads PyMC, which nothing else of a saved fit needs."""
+        from bayescpt.model.build import rows_model
+
+        return rows_model(self.rows, self.card, starts=False)
 
     @cached_property
     def _checks(self) -> list[Check]:
@@ -186,40 +269,7 @@ class Fit:
         --------
         >>> fit.summary().loc["lambda", ["mean", "lower", "upper"]]  # doctest: +SKIP
         """
-        from arviz_stats import ess, rhat
-
-        tail = (1.0 - prob) / 2.0
-        shown = self.posterior.drop_vars(
-            [n for n in self.posterior if str(n).startswith("effect_")]
-        )
-        first = ("L0", "A", "alpha_s1", "C1", "C2", "lambda", "B", "E", "beta")
-        names: list[Hashable] = [name for name in first if name in shown]
-        names += [name for name in shown.data_vars if name not in names]
-        mixing, bulk, last = rhat(shown), ess(shown, method="bulk"), ess(shown, method="tail")
-        table = {}
-        for name in names:
-            draws = shown[name]
-            rest = [dim for dim in draws.dims if dim not in ("chain", "draw")]
-            for k, label in enumerate(draws[rest[0]].to_numpy() if rest else [None]):
-                at = {rest[0]: k} if rest else {}
-                values = draws.isel(at).to_numpy().ravel()
-                if np.isnan(values).all() or not self.card.uses(str(name), str(label)):
-                    continue
-                low, middle, high = np.quantile(values, [tail, 0.5, 1.0 - tail])
-                table[str(name) if label is None else f"{name}[{label}]"] = {
-                    "unit": draws.attrs.get("units", "1"),
-                    "mean": values.mean(),
-                    "sd": values.std(ddof=1),
-                    "lower": low,
-                    "median": middle,
-                    "upper": high,
-                    "r_hat": float(mixing[name].isel(at)),
-                    "ess_bulk": float(bulk[name].isel(at)),
-                    "ess_tail": float(last[name].isel(at)),
-                }
-        out = pd.DataFrame.from_dict(table, orient="index").rename_axis("parameter")
-        out.attrs = {"prob": prob, "failed_checks": self.failed_checks}
-        return out
+        return parameter_table(self, prob)
 
     @takes_seed
     def forecast(

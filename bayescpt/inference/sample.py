@@ -13,8 +13,6 @@ import numpy as np
 import xarray as xr
 
 from bayescpt.errors import CardError, FitError
-from bayescpt.forecast import Draws
-from bayescpt.forecast.discrepancy.judge import add_discrepancy
 from bayescpt.inference.checks import SMALLEST_ESS
 from bayescpt.inference.compile import compiled_sampler, is_compiled, pad
 from bayescpt.inference.fit import Fit
@@ -170,10 +168,7 @@ def fit(
         failed = ", ".join(result.failed_checks)
         _say(progress, f"the chains have not mixed ({failed}); sampling once more:")
         result = _once(2 * tune, extend)
-    if not model_card.run_effects:
-        return result
-    effects = add_discrepancy(Draws(result.posterior, model_card, study, rows), random_seed)
-    return result.with_effects(effects)
+    return result.with_discrepancy()
 
 
 def _check_law(card: Card, rows: Rows) -> None:
