@@ -66,11 +66,14 @@ def read_idata(idata: Any, rows: Rows, card: Card) -> tuple[xr.Dataset, xr.Datas
 def _group(idata: Any, name: str) -> xr.Dataset:
     try:
         group = idata[name]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError):
+        group = None
+    group = group.to_dataset() if isinstance(group, xr.DataTree) else group
+    if not isinstance(group, xr.Dataset):
         raise FitError(
             f"idata has no group {name!r}; give the DataTree of pm.sample(model=fit.model)"
-        ) from error
-    return group.to_dataset() if isinstance(group, xr.DataTree) else xr.Dataset(group)
+        )
+    return group
 
 
 def _labelled(
