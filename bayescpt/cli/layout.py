@@ -213,14 +213,24 @@ def _grid(columns: Sequence[Column], room: int) -> tuple[list[str], list[list[st
         if sum(widths) + gap * (len(widths) - 1) <= room:
             break
     else:
-        words = [max(map(cell_width, c.head.split() or [""])) for c in columns]
-        widths = [max(pair) for pair in zip(cells, words, strict=True)]
+        widths = _shrunk(columns, cells, unwrapped, room)
     heads = [_wrap(c.head, w) for c, w in zip(columns, widths, strict=True)]
     tall = max(map(len, heads))
     right = [column.numeric for column in columns]
     head = _side_by_side([[""] * (tall - len(h)) + h for h in heads], widths, right, gap)
     rows = [_side_by_side(list(row), widths, right, gap) for row in zip(*lines, strict=True)]
     return head, rows
+
+
+def _shrunk(columns: Sequence[Column], cells: list[int], widths: list[int], room: int) -> list[int]:
+    """Widths with the longest headings wrapped until the columns fit."""
+    words = [max(map(cell_width, c.head.split() or [""])) for c in columns]
+    least = [max(pair) for pair in zip(cells, words, strict=True)]
+    widths = list(widths)
+    while sum(widths) + NARROW * (len(widths) - 1) > room and widths != least:
+        k = max(range(len(widths)), key=lambda k: widths[k] - least[k])
+        widths[k] -= 1
+    return widths
 
 
 def _side_by_side(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayescpt.data.html import html_block
 from bayescpt.decide import risks
 from bayescpt.decide.compare import Decision, compare
 from bayescpt.decide.forecaster import Forecaster, Screener, open_screener
@@ -57,6 +58,11 @@ class Optimum:
     plans: list[Plan]
     tried: pd.DataFrame
     warnings: list[str] = field(default_factory=list)
+
+    def _repr_html_(self) -> str:
+        best = "no recipe is eligible" if self.plan is None else f"best recipe: {self.plan.name}"
+        facts = {"tried": len(self.tried), "risk": self.decision.risk}
+        return html_block(best, facts, {"best recipes": self.table}, self.warnings)
 
 
 @takes_seed

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from bayescpt.data.figures import Figure, figure
+from bayescpt.data.html import html_block
 from bayescpt.errors import PlanError
 from bayescpt.forecast.discrepancy.effects import run_effects
 from bayescpt.forecast.noise import plan_rng, simulate_noise
@@ -22,7 +25,7 @@ from bayescpt.laws.view import View
 MEMORY_LIMIT = 1.5e9
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Forecast:
     """Forecast curves of plans.
 
@@ -120,6 +123,45 @@ class Forecast:
             {name: (dims, quantiles[k]) for k, name in enumerate(("lower", "median", "upper"))},
             coords={dim: self.dataset[dim] for dim in dims},
             attrs={"prob": prob, "kind": kind},
+        )
+
+    def plot(self, **options: Any) -> Figure:
+        """Draw fan charts of the plans.
+
+        Parameters
+        ----------
+        **options
+            Of `bayescpt.present.plot_forecast`, such as ``observed``, ``goal`` and ``plans``.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> forecast = fit.forecast(plans)  # doctest: +SKIP
+        >>> forecast.plot(goal={"general": 3.3}).savefig("bands.png")  # doctest: +SKIP
+        """
+        drawn: Figure = figure("plot_forecast")(self, **options)
+        return drawn
+
+    def __repr__(self) -> str:
+        """One-line summary."""
+        sizes = self.dataset.sizes
+        return (
+            f"Forecast({sizes['plan']} plans, {sizes['domain']} domains, {sizes['step']} steps, "
+            f"{sizes['chain']} x {sizes['draw']} draws)"
+        )
+
+    def _repr_html_(self) -> str:
+        bands = self.interval(0.9).to_dataframe(dim_order=["plan", "domain", "step"]).dropna()
+        last = bands.reset_index().groupby(["plan", "domain"], sort=False).tail(1)
+        failed = [f"the fit failed its checks: {', '.join(self.failed_checks)}"]
+        return html_block(
+            repr(self),
+            {"study": self.study_name or None, "unit": self.dataset.attrs.get("units")},
+            {"last loss of each plan, 90% band": last.set_index(["plan", "domain"])},
+            [*(failed if self.failed_checks else []), *self.warnings],
         )
 
 

@@ -1,7 +1,8 @@
 """Compile a sampler once, sample, check convergence, save and load fits."""
 
 from bayescpt.inference.checks import Check
-from bayescpt.inference.fit import Fit, load_fit
+from bayescpt.inference.fit import Fit
+from bayescpt.inference.load_fit import load_fit
 from bayescpt.inference.sample import default_card, fit
 from bayescpt.inference.sensitivity import prior_sensitivity
 

@@ -6,34 +6,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
 from bayescpt.data import Study
-from bayescpt.errors import ConvergenceError, FitError
+from bayescpt.data.html import html_block
+from bayescpt.errors import ConvergenceError
 from bayescpt.forecast import Draws, Forecast, Plan, forecast
 from bayescpt.forecast.discrepancy.judge import add_discrepancy
 from bayescpt.forecast.final import Screener
-from bayescpt.inference.checks import Check, convergence_checks, read_checks
-from bayescpt.inference.fit_file import read_fit_file, write_fit_file
+from bayescpt.inference.checks import Check, convergence_checks
+from bayescpt.inference.fit_data import FitData
+from bayescpt.inference.fit_file import write_fit_file
 from bayescpt.inference.from_idata import read_idata
-from bayescpt.inference.idata import arviz_tree
-from bayescpt.inference.summary import parameter_table
-from bayescpt.laws.points import References
 from bayescpt.model.card import Card
-from bayescpt.model.rows import Rows, make_rows
+from bayescpt.model.rows import make_rows
 from bayescpt.model.starts import start_notes
 from bayescpt.random_seed import takes_seed
 
-if TYPE_CHECKING:
-    import pymc as pm
 
-
-@dataclass(frozen=True)
-class Fit:
+@dataclass(frozen=True, repr=False)
+class Fit(FitData):
     """Posterior of a card given a study.
 
     Attributes
@@ -60,13 +55,6 @@ class Fit:
     ([], [])
     >>> fit.posterior["lambda"].mean()  # doctest: +SKIP
     """
-
-    card: Card
-    study: Study
-    rows: Rows
-    posterior: xr.Dataset
-    sample_stats: xr.Dataset
-    seed: int
 
     def __repr__(self) -> str:
         """One-line summary."""
@@ -138,24 +126,16 @@ class Fit:
         draws = Draws(self.posterior, self.card, self.study, self.rows)
         return self.with_effects(add_discrepancy(draws, self.seed))
 
-    @cached_property
-    def idata(self) -> xr.DataTree:
-        """The fit as an ArviZ DataTree.
-
-        Groups ``posterior`` (with the paper's symbols and the effects of runs), ``sample_stats`` of
-        the same draws, ``log_likelihood`` and ``posterior_predictive`` of the sampled model,
-        ``log_prior``, ``prior``, ``prior_predictive``, ``observed_data`` and ``constant_data``. The
-        observed variable is ``loss``; its dimension ``obs`` has the coordinates run, domain and
-        step. Computed on first use, 16 bytes for every draw of every fitted loss.
-        """
-        return arviz_tree(self)
-
-    @cached_property
-    def model(self) -> pm.Model:
-        """The sampled PyMC model; loads PyMC, which nothing else of a saved fit needs."""
-        from bayescpt.model.build import rows_model
-
-        return rows_model(self.rows, self.card, starts=False)
+    def _repr_html_(self) -> str:
+        return html_block(
+            repr(self),
+            {"study digest": self.study.digest[:12], "random seed": self.seed},
+            {
+                "checks": pd.DataFrame([c.to_dict() for c in self.checks()]).set_index("name"),
+                "parameters (median and 90% interval)": self.summary(),
+            },
+            self.notes,
+        )
 
     @cached_property
     def _checks(self) -> list[Check]:
@@ -245,31 +225,6 @@ class Fit:
                 f"reliable: {advice}. To proceed anyway, pass allow_failed=True (--allow-failed)"
             )
         return Draws(self.posterior, self.card, self.study, self.rows)
-
-    def summary(self, prob: float = 0.9) -> pd.DataFrame:
-        """Summary table of the parameters, the paper's symbols first.
-
-        Parameters
-        ----------
-        prob : float
-            Probability of the equal-tailed interval.
-
-        Returns
-        -------
-        DataFrame
-            Index: parameter, such as ``B[general|german]``. Columns: unit, mean, sd, lower, median,
-            upper, r_hat, ess_bulk, ess_tail.
-
-        Raises
-        ------
-        ConvergenceError
-            Never; failed checks are listed in ``DataFrame.attrs["failed_checks"]``.
-
-        Examples
-        --------
-        >>> fit.summary().loc["lambda", ["mean", "lower", "upper"]]  # doctest: +SKIP
-        """
-        return parameter_table(self, prob)
 
     @takes_seed
     def forecast(
@@ -371,44 +326,3 @@ class Fit:
         }
         groups = {"posterior": self.posterior, "sample_stats": self.sample_stats}
         return write_fit_file(Path(path), text, groups)
-
-
-def load_fit(path: str | Path) -> Fit:
-    """Load a fit from its file; PyMC is not required.
-
-    Parameters
-    ----------
-    path : str or Path
-        File written by `Fit.save`.
-
-    Returns
-    -------
-    Fit
-        The fit with the card and the reference points that it was sampled with, regardless of the
-        defaults of this version.
-
-    Raises
-    ------
-    FitError
-        If there is no such file, it is not a fit, or its study or its checks were altered.
-
-    Examples
-    --------
-    >>> import bayescpt as bc
-    >>> fit = bc.load_fit("fit.nc")  # doctest: +SKIP
-    >>> fit.summary()  # doctest: +SKIP
-    """
-    source = Path(path)
-    text, posterior, stats = read_fit_file(source)
-    try:
-        checks = read_checks(text["checks"])
-    except FitError as error:
-        raise FitError(f"{source}: {error}; refit the study") from error
-    study = Study.from_json(text["study"])
-    if study.digest != text["study_digest"]:
-        raise FitError(f"{source}: the stored study was changed after the fit; refit the study")
-    card = Card.from_dict(text["card"], f"the card in {source}")
-    refs = References(text["references"], card.warmup)
-    fit = Fit(card, study, make_rows(study, card, refs), posterior, stats, int(text["seed"]))
-    vars(fit)["_checks"] = checks
-    return fit

@@ -15,7 +15,7 @@ from bayescpt.model.containers import arrays
 from bayescpt.model.rows import Rows
 
 if TYPE_CHECKING:
-    from bayescpt.inference.fit import Fit
+    from bayescpt.inference.fit_data import FitData
     from bayescpt.model.card import Card
 
 PRIOR_DRAWS = 1000
@@ -26,12 +26,12 @@ NOT_SAMPLED = ("effect_", "discrepancy_")
 Dims = tuple[str, ...]
 
 
-def arviz_tree(fit: Fit) -> xr.DataTree:
+def arviz_tree(fit: FitData) -> xr.DataTree:
     """Groups of a fit for ArviZ.
 
     Parameters
     ----------
-    fit : Fit
+    fit : FitData
         The fit.
 
     Returns

@@ -10,15 +10,15 @@ import pandas as pd
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from bayescpt.inference.fit import Fit
+    from bayescpt.inference.fit_data import FitData
 
 
-def parameter_table(fit: Fit, prob: float = 0.9) -> pd.DataFrame:
+def parameter_table(fit: FitData, prob: float = 0.9) -> pd.DataFrame:
     """Summary table of the parameters, the paper's symbols first; see `Fit.summary`.
 
     Parameters
     ----------
-    fit : Fit
+    fit : FitData
         The fit.
     prob : float
         Probability of the equal-tailed interval.

@@ -23,6 +23,7 @@ from bayescpt.present.style import (
     colour,
     listed,
     new_figure,
+    thinned,
     tidy,
 )
 
@@ -40,9 +41,12 @@ def plot_forecast(
     fitted: pd.DataFrame | None = None,
     goal: Goal | Mapping[str, float] | None = None,
     kind: Kind = "loss",
-    first_step: int = 0,
+    first_step: int | Mapping[str, int] = 0,
 ) -> Figure:
-    """Draw fan charts: one row per plan, one column per domain, the learning rate underneath.
+    """Draw fan charts: one row per plan, its domains side by side, the learning rate underneath.
+
+    Each plan has a step axis of its own, so that a short plan beside a long one can be read. More
+    than six plans are easier to compare in one overlay, see `plot_overlay`.
 
     Parameters
     ----------
@@ -52,19 +56,21 @@ def plot_forecast(
     observed : pandas.DataFrame, optional
         Curves that were not fitted: columns ``run``, ``step``, ``domain`` and ``loss`` (in the unit
         of the forecast). Runs that have the name of a plan are drawn over its bands as hollow
-        circles.
+        circles, at most 60 in a panel, evenly spaced, so that they do not bury the band.
     prob : float or sequence of float
         Probabilities of the central bands, each strictly between 0 and 1.
     plans : sequence of str, optional
         Plans to draw, in this order; all by default.
     fitted : pandas.DataFrame, optional
-        Curves that were fitted, with the columns of `observed`; drawn as small grey dots.
+        Curves that were fitted, with the columns of `observed`; drawn as small grey dots, thinned
+        likewise.
     goal : Goal or mapping of str to float, optional
         Highest loss allowed per domain, in the unit of the forecast; drawn as dashed lines.
     kind : {"loss", "mu"}
         ``loss`` is the loss that the log of a new run will show; ``mu`` is the expected loss.
-    first_step : int
-        First step to draw: a steep start leaves little height for the bands that follow.
+    first_step : int or mapping of str to int
+        First step to draw, or that of each plan: a steep start leaves little height for the bands
+        that follow.
 
     Returns
     -------
@@ -93,6 +99,65 @@ def plot_forecast(
     >>> figure.axes[0].get_ylabel()
     'loss (nats per token)'
     """
+    panels = panels_of(fc, observed, prob, plans, fitted, goal, kind, first_step)
+    chosen, domains = names(panels.values, "plan"), names(panels.values, "domain")
+    rates = learning_rates(fc, chosen)
+
+    shown = {plan: [d for d in domains if panels.drawn_steps(plan, d).any()] for plan in chosen}
+    shown = {plan: own for plan, own in shown.items() if own}
+    if not shown:
+        raise PlanError(f"no plan has a forecast at or after first_step={first_step}")
+    wide = max(map(len, shown.values()))
+    strips = 2 if rates else 1
+    fig = new_figure(1.0 + 3.7 * wide, 0.7 + (2.9 if rates else 2.4) * len(shown))
+    grid = fig.add_gridspec(
+        strips * len(shown), wide, height_ratios=[1.0, 0.2][:strips] * len(shown)
+    )
+    first_of_domain: dict[str, Axes] = {}
+    for row, (plan, own) in enumerate(shown.items()):
+        for column, domain in enumerate(own):
+            ax = fig.add_subplot(grid[strips * row, column], sharey=first_of_domain.get(domain))
+            first_of_domain.setdefault(domain, ax)
+            panels.draw_panel(ax, plan, domain, colour(domains.index(domain)))
+            if column == 0:
+                ax.set_ylabel(loss_label(forecast_unit(fc)), fontsize=8.5, color=INK)
+            bottom = ax
+            if plan in rates:
+                ax.tick_params(labelbottom=False)
+                bottom = fig.add_subplot(grid[strips * row + 1, column], sharex=ax)
+                _draw_learning_rate(bottom, rates[plan], panels.first(plan), column == 0)
+            if row == len(shown) - 1:
+                bottom.set_xlabel("CPT step", fontsize=8.5, color=INK)
+    figure_legend(fig, band_keys(panels.probs) | panels.legend)
+    return fig
+
+
+def panels_of(
+    fc: ForecastLike | xr.Dataset,
+    observed: pd.DataFrame | None,
+    prob: float | Sequence[float],
+    plans: Sequence[str] | None,
+    fitted: pd.DataFrame | None,
+    goal: Goal | Mapping[str, float] | None,
+    kind: Kind,
+    first_step: int | Mapping[str, int],
+) -> Panels:
+    """Check what a figure of a forecast is to show.
+
+    Parameters
+    ----------
+    fc, observed, prob, plans, fitted, goal, kind, first_step
+        As for `plot_forecast`.
+
+    Returns
+    -------
+    Panels
+
+    Raises
+    ------
+    PlanError
+        As `plot_forecast`.
+    """
     values = _select_plans(loss_draws(fc, kind), plans)
     chosen, domains = names(values, "plan"), names(values, "domain")
     probs = _check_probs(prob)
@@ -104,58 +169,50 @@ def plot_forecast(
     curves = {"observed": observed, "fitted": fitted}
     for label, frame in curves.items():
         _check_curves(frame, label, chosen)
-    panels = _Panels(
+    return Panels(
         values,
         probs,
         {} if goal is None else dict(goal.thresholds),
         {label: frame for label, frame in curves.items() if frame is not None},
         first_step,
     )
-    rates = _learning_rates(fc, chosen)
-
-    strips = 2 if rates else 1
-    fig = new_figure(1.0 + 3.7 * len(domains), 0.7 + (2.9 if rates else 2.4) * len(chosen))
-    grid = fig.add_gridspec(
-        strips * len(chosen), len(domains), height_ratios=[1.0, 0.2][:strips] * len(chosen)
-    )
-    first_of_column: dict[int, Axes] = {}
-    for row, plan in enumerate(chosen):
-        for column, domain in enumerate(domains):
-            if not panels.drawn_steps(plan, domain).any():
-                continue
-            ax = fig.add_subplot(grid[strips * row, column], sharey=first_of_column.get(column))
-            first_of_column.setdefault(column, ax)
-            panels.draw_panel(ax, plan, domain, colour(column))
-            if column == 0:
-                ax.set_ylabel(loss_label(forecast_unit(fc)), fontsize=8.5, color=INK)
-            bottom = ax
-            if plan in rates:
-                ax.tick_params(labelbottom=False)
-                bottom = fig.add_subplot(grid[strips * row + 1, column], sharex=ax)
-                _draw_learning_rate(bottom, rates[plan], first_step, labelled=column == 0)
-            if row == len(chosen) - 1:
-                bottom.set_xlabel("CPT step", fontsize=8.5, color=INK)
-    if not first_of_column:
-        raise PlanError(f"no plan has a forecast at or after first_step={first_step}")
-    figure_legend(fig, band_keys(probs) | panels.legend)
-    return fig
 
 
 @dataclass
-class _Panels:
-    """Content of the panels, and the legend entries of what has been drawn."""
+class Panels:
+    """Content of the panels, and the legend entries of what has been drawn.
+
+    Attributes
+    ----------
+    values : xr.DataArray
+        Draws of the loss, of the plans to draw.
+    probs : list of float
+        Probabilities of the bands, widest first.
+    thresholds : dict of str to float
+        Goal by domain.
+    curves : dict of str to DataFrame
+        Measured losses by what they are.
+    first_step : int or mapping of str to int
+        First step to draw.
+    legend : dict of str to artist
+        Entries of what has been drawn so far.
+    """
 
     values: xr.DataArray
     probs: list[float]
     thresholds: dict[str, float]
     curves: dict[str, pd.DataFrame]
-    first_step: int
+    first_step: int | Mapping[str, int]
     legend: dict[str, Any] = field(default_factory=dict)
+
+    def first(self, plan: str) -> int:
+        """First step to draw of a plan."""
+        return self.first_step if isinstance(self.first_step, int) else self.first_step[plan]
 
     def drawn_steps(self, plan: str, domain: str) -> NDArray[np.bool_]:
         """Which steps have a forecast and are not before the first step to draw."""
         has_draw = ~np.isnan(self.values.sel(plan=plan, domain=domain).values).all(axis=(1, 2))
-        return np.asarray(has_draw & (self.values["step"].values >= self.first_step))
+        return np.asarray(has_draw & (self.values["step"].values >= self.first(plan)))
 
     def draw_panel(self, ax: Axes, plan: str, domain: str, tone: str) -> None:
         """Draw bands, curves and goal of one plan and domain."""
@@ -164,14 +221,22 @@ class _Panels:
         steps = self.values["step"].values[drawn]
         draws = self.values.sel(plan=plan, domain=domain).values[drawn].reshape(len(steps), -1)
         _draw_bands(ax, steps, draws, self.probs, tone)
+        self.draw_curves(ax, plan, domain)
+        self.draw_goal(ax, domain)
+        ax.set_title(plan, loc="left", fontsize=9.5, fontweight="bold", color=INK)
+        ax.set_title(domain, loc="right", fontsize=9.5, color=tone)
+
+    def draw_curves(self, ax: Axes, plan: str, domain: str) -> None:
+        """Draw the measured losses of a plan on a domain."""
         for label, frame in self.curves.items():
             rows = frame[(frame["run"] == plan) & (frame["domain"] == domain)]
-            self.legend |= _draw_points(ax, rows[rows["step"] >= self.first_step], label)
+            self.legend |= _draw_points(ax, rows[rows["step"] >= self.first(plan)], label)
+
+    def draw_goal(self, ax: Axes, domain: str) -> None:
+        """Draw the goal on a domain, if there is one."""
         if domain in self.thresholds:
             threshold = self.thresholds[domain]
             self.legend["goal"] = ax.axhline(threshold, color=GOAL, lw=1.0, ls=(0, (4, 3)))
-        ax.set_title(plan, loc="left", fontsize=9.5, fontweight="bold", color=INK)
-        ax.set_title(domain, loc="right", fontsize=9.5, color=tone)
 
 
 def _select_plans(values: xr.DataArray, plans: Sequence[str] | None) -> xr.DataArray:
@@ -206,10 +271,22 @@ def _check_curves(frame: pd.DataFrame | None, label: str, plans: list[str]) -> N
         raise PlanError(f"no observed run has the name of a plan: runs {runs}, plans {plans}")
 
 
-def _learning_rates(
+def learning_rates(
     fc: ForecastLike | xr.Dataset, plans: list[str]
 ) -> dict[str, NDArray[np.float64]]:
-    """Learning rates of each plan that has a schedule."""
+    """Learning rates of each plan that has a schedule.
+
+    Parameters
+    ----------
+    fc : ForecastLike or xarray.Dataset
+        Forecast.
+    plans : list of str
+        Plans to draw.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n_steps,)
+    """
     return {
         plan.name: np.asarray(plan.schedule.lr, dtype=float)
         for plan in getattr(fc, "plans", ())
@@ -232,6 +309,7 @@ def _draw_points(ax: Axes, rows: pd.DataFrame, label: str) -> dict[str, Any]:
     """Draw measured losses, hollow if they were not fitted; return the legend entry."""
     if rows.empty:
         return {}
+    rows = rows.sort_values("step").iloc[thinned(len(rows))]
     look: dict[str, Any] = (
         {"s": 12, "facecolors": "white", "edgecolors": INK, "linewidths": 0.8, "zorder": 4}
         if label == "observed"

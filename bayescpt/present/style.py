@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 INK = "#222222"
 MUTED = "#6b6b6b"
@@ -16,6 +19,11 @@ GOAL = "#444444"
 # Okabe and Ito's palette for colour-blind readers, without its yellow, which is too pale on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = "osD^vPX"
+# Lines and bars are told apart without colour too.
+DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (9, 2)))
+HATCHES = ("////", "", "....", "xxxx", "----", "oo")
+# Measured points of a panel; more would bury the band.
+MAX_POINTS = 60
 
 
 def colour(index: int) -> str:
@@ -50,6 +58,30 @@ def new_figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=150, layout="constrained", facecolor="white")
+
+
+def thinned(n: int, most: int = MAX_POINTS) -> NDArray[np.int64]:
+    """Indices of evenly spaced points, the last one among them.
+
+    Parameters
+    ----------
+    n : int
+        Number of points.
+    most : int
+        Largest number to keep.
+
+    Returns
+    -------
+    ndarray of int
+        All if there are at most `most`, else every k-th.
+
+    Examples
+    --------
+    >>> thinned(5, most=3).tolist()
+    [0, 2, 4]
+    """
+    every = max(1, -(-n // most))
+    return np.arange((n - 1) % every if n else 0, n, every)
 
 
 def tidy(ax: Axes, grid: str = "y") -> None:
