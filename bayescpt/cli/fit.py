@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bayescpt.cli.fit_summary import show_fit
 from bayescpt.cli.inputs import open_study
 from bayescpt.cli.options import CardName, Chains, Draws, Json, Quiet, StudyName, Tune
 from bayescpt.cli.output import (
@@ -50,6 +51,9 @@ def fit(  # numpydoc ignore=PR01
             "--hold-out", metavar="RUN", help="Exclude this run from the fit. Repeatable."
         ),
     ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also show all parameters and all checks.")
+    ] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -77,12 +81,13 @@ def fit(  # numpydoc ignore=PR01
     )
     path = fitted.save(out)
     progress(f"wrote {path}", quiet)
-    summary = fitted.summary()
     if as_json:
-        show_json({"file": str(path), **content(fitted, summary)})
+        show_json({"file": str(path), **content(fitted, fitted.summary())})
     else:
-        show_parameters(summary)
-        show_checks(fitted)
+        if full:
+            show_parameters(fitted.summary())
+            show_checks(fitted)
+        show_fit(fitted, brief=not full)
         say(f"fit file: {path}")
         notes(fitted.failed_checks, fitted.notes)
     if fitted.failed:

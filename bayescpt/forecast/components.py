@@ -56,6 +56,36 @@ def expected_terms(draws: Draws, view: View, domain: str) -> dict[str, Floats]:
     return out
 
 
+def final_terms(draws: Draws) -> dict[str, dict[str, Floats]]:
+    """Contribution of each term to the last fitted losses, on average over the fitted runs.
+
+    Parameters
+    ----------
+    draws : Draws
+        Posterior.
+
+    Returns
+    -------
+    dict of str to dict of str to ndarray, shape (draws,)
+        Nats, by domain and by term but the level: of the runs of continual pre-training, or of
+        pre-training where the card describes no other.
+    """
+    out: dict[str, dict[str, Floats]] = {}
+    for domain in draws.labels.domain:
+        by_run = []
+        for c, (run, of) in enumerate(draws.labels.curve):
+            path = draws.trajectories[run]
+            if of == domain and path.is_cpt == draws.card.continual:
+                view = View(path, np.array([draws.last_step(c)]), draws.rows.refs)
+                by_run.append(expected_terms(draws, view, domain))
+        if by_run:
+            names = [name for name in by_run[0] if name != LEVEL]
+            out[domain] = {
+                name: np.mean([parts[name][:, 0] for parts in by_run], axis=0) for name in names
+            }
+    return out
+
+
 def term_label(term: Term) -> str:
     """Name of a term for a reader: that of its slot.
 

@@ -11,7 +11,18 @@ from bayescpt.errors import PlanError
 from bayescpt.forecast.components import LEVEL, expected_terms
 from bayescpt.laws.view import View
 from bayescpt.present.legend import band_alpha, figure_legend
-from bayescpt.present.style import DASHES, INK, MUTED, colour, listed, new_figure, thinned, tidy
+from bayescpt.present.style import (
+    DASHES,
+    INK,
+    MUTED,
+    TITLE,
+    colour,
+    folded,
+    listed,
+    new_figure,
+    thinned,
+    tidy,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,7 +91,7 @@ def plot_components(
         for column, domain in enumerate(own):
             ax = fig.add_subplot(grid[row, column])
             legend |= _panel(ax, draws, run, domain, prob)
-            ax.set_title(run, loc="left", fontsize=9.5, fontweight="bold", color=INK)
+            ax.set_title(folded(run, TITLE), loc="left", fontsize=9.5, fontweight="bold", color=INK)
             ax.set_title(domain, loc="right", fontsize=9.5, color=INK)
             if column == 0:
                 ax.set_ylabel("change of the loss (nats)", fontsize=8.5, color=INK)

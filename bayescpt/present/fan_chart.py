@@ -20,7 +20,9 @@ from bayescpt.present.style import (
     GOAL,
     INK,
     MUTED,
+    TITLE,
     colour,
+    folded,
     listed,
     new_figure,
     thinned,
@@ -223,7 +225,7 @@ class Panels:
         _draw_bands(ax, steps, draws, self.probs, tone)
         self.draw_curves(ax, plan, domain)
         self.draw_goal(ax, domain)
-        ax.set_title(plan, loc="left", fontsize=9.5, fontweight="bold", color=INK)
+        ax.set_title(folded(plan, TITLE), loc="left", fontsize=9.5, fontweight="bold", color=INK)
         ax.set_title(domain, loc="right", fontsize=9.5, color=tone)
 
     def draw_curves(self, ax: Axes, plan: str, domain: str) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from bayescpt.data.units import unit_name
 from bayescpt.errors import PlanError
 from bayescpt.present.legend import figure_legend
-from bayescpt.present.style import HATCHES, INK, MUTED, colour, new_figure, percent, tidy
+from bayescpt.present.style import HATCHES, INK, MUTED, colour, folded, new_figure, percent, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Heights of the bars and of the gap between plans, in the units of the vertical axis.
+# Characters in a line of a plan's name.
+LABEL = 30
 JOINT_HEIGHT, DOMAIN_HEIGHT, GAP = 0.9, 0.5, 0.7
 
 
@@ -129,7 +131,7 @@ def _bars(
 
 
 def _plan_labels(table: pd.DataFrame) -> list[str]:
-    labels = [str(plan) for plan in table.index]
+    labels = [folded(str(plan), LABEL) for plan in table.index]
     if "best_step" not in table:
         return labels
     steps = table["best_step"]
@@ -143,7 +145,7 @@ def _style_axes(ax: Axes) -> None:
     ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
     ax.spines["bottom"].set_bounds(0, 1)
     ax.set_xlabel(
-        "probability of meeting the goal (whiskers: ±2 Monte Carlo standard errors)",
+        "probability of meeting the goal\n(whiskers: ±2 Monte Carlo standard errors)",
         fontsize=8.5,
         color=INK,
     )

@@ -13,7 +13,7 @@ from bayescpt.errors import PlanError
 from bayescpt.evaluate import Backtest
 from bayescpt.evaluate.score import BAND, quantile_column
 from bayescpt.present.legend import band_alpha, band_keys, figure_legend
-from bayescpt.present.style import INK, MUTED, colour, listed, new_figure, thinned, tidy
+from bayescpt.present.style import INK, MUTED, colour, folded, listed, new_figure, thinned, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,7 +102,9 @@ def plot_held_out(
                 ax.set_ylabel(domain, fontsize=8.5, color=colour(k))
             if k == 0:
                 title = f"{run} @ {cutoff:.0%}" if cutoff else run
-                ax.set_title(title, loc="left", fontsize=8, fontweight="bold", color=INK)
+                ax.set_title(
+                    folded(title, 22), loc="left", fontsize=8, fontweight="bold", color=INK
+                )
             if group == groups - 1 and k == len(shown) - 1:
                 ax.set_xlabel("step", fontsize=8, color=INK)
     unit = table.attrs.get("units")

@@ -16,7 +16,7 @@ from bayescpt.errors import PlanError
 from bayescpt.present.fan_chart import Panels, learning_rates, panels_of
 from bayescpt.present.labels import forecast_unit
 from bayescpt.present.legend import figure_legend
-from bayescpt.present.style import DASHES, INK, MARKERS, colour, new_figure, tidy
+from bayescpt.present.style import DASHES, INK, MARKERS, colour, folded, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -129,9 +129,8 @@ def _curves(ax: Axes, panels: Panels, plans: list[str], domain: str) -> dict[str
         tail = (1 - panels.probs[0]) / 2
         low, middle, high = np.quantile(draws, [tail, 0.5, 1 - tail], axis=1)
         look = _look(k)
-        (line,) = ax.plot(steps, middle, lw=1.4, zorder=3, **look)
-        # A line of its own in the legend, since that of the curve has a marker at the end only.
-        legend[plan] = line
+        (line,) = ax.plot(steps, middle, lw=1.4, zorder=3, markevery=[], **look)
+        legend[folded(plan, 36)] = line
         if len(plans) <= MOST_BANDS:
             ax.fill_between(
                 steps, low, high, color=look["color"], alpha=0.16, linewidth=0, zorder=1.5
@@ -146,32 +145,24 @@ def _curves(ax: Axes, panels: Panels, plans: list[str], domain: str) -> dict[str
 def _draw_ends(ax: Axes, ends: list[tuple[Any, ...]]) -> None:
     """Draw the bands of the last losses, side by side where plans end at one step."""
     left, right = ax.get_xlim()
-    apart = 0.012 * (right - left)
+    apart = 0.007 * (right - left)
     at_step: dict[int, int] = {}
     for step, low, middle, high, look in ends:
         place = at_step.get(step, 0)
         at_step[step] = place + 1
-        x = step + apart * (place + 1)
-        ax.plot([x, x], [low, high], color=look["color"], lw=1.6, zorder=2)
-        ax.plot(
-            x,
-            middle,
-            marker=look["marker"],
-            color=look["color"],
-            ms=4,
-            mec="white",
-            mew=0.5,
-            zorder=4,
-        )
+        x = step + apart * place
+        # The marker shows which plan a bar is, without colour too.
+        bar = {"color": look["color"], "zorder": 4}
+        ax.plot([x, x], [low, high], lw=1.6, **bar)
+        ax.plot(x, middle, marker=look["marker"], ms=4.5, mec="white", mew=0.5, **bar)
 
 
 def _look(k: int) -> dict[str, Any]:
-    """Line of the k-th plan; its marker is used at the end."""
+    """Line of the k-th plan, and the marker of its last loss."""
     return {
         "color": colour(k),
         "ls": DASHES[k % len(DASHES)],
         "marker": MARKERS[k % len(MARKERS)],
-        "markevery": [-1],
         "ms": 4,
         "mec": "white",
         "mew": 0.5,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ MARKERS = "osD^vPX"
 # Lines and bars are told apart without colour too.
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (9, 2)))
 HATCHES = ("////", "", "....", "xxxx", "----", "oo")
+# Characters in a line of a panel's title, beside the domain.
+TITLE = 32
 # Measured points of a panel; more would bury the band.
 MAX_POINTS = 60
 
@@ -121,6 +124,33 @@ def percent(probability: float) -> str:
     if probability > 0.995:
         return ">99%"
     return f"{100 * probability:.0f}%"
+
+
+def folded(name: str, width: int) -> str:
+    r"""Name on several lines, broken after underscores, hyphens, slashes and spaces.
+
+    Parameters
+    ----------
+    name : str
+        A name of any length.
+    width : int
+        Characters in a line; a longer part without a break is cut into lines too.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> folded("cpt_medical_wsd_replay25", 12)
+    'cpt_medical_\nwsd_replay25'
+    """
+    lines = [""]
+    for part in re.findall(rf"[^_/ \-]{{0,{width - 1}}}[_/ \-]|[^_/ \-]{{1,{width}}}", name):
+        if len(lines[-1]) + len(part) > width and lines[-1]:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
 
 
 def listed(items: Sequence[object]) -> str:
