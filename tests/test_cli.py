@@ -24,7 +24,18 @@ from bayescpt.inference.symbols import add_symbols
 from bayescpt.model.card_file import load_card
 from bayescpt.model.rows import make_rows
 
-COMMANDS = ("demo", "check", "fit", "forecast", "goal", "compare", "backtest", "calibrate", "cards")
+COMMANDS = (
+    "demo",
+    "check",
+    "fit",
+    "forecast",
+    "goal",
+    "compare",
+    "backtest",
+    "calibrate",
+    "cards",
+    "optimise",
+)
 SLOW = ("arviz", "matplotlib", "nutpie", "numpy", "pandas", "pymc", "pytensor", "scipy", "xarray")
 # What a command on a saved fit has no use for. Together they take many times its own time to load.
 UNUSED = {"arviz", "arviz_stats", "matplotlib", "nutpie", "numba", "pymc", "pytensor", "scipy"}
@@ -229,8 +240,17 @@ def test_fit_writes_the_file_and_tells_whether_it_converged(
     assert ended == code
     assert err == ""
     assert ("FAILED CHECKS" in out) == (not converged)
-    assert "C2[german]" in out
+    assert "C2[german]" not in out
     assert "R-hat" in out
+    shown = out.splitlines()
+    assert len(shown) <= 10 + (not converged)
+    assert shown[0].startswith("cpt_micro under card cpt_replay: ")
+    assert ("checks: passed" in out) == converged
+    assert any(line.split()[0] == "general" for line in shown)
+    assert "fit file: mine.nc" in shown
+    full = cli(*words, "--out", "mine.nc", "--full")[1]
+    assert "C2[german]" in full
+    assert "convergence checks" in full
     assert asked["seed"] == 3
     assert asked["draws"] == 7
     assert "de_r25_cos" not in asked["study"]

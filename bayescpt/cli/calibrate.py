@@ -47,7 +47,7 @@ def calibrate(  # numpydoc ignore=PR01
     """
     from bayescpt.evaluate import calibrate as simulate
 
-    options: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains}
+    options: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains, "seed": seed}
     if workers > 1:
         options["cores"] = 1
 
@@ -59,7 +59,6 @@ def calibrate(  # numpydoc ignore=PR01
         calibration = simulate(
             card,
             n_simulations=simulations,
-            random_seed=seed,
             executor=executor,
             on_simulation=_report,
             run_effects=run_effects,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bayescpt.cli.compare import show_decision
-from bayescpt.cli.fit import show_checks
+from bayescpt.cli.fit_summary import show_fit
 from bayescpt.cli.forecast import (
     FIGURE_STEPS,
     band_table,
@@ -95,7 +95,7 @@ def demo(  # numpydoc ignore=PR01
     out.mkdir(parents=True, exist_ok=True)
     fitted.save(out / "fit.nc")
     failed = fitted.failed_checks
-    show_checks(fitted)
+    show_fit(fitted)
     notes(failed, [])
 
     (out / "plans.toml").write_text(PLANS, encoding="utf-8")

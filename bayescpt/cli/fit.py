@@ -68,17 +68,8 @@ def fit(  # numpydoc ignore=PR01
     # Imported here, so that an invalid study fails before the sampler takes seconds to load.
     from bayescpt.inference import fit as sample
 
-    fitted = sample(
-        opened,
-        card=card,
-        random_seed=seed,
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        cores=cores,
-        extend=extend,
-        progress=not quiet,
-    )
+    sampling: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains, "seed": seed}
+    fitted = sample(opened, card=card, cores=cores, extend=extend, progress=not quiet, **sampling)
     path = fitted.save(out)
     progress(f"wrote {path}", quiet)
     if as_json:

@@ -106,7 +106,8 @@ def table_lines(columns: Sequence[Column], width: int, keys: int = 1) -> list[st
       wsd    3.41
     """
     columns = list(columns)
-    room = max(width, 24) - INDENT
+    # The rule is wider than the columns by one on each side.
+    room = max(width, 24) - INDENT - 1
     stacked = _blocks(columns, room, keys)
     own_line = columns[0].narrow > LONG_NAME and len(columns) > 1
     if own_line and (stacked is None or len(stacked) > 1):

@@ -220,18 +220,16 @@ def simulation(
     """
     from bayescpt.data import Study
     from bayescpt.forecast import Plan
+    from bayescpt.inference import fit as sampled
 
-    if fit is None:
-        from bayescpt.inference import fit as sampled
-
-        # Ranks need few draws, and poor mixing should show up in them.
-        fit = partial(sampled, extend=1)
+    # Ranks need few draws, and poor mixing should show up in them.
+    sample: Callable[..., Any] = partial(sampled, extend=1) if fit is None else fit
     start = time.perf_counter()
     rng = np.random.default_rng([seed, number])
     design = Study.from_json(setup.design)
     train, truth, finals, redraws = _draw(design, setup, rng)
     fit_seed = int(rng.integers(2**31))
-    fitted = fit(train, setup.card, fit_seed, **{"progress": False, **fit_options})
+    fitted = sample(train, card=setup.card, seed=fit_seed, **{"progress": False, **fit_options})
 
     quantities = _quantities(truth, fitted.posterior)
     last = np.unique(finals["step"])

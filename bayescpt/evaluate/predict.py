@@ -120,11 +120,10 @@ def bayes_forecasts(
     dict of str to Prediction
         Draws of ``loss`` by run.
     """
-    if fit is None:
-        from bayescpt.inference import fit as sampled
+    from bayescpt.inference import fit as sampled
 
-        fit = sampled
-    fitted = fit(train, card, seed, **{"progress": False, **fit_options})
+    sample: Callable[..., Any] = sampled if fit is None else fit
+    fitted = sample(train, card=card, seed=seed, **{"progress": False, **fit_options})
     failed = tuple(fitted.failed_checks)
     return {
         run: Prediction(_run_draws(fitted, train, run, rows, seed), failed)
