@@ -297,6 +297,44 @@ def test_fit_samples_for_real(cli, study, tmp_path):
     assert "FAILED CHECKS" in out
 
 
+# --- the width of the screen ---------------------------------------------------------------
+
+
+NAME = "cpt_8b_medical_replay30_wsd_lr2e-3_seed17_branched_from_step_143000"
+
+
+@pytest.mark.parametrize("columns", [None, "80", "100"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", "cpt_micro"),
+        ("cards",),
+        ("cards", "cpt_replay"),
+        ("forecast", "good.nc"),
+        ("goal", "good.nc", "-g", "general=3.45", "-g", "german=3.01", "--by", "best"),
+        ("compare", "good.nc", "-g", "general=3.45", "-g", "german=3.01"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_tables_fit_the_screen(cli, fits, monkeypatch, words, columns):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    if "good.nc" in words:
+        plans = demo.PLANS.replace("wsd_r30", NAME)
+        with open("plans.toml", "w") as file:
+            file.write(plans)
+        words = (*(fits / w if w == "good.nc" else w for w in words), "--plans", "plans.toml")
+    out = cli(*words)[1]
+    lines = out.splitlines()
+    # Without a known width, sentences are for scripts, on one line.
+    shown = lines if columns else [line for line in lines if line.startswith(" ")]
+    assert max(map(len, shown)) <= int(columns or 80)
+    assert any("─" in line for line in shown)
+    if "plans.toml" in words:
+        assert f"  {NAME}" in out
+
+
 # --- forecast, goal, compare -----------------------------------------------------------------
 
 

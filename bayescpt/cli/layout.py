@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 INDENT = 2
 # Space between columns, where there is room and where there is not.
 WIDE, NARROW = 3, 2
-# A longer cell with spaces is a sentence, which may be wrapped, but not below this width.
-SENTENCE = 28
+# A longer cell of more words is a sentence, which may be wrapped, but not below this width.
+SENTENCE, WORDS = 28, 3
 # A longer name may stand on a line of its own.
 LONG_NAME = 24
 
@@ -56,7 +56,7 @@ class Column:
     @property
     def is_prose(self) -> bool:
         """Whether some cell is a sentence."""
-        return any(" " in cell and cell_width(cell) > SENTENCE for cell in self.cells)
+        return any(len(c.split()) > WORDS and cell_width(c) > SENTENCE for c in self.cells)
 
 
 def cell_width(text: str) -> int:

@@ -74,7 +74,11 @@ def progress(text: str, quiet: bool = False) -> None:
 
 
 def show_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], keys: int = 1
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    keys: int = 1,
+    width: int | None = None,
 ) -> None:
     """Print a table; columns of numbers are right-aligned.
 
@@ -90,20 +94,33 @@ def show_table(
         Cells: text unchanged, numbers formatted by `number`, None and NaN empty.
     keys : int
         Number of columns that name a row.
+    width : int, optional
+        Most columns of text; by default those of the screen.
     """
     cells = [list(row) for row in rows]
     drawn = [
         Column(
             head,
             tuple(c if isinstance(c, str) else number(c) for c in (row[k] for row in cells)),
-            numeric=all(not isinstance(row[k], str) for row in cells),
+            numeric=all(_is_number(row[k]) for row in cells),
         )
         for k, head in enumerate(columns)
     ]
-    width = screen_width()
+    width = min(screen_width(), width or screen_width())
     bold, plain = ("\033[1m", "\033[0m") if _styled() else ("", "")
     lines = [f"{bold}{wrapped(title)}{plain}", "", *table_lines(drawn, width, keys), ""]
     sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def _is_number(cell: Any) -> bool:
+    """Whether a cell is a number, or the text of one, or empty."""
+    if not isinstance(cell, str) or not cell:
+        return True
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _styled() -> bool:
