@@ -29,7 +29,7 @@ def takes_seed[**P, R](function: Callable[P, R]) -> Callable[P, R]:
     """
 
     @wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+    def _call(*args: P.args, **kwargs: P.kwargs) -> R:
         if "seed" in kwargs:
             if "random_seed" in kwargs:
                 raise TypeError(
@@ -39,4 +39,4 @@ def takes_seed[**P, R](function: Callable[P, R]) -> Callable[P, R]:
             kwargs["random_seed"] = kwargs.pop("seed")
         return function(*args, **kwargs)
 
-    return call
+    return _call

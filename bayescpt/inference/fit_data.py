@@ -83,11 +83,15 @@ class FitData:
     def idata(self) -> xr.DataTree:
         """The fit as an ArviZ DataTree.
 
-        Groups ``posterior`` (with the paper's symbols and the effects of runs), ``sample_stats`` of
-        the same draws, ``log_likelihood`` and ``posterior_predictive`` of the sampled model,
-        ``log_prior``, ``prior``, ``prior_predictive``, ``observed_data`` and ``constant_data``. The
-        observed variable is ``loss``; its dimension ``obs`` has the coordinates run, domain and
-        step. Computed on first use, 16 bytes for every draw of every fitted loss.
+        Returns
+        -------
+        xr.DataTree
+            Groups ``posterior`` (with the paper's symbols and the effects of runs),
+            ``sample_stats`` of the same draws, ``log_likelihood`` and ``posterior_predictive`` of
+            the sampled model, ``log_prior``, ``prior``, ``prior_predictive``, ``observed_data`` and
+            ``constant_data``. The observed variable is ``loss``; its dimension ``obs`` has the
+            coordinates run, domain and step. Computed on first use, 16 bytes for every draw of
+            every fitted loss.
         """
         return arviz_tree(self)
 

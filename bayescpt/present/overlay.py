@@ -13,9 +13,9 @@ from bayescpt.data.units import loss_label
 from bayescpt.decide.draws import ForecastLike, Kind, names
 from bayescpt.decide.goals import Goal
 from bayescpt.errors import PlanError
-from bayescpt.present.fan_chart import Panels, learning_rates, panels_of
 from bayescpt.present.labels import forecast_unit
 from bayescpt.present.legend import figure_legend
+from bayescpt.present.panels import Panels, learning_rates, panels_of
 from bayescpt.present.style import DASHES, INK, MARKERS, colour, folded, new_figure, tidy
 
 if TYPE_CHECKING:
