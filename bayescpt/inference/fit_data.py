@@ -13,7 +13,7 @@ import xarray as xr
 from bayescpt.data import Study
 from bayescpt.data.figures import Figure, figure
 from bayescpt.inference.idata import arviz_tree
-from bayescpt.inference.summary import parameter_table
+from bayescpt.inference.parameter_table import parameter_table
 from bayescpt.model.card import Card
 from bayescpt.model.rows import Rows
 
