@@ -94,7 +94,7 @@ def forecast(  # numpydoc ignore=PR01
         for path in (csv, figure):
             if path is not None:
                 say(f"wrote {path}")
-        notes(result.failed_checks, result.warnings)
+        notes(result.failed_checks, [*in_flight_notes(result), *result.warnings])
     if result.failed_checks:
         raise typer.Exit(1)
 
@@ -111,10 +111,32 @@ def _show_json(
             "units": table.attrs["units"],
             "rows": table.to_dict("records"),
             "held_out": None if scored is None else scored.to_dict("records"),
+            "now": result.now,
             "warnings": result.warnings,
             "failed_checks": result.failed_checks,
         }
     )
+
+
+def in_flight_notes(result: Forecast) -> list[str]:
+    """Describe the plans whose forecasts carry on from losses of a run in flight.
+
+    Parameters
+    ----------
+    result : Forecast
+        The forecast.
+
+    Returns
+    -------
+    list of str
+        One sentence per run.
+    """
+    ends = {plan.name: plan.schedule.n_steps for plan in result.plans}
+    return [
+        f"plan {name!r} is in flight: its losses to step {step} of {ends[name]} are fitted, and "
+        "its forecast carries on from there"
+        for name, step in result.now.items()
+    ]
 
 
 def _save_figure(
@@ -128,7 +150,8 @@ def _save_figure(
     """Save the fan chart of a forecast."""
     from bayescpt.present import plot_forecast
 
-    shortest = min(plan.schedule.n_steps for plan in result.plans)
+    # The losses so far of a run in flight must stay in sight.
+    shortest = min(result.now.get(plan.name, plan.schedule.n_steps) for plan in result.plans)
     plot_forecast(
         result,
         observed=observed,

@@ -44,6 +44,9 @@ def plot_forecast(
 ) -> Figure:
     """Draw fan charts: one row per plan, one column per domain, the learning rate underneath.
 
+    A plan that is a run in flight (`bayescpt.forecast.Forecast.so_far`) has its losses so far drawn
+    as fitted ones, and a line at the last of them, now.
+
     Parameters
     ----------
     fc : ForecastLike or xarray.Dataset
@@ -101,6 +104,9 @@ def plot_forecast(
         unknown = [domain for domain in goal.domains if domain not in domains]
         if unknown:
             raise PlanError(f"unknown domain {listed(unknown)}; the forecast has {domains}")
+    so_far = getattr(fc, "so_far", None)
+    if so_far is not None and len(so_far):
+        fitted = so_far if fitted is None else pd.concat([so_far, fitted]).drop_duplicates()
     curves = {"observed": observed, "fitted": fitted}
     for label, frame in curves.items():
         _check_curves(frame, label, chosen)
@@ -110,6 +116,7 @@ def plot_forecast(
         {} if goal is None else dict(goal.thresholds),
         {label: frame for label, frame in curves.items() if frame is not None},
         first_step,
+        getattr(fc, "now", {}),
     )
     rates = _learning_rates(fc, chosen)
 
@@ -150,6 +157,7 @@ class _Panels:
     thresholds: dict[str, float]
     curves: dict[str, pd.DataFrame]
     first_step: int
+    now: Mapping[str, int] = field(default_factory=dict)
     legend: dict[str, Any] = field(default_factory=dict)
 
     def drawn_steps(self, plan: str, domain: str) -> NDArray[np.bool_]:
@@ -167,6 +175,8 @@ class _Panels:
         for label, frame in self.curves.items():
             rows = frame[(frame["run"] == plan) & (frame["domain"] == domain)]
             self.legend |= _draw_points(ax, rows[rows["step"] >= self.first_step], label)
+        if self.now.get(plan, -1) >= self.first_step:
+            self.legend["now"] = ax.axvline(self.now[plan], color=INK, lw=0.9, ls=":", zorder=2)
         if domain in self.thresholds:
             threshold = self.thresholds[domain]
             self.legend["goal"] = ax.axhline(threshold, color=GOAL, lw=1.0, ls=(0, (4, 3)))

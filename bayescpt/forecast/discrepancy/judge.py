@@ -20,9 +20,9 @@ from bayescpt.forecast.discrepancy.spread import (
     effect_unit,
     groups_of,
 )
+from bayescpt.forecast.expected import expected_curve
 from bayescpt.forecast.noise import noise_scale
-from bayescpt.forecast.posterior import Draws, expected_curve
-from bayescpt.laws.trajectory import run_trajectory
+from bayescpt.forecast.posterior import Draws
 from bayescpt.laws.view import View
 
 Floats = NDArray[np.float64]
@@ -145,7 +145,7 @@ def fitted_curves(draws: Draws) -> list[Curve]:
     """
     rows = draws.rows
     curve_of = np.asarray(rows.segment["curve"])[rows.row["segment"]]
-    paths = {run: run_trajectory(draws.study, run, rows.refs.warmup) for run in rows.labels.run}
+    paths = draws.observed
     distance = {run: draws.extrapolation(path) for run, path in paths.items()}
     views: dict[str, View] = {}
     out = []
