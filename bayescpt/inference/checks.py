@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -10,6 +9,8 @@ import numpy as np
 import xarray as xr
 
 from bayescpt.errors import FitError
+from bayescpt.inference.advice import pilot_advice
+from bayescpt.laws.pilots import Pilots
 from bayescpt.model.card import Card
 
 CONTRACTION = 0.9
@@ -75,7 +76,9 @@ class Check:
         return asdict(self)
 
 
-def convergence_checks(posterior: xr.Dataset, sample_stats: xr.Dataset, card: Card) -> list[Check]:
+def convergence_checks(
+    posterior: xr.Dataset, sample_stats: xr.Dataset, card: Card, pilots: Pilots | None = None
+) -> list[Check]:
     """Check that the chains mixed and that the data inform the parameters.
 
     Parameters
@@ -86,6 +89,8 @@ def convergence_checks(posterior: xr.Dataset, sample_stats: xr.Dataset, card: Ca
         Sampler statistics: diverging, energy, reached_max_treedepth.
     card : Card
         Card with the priors.
+    pilots : Pilots, optional
+        Fitted runs, for advice on the runs to add.
 
     Returns
     -------
@@ -121,30 +126,7 @@ def convergence_checks(posterior: xr.Dataset, sample_stats: xr.Dataset, card: Ca
             float(energy.min()),
             "the energy mixes poorly: look for heavy tails or a funnel in the priors",
         ),
-        _contraction(posterior, card),
-    ]
-
-
-def pilot_advice(parameters: Iterable[str], card: Card) -> list[str]:
-    """Describe pilot runs that would inform parameters that the priors determine.
-
-    Parameters
-    ----------
-    parameters : iterable of str
-        Weakly informed parameters, such as ``share_gamma[general|german]``.
-    card : Card
-        Card whose terms state which pilot would determine a parameter.
-
-    Returns
-    -------
-    list of str
-        One sentence per kind of run; none for noise parameters.
-    """
-    advice = {parameter.name: parameter.advice for parameter in card.parameters()}
-    needed = [advice.get(name.partition("[")[0]) for name in parameters]
-    return [
-        f"the pilots do not determine {question}: {pilot}"
-        for question, pilot in dict.fromkeys(one for one in needed if one is not None)
+        _contraction(posterior, card, pilots),
     ]
 
 
@@ -184,8 +166,40 @@ def read_checks(stored: Any) -> list[Check]:
     return checks
 
 
-def _contraction(posterior: xr.Dataset, card: Card) -> Check:
+def _contraction(posterior: xr.Dataset, card: Card, pilots: Pilots | None) -> Check:
     """Check how far the data narrow each parameter relative to its prior."""
+    ranked = contractions(posterior, card)
+    loose, conflicting = loose_parameters(ranked), [n for value, n in ranked if value > CONFLICT]
+    advice = []
+    if loose:
+        advice.append(
+            f"the data say little about {', '.join(loose[:6])}: their priors drive the forecast"
+        )
+        advice += [one.sentence for one in pilot_advice(loose, card, pilots)]
+    if conflicting:
+        advice.append(
+            f"{', '.join(conflicting[:6])}: wider than the prior, so data and prior conflict; "
+            "review the prior"
+        )
+    worst = ranked[0][0] if ranked else 0.0
+    return make_check("contraction", worst, "; ".join(advice))
+
+
+def contractions(posterior: xr.Dataset, card: Card) -> list[tuple[float, str]]:
+    """Spread of each parameter's posterior over that of its prior, the largest first.
+
+    Parameters
+    ----------
+    posterior : xr.Dataset
+        Sampled parameters, dims chain and draw first.
+    card : Card
+        Card with the priors.
+
+    Returns
+    -------
+    list of (float, str)
+        Ratio of the interquartile ranges, and the parameter, such as ``beta[general|german]``.
+    """
     ratios: list[tuple[float, str]] = []
     for name, prior in card.priors.items():
         if name not in posterior:
@@ -202,22 +216,22 @@ def _contraction(posterior: xr.Dataset, card: Card) -> Check:
             for v, label in zip(values, labels, strict=True)
             if card.uses(name, str(label))
         ]
-    ranked = sorted(ratios, reverse=True)
-    conflicting = [name for value, name in ranked if value > CONFLICT]
-    loose = [name for value, name in ranked if CONTRACTION < value <= CONFLICT]
-    advice = []
-    if loose:
-        advice.append(
-            f"the data say little about {', '.join(loose[:6])}: their priors drive the forecast"
-        )
-        advice += pilot_advice(loose, card)
-    if conflicting:
-        advice.append(
-            f"{', '.join(conflicting[:6])}: wider than the prior, so data and prior conflict; "
-            "review the prior"
-        )
-    worst = ranked[0][0] if ranked else 0.0
-    return make_check("contraction", worst, "; ".join(advice))
+    return sorted(ratios, reverse=True)
+
+
+def loose_parameters(ranked: list[tuple[float, str]]) -> list[str]:
+    """Parameters that the priors determine.
+
+    Parameters
+    ----------
+    ranked : list of (float, str)
+        Output of `contractions`.
+
+    Returns
+    -------
+    list of str
+    """
+    return [name for value, name in ranked if CONTRACTION < value <= CONFLICT]
 
 
 def make_check(name: str, value: float, advice: str) -> Check:

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
@@ -17,18 +15,23 @@ from bayescpt.data import Study
 from bayescpt.errors import ConvergenceError, FitError
 from bayescpt.forecast import Draws, Forecast, Plan, forecast
 from bayescpt.forecast.final import Screener
+from bayescpt.inference.advice import PilotAdvice, pilot_advice, study_pilots
 from bayescpt.inference.card_check import card_gaps
-from bayescpt.inference.checks import Check, convergence_checks, read_checks
+from bayescpt.inference.checks import (
+    Check,
+    contractions,
+    convergence_checks,
+    loose_parameters,
+    read_checks,
+)
 from bayescpt.inference.fit_file import read_fit_file, write_fit_file
 from bayescpt.inference.misfit import misfit_check
 from bayescpt.inference.residuals import Residuals, residuals
+from bayescpt.inference.summary import parameter_table
 from bayescpt.laws.points import References
 from bayescpt.model.card import Card
 from bayescpt.model.rows import Rows, make_rows
 from bayescpt.model.starts import start_notes
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,20 @@ class Fit:
         sampled = [
             name for name, v in self.posterior.data_vars.items() if v.attrs.get("sampled", 1)
         ]
-        return convergence_checks(self.posterior[sampled], self.sample_stats, self.card)
+        pilots = study_pilots(self.study, self.card, self.rows)
+        return convergence_checks(self.posterior[sampled], self.sample_stats, self.card, pilots)
+
+    @cached_property
+    def advice(self) -> list[PilotAdvice]:
+        """Runs to add where the priors determine a parameter, each with an entry of a plans file.
+
+        Examples
+        --------
+        >>> for one in fit.advice:  # doctest: +SKIP
+        ...     print(one)
+        """
+        loose = loose_parameters(contractions(self.posterior, self.card))
+        return pilot_advice(loose, self.card, study_pilots(self.study, self.card, self.rows))
 
     @cached_property
     def residuals(self) -> Residuals:
@@ -209,40 +225,9 @@ class Fit:
         --------
         >>> fit.summary().loc["lambda", ["mean", "lower", "upper"]]  # doctest: +SKIP
         """
-        from arviz_stats import ess, rhat
-
-        tail = (1.0 - prob) / 2.0
-        shown = self.posterior.drop_vars(
-            [n for n in self.posterior if str(n).startswith("effect_")]
-        )
-        first = ("L0", "A", "alpha_s1", "C1", "C2", "lambda", "B", "E", "beta")
-        names: list[Hashable] = [name for name in first if name in shown]
-        names += [name for name in shown.data_vars if name not in names]
-        mixing, bulk, last = rhat(shown), ess(shown, method="bulk"), ess(shown, method="tail")
-        table = {}
-        for name in names:
-            draws = shown[name]
-            rest = [dim for dim in draws.dims if dim not in ("chain", "draw")]
-            for k, label in enumerate(draws[rest[0]].to_numpy() if rest else [None]):
-                at = {rest[0]: k} if rest else {}
-                values = draws.isel(at).to_numpy().ravel()
-                if np.isnan(values).all() or not self.card.uses(str(name), str(label)):
-                    continue
-                low, middle, high = np.quantile(values, [tail, 0.5, 1.0 - tail])
-                table[str(name) if label is None else f"{name}[{label}]"] = {
-                    "unit": draws.attrs.get("units", "1"),
-                    "mean": values.mean(),
-                    "sd": values.std(ddof=1),
-                    "lower": low,
-                    "median": middle,
-                    "upper": high,
-                    "r_hat": float(mixing[name].isel(at)),
-                    "ess_bulk": float(bulk[name].isel(at)),
-                    "ess_tail": float(last[name].isel(at)),
-                }
-        out = pd.DataFrame.from_dict(table, orient="index").rename_axis("parameter")
-        out.attrs = {"prob": prob, "failed_checks": self.failed_checks}
-        return out
+        table = parameter_table(self.posterior, self.card, prob)
+        table.attrs = {"prob": prob, "failed_checks": self.failed_checks}
+        return table
 
     def forecast(
         self,
