@@ -28,7 +28,8 @@ def misfit_check(found: Residuals, unit: str = "nats", gaps: list[str] | None = 
     Two findings count. On a domain, the noise may be far above the jitter of the curves: what the
     law leaves out is then taken for noise. A run may be off in a part of its schedule, by more than
     the noise and the effects of runs can be. Both are given as a share of what the losses of the
-    domain move by, since every law is off by a few thousandths of a nat.
+    domain move by, since every law is off by a few thousandths of a nat. Only the first can fail:
+    the law may describe all runs but one.
 
     Parameters
     ----------
@@ -44,7 +45,8 @@ def misfit_check(found: Residuals, unit: str = "nats", gaps: list[str] | None = 
     Check
     """
     noise, runs = noise_share(found.noise), run_share(found.patterns)
-    worst = max([*noise, *runs, 0.0])
+    # A single run, however far off, is a warning: the law may describe all others.
+    worst = max([*noise, *np.minimum(runs, 2.0 * MISFIT), 0.0])
     advice = []
     for row in found.noise[noise > MISFIT].to_dict("records"):
         times = min(row["replicated_jitter"] / max(row["jitter"], 1e-12), 999.0)

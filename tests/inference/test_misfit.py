@@ -80,7 +80,7 @@ def test_a_rogue_run_is_named_with_its_domain_and_phase(right):
     late = (curve == c) & (rows.row["fraction"] > 0.8)
     rogue = replace(right, rows=replace(rows, loss=rows.loss + 0.4 * late))
     check = rogue.misfit
-    assert check.status == "fail"
+    assert check.status == "warn"
     assert "de_r50_wsd is 0.4" in check.advice
     assert "above the law on german in its decay" in check.advice
     assert "de_r0_wsd" not in check.advice
@@ -119,7 +119,7 @@ def made(mean=0.0, z=0.0, sd=0.01, jitter=0.01, phase="decay"):
         (made(sd=0.19, jitter=0.01), "fail"),
         (made(sd=0.02, jitter=0.0), "ok"),  # every law is off by a little
         (made(mean=0.1, z=SURPRISING + 1), "warn"),
-        (made(mean=-0.2, z=-SURPRISING - 1), "fail"),
+        (made(mean=-0.2, z=-SURPRISING - 1), "warn"),  # the law may describe all other runs
         (made(mean=0.1, z=SURPRISING - 1), "ok"),
         (made(mean=0.02, z=99.0), "ok"),
     ],
