@@ -78,6 +78,7 @@ def fit(  # numpydoc ignore=PR01
         if full:
             show_parameters(fitted.summary())
             show_checks(fitted)
+            show_advice(fitted)
         show_fit(fitted, brief=not full)
         say(f"fit file: {path}")
         notes(fitted.failed_checks, fitted.notes)
@@ -107,6 +108,7 @@ def content(fitted: Fit, summary: Any) -> dict[str, Any]:
         "failed": fitted.failed,
         "failed_checks": fitted.failed_checks,
         "checks": [check.to_dict() for check in fitted.checks()],
+        "advice": [one._asdict() for one in fitted.advice],
         "notes": fitted.notes,
         "parameters": records(summary),
     }
@@ -138,7 +140,7 @@ def show_parameters(summary: Any) -> None:
 
 
 def show_checks(fitted: Fit) -> None:
-    """Print the table of convergence checks.
+    """Print the table of checks.
 
     Parameters
     ----------
@@ -146,7 +148,21 @@ def show_checks(fitted: Fit) -> None:
         The fit.
     """
     show_table(
-        "convergence checks",
+        "checks",
         ["check", "status", "value", "limit", "advice"],
         [[c.name, c.status, number(c.value), number(c.limit), c.advice] for c in fitted.checks()],
     )
+
+
+def show_advice(fitted: Fit) -> None:
+    """Print the runs to add as entries of a plans file.
+
+    Parameters
+    ----------
+    fitted : Fit
+        The fit.
+    """
+    plans = [one.plan for one in fitted.advice if one.plan]
+    if plans:
+        say("runs that would tell what the priors decide, to paste into a plans file:\n")
+        say("\n\n".join(plans) + "\n")

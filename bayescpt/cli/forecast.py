@@ -108,7 +108,7 @@ def forecast(  # numpydoc ignore=PR01
         for path in (csv, figure):
             if path is not None:
                 say(f"wrote {path}")
-        notes(result.failed_checks, result.warnings)
+        notes(result.failed_checks, [*in_flight_notes(result), *result.warnings])
     if result.failed_checks:
         raise typer.Exit(1)
 
@@ -125,10 +125,32 @@ def _show_json(
             "units": table.attrs["units"],
             "rows": table.to_dict("records"),
             "held_out": None if scored is None else scored.to_dict("records"),
+            "now": result.now,
             "warnings": result.warnings,
             "failed_checks": result.failed_checks,
         }
     )
+
+
+def in_flight_notes(result: Forecast) -> list[str]:
+    """Describe the plans whose forecasts carry on from losses of a run in flight.
+
+    Parameters
+    ----------
+    result : Forecast
+        The forecast.
+
+    Returns
+    -------
+    list of str
+        One sentence per run.
+    """
+    ends = {plan.name: plan.schedule.n_steps for plan in result.plans}
+    return [
+        f"plan {name!r} is in flight: its losses to step {step} of {ends[name]} are fitted, and "
+        "its forecast carries on from there"
+        for name, step in result.now.items()
+    ]
 
 
 def _save_figure(
@@ -143,7 +165,9 @@ def _save_figure(
     """Save the fan charts of a forecast, or its overlay."""
     from bayescpt.present import plot_forecast, plot_overlay
 
-    tenth = {plan.name: plan.schedule.n_steps // 10 for plan in result.plans}
+    # The losses so far of a run in flight must stay in sight.
+    ends = {plan.name: plan.schedule.n_steps for plan in result.plans}
+    tenth = {name: result.now.get(name, end) // 10 for name, end in ends.items()}
     options: dict[str, Any] = {
         "observed": observed,
         "kind": kind,

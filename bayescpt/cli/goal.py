@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bayescpt.cli.forecast import in_flight_notes
 from bayescpt.cli.inputs import open_goal, open_plans, step_grid
 from bayescpt.cli.options import (
     AllowFailed,
@@ -86,6 +87,7 @@ def goal(  # numpydoc ignore=PR01
                 "min_probability": min_probability,
                 "reached": enough,
                 "rows": records(table),
+                "now": forecast.now,
                 "warnings": forecast.warnings,
                 "failed_checks": forecast.failed_checks,
             }
@@ -95,7 +97,7 @@ def goal(  # numpydoc ignore=PR01
         if figure is not None:
             say(f"wrote {figure}")
         low = [] if enough else [f"no plan meets the goal with probability {min_probability:g}"]
-        notes(forecast.failed_checks, [*forecast.warnings, *low])
+        notes(forecast.failed_checks, [*in_flight_notes(forecast), *forecast.warnings, *low])
     if forecast.failed_checks or not enough:
         raise typer.Exit(1)
 

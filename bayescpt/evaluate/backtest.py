@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayescpt.data.phases import schedule_phase
 from bayescpt.errors import PlanError, StudyError
 from bayescpt.evaluate.execute import run_tasks
-from bayescpt.evaluate.phases import schedule_phase
 from bayescpt.evaluate.predict import Method, bayes_forecast, forecast_runs
 from bayescpt.evaluate.score import predictive_columns, score_table, thin
 from bayescpt.evaluate.splits import (

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescpt.forecast.expected import expected_curve
 from bayescpt.forecast.noise import noise_scale
-from bayescpt.forecast.posterior import Draws, expected_curve
-from bayescpt.laws.trajectory import run_trajectory
+from bayescpt.forecast.posterior import Draws
 from bayescpt.laws.view import View
 
 Floats = NDArray[np.float64]
@@ -62,8 +62,7 @@ def fitted_means(draws: Draws) -> Iterator[FittedCurve]:
         steps = np.asarray(rows.row["step"])[here]
         if run not in views or not np.array_equal(views[run].steps, steps):
             # Domains are usually evaluated at the same steps.
-            path = run_trajectory(draws.study, run, rows.refs.warmup)
-            views[run] = View(path, steps, rows.refs)
+            views[run] = View(draws.observed[run], steps, rows.refs)
         view = views[run]
         # Nothing is drawn: the start checkpoint was fitted.
         expected = expected_curve(draws, view, domain, np.random.default_rng(0))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
@@ -14,9 +15,11 @@ from bayescpt.data.figures import Figure, figure
 from bayescpt.data.html import html_block
 from bayescpt.errors import PlanError
 from bayescpt.forecast.discrepancy.effects import run_effects
+from bayescpt.forecast.expected import expected_curve
+from bayescpt.forecast.in_flight import COLUMNS, losses_so_far
 from bayescpt.forecast.noise import plan_rng, simulate_noise
 from bayescpt.forecast.plan import Plan, Starts
-from bayescpt.forecast.posterior import Draws, expected_curve
+from bayescpt.forecast.posterior import Draws
 from bayescpt.forecast.ranges import range_warnings
 from bayescpt.laws.trajectory import Trajectory
 from bayescpt.laws.view import View
@@ -42,6 +45,9 @@ class Forecast:
         Failed convergence checks of the fit, if they were overridden.
     study_name : str
         Name of the fitted study.
+    so_far : DataFrame
+        Fitted losses of the plans that are runs in flight: columns run (the name of the plan),
+        step, domain and loss.
 
     Examples
     --------
@@ -66,6 +72,7 @@ class Forecast:
     warnings: list[str] = field(default_factory=list)
     failed_checks: list[str] = field(default_factory=list)
     study_name: str = ""
+    so_far: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS), repr=False)
 
     @property
     def mu(self) -> xr.DataArray:
@@ -76,6 +83,15 @@ class Forecast:
     def loss(self) -> xr.DataArray:
         """Loss that a new run would log, dims chain, draw, plan, domain, step."""
         return self.dataset["loss"]
+
+    @property
+    def now(self) -> dict[str, int]:
+        """Step of the last loss of each plan that is a run in flight, by name of the plan.
+
+        Its forecast is conditioned on its losses up to that step.
+        """
+        last = self.so_far.groupby("run", sort=False)["step"].max()
+        return {str(name): int(step) for name, step in last.items()}
 
     def interval(self, prob: float = 0.9, kind: str = "loss") -> xr.Dataset:
         """Equal-tailed bands, nested across probabilities.
@@ -220,6 +236,7 @@ def forecast(
         plans=recipes,
         warnings=warnings,
         study_name=draws.study.name,
+        so_far=losses_so_far(draws, paths),
     )
 
 
@@ -229,7 +246,7 @@ def _curves(
     """Expected and realised curves of a plan, shape (domains, draws, n); NaN where unknown."""
     # One random stream per plan, so that adding a plan does not change the noise of another.
     rng = plan_rng(seed, path.name)
-    view = View(path, steps, draws.rows.refs)
+    view = View(draws.carried_on(path), steps, draws.rows.refs)
     noise = simulate_noise(draws, path.is_cpt, view.fraction, rng)
     distance = draws.extrapolation(path)
     mu, loss = np.full(noise.shape, np.nan), np.full(noise.shape, np.nan)

@@ -17,10 +17,19 @@ from bayescpt.errors import ConvergenceError
 from bayescpt.forecast import Draws, Forecast, Plan, forecast
 from bayescpt.forecast.discrepancy.judge import add_discrepancy
 from bayescpt.forecast.final import Screener
-from bayescpt.inference.checks import Check, convergence_checks
+from bayescpt.inference.advice import PilotAdvice, pilot_advice, study_pilots
+from bayescpt.inference.card_check import card_gaps
+from bayescpt.inference.checks import (
+    Check,
+    contractions,
+    convergence_checks,
+    loose_parameters,
+)
 from bayescpt.inference.fit_data import FitData
 from bayescpt.inference.fit_file import write_fit_file
 from bayescpt.inference.from_idata import read_idata
+from bayescpt.inference.misfit import misfit_check
+from bayescpt.inference.residuals import Residuals, residuals
 from bayescpt.model.card import Card
 from bayescpt.model.rows import make_rows
 from bayescpt.model.starts import start_notes
@@ -138,14 +147,45 @@ class Fit(FitData):
         )
 
     @cached_property
-    def _checks(self) -> list[Check]:
+    def convergence(self) -> list[Check]:
+        """Checks of the chains: R-hat, bulk and tail ESS, divergences and so on, contraction."""
         sampled = [
             name for name, v in self.posterior.data_vars.items() if v.attrs.get("sampled", 1)
         ]
-        return convergence_checks(self.posterior[sampled], self.sample_stats, self.card)
+        pilots = study_pilots(self.study, self.card, self.rows)
+        return convergence_checks(self.posterior[sampled], self.sample_stats, self.card, pilots)
+
+    @cached_property
+    def advice(self) -> list[PilotAdvice]:
+        """Runs to add where the priors determine a parameter, each with an entry of a plans file.
+
+        Examples
+        --------
+        >>> for one in fit.advice:  # doctest: +SKIP
+        ...     print(one)
+        """
+        loose = loose_parameters(contractions(self.posterior, self.card))
+        return pilot_advice(loose, self.card, study_pilots(self.study, self.card, self.rows))
+
+    @cached_property
+    def residuals(self) -> Residuals:
+        """Residuals by run, domain and part of the schedule, beside replicated ones.
+
+        Examples
+        --------
+        >>> fit.residuals.patterns.nlargest(3, "mean")  # doctest: +SKIP
+        """
+        return residuals(Draws(self.posterior, self.card, self.study, self.rows))
+
+    @cached_property
+    def misfit(self) -> Check:
+        """Posterior predictive check of the law, by run and domain."""
+        gaps = card_gaps(self.card, self.study, self.rows)
+        unit = "bits" if self.study.loss_unit.startswith("bit") else "nats"
+        return misfit_check(self.residuals, unit, gaps)
 
     def with_effects(self, posterior: xr.Dataset) -> Fit:
-        """Fit with unsampled variables added to its posterior; the checks stay the same.
+        """Fit with unsampled variables added to its posterior; its chains stay the same.
 
         Parameters
         ----------
@@ -162,23 +202,23 @@ class Fit(FitData):
         >>> fit = fit.with_effects(effects)  # doctest: +SKIP
         """
         out = replace(self, posterior=posterior)
-        vars(out)["_checks"] = self._checks
+        vars(out)["convergence"] = self.convergence
         return out
 
     def checks(self) -> list[Check]:
-        """Convergence checks.
+        """Checks of the chains and of the law.
 
         Returns
         -------
         list of Check
-            R-hat, bulk and tail ESS, divergences, tree depth, E-BFMI, contraction.
+            R-hat, bulk and tail ESS, divergences, tree depth, E-BFMI, contraction, misfit.
 
         Examples
         --------
         >>> for check in fit.checks():  # doctest: +SKIP
         ...     print(check.name, check.status, check.advice)
         """
-        return list(self._checks)
+        return [*self.convergence, self.misfit]
 
     @property
     def failed(self) -> bool:
@@ -192,8 +232,11 @@ class Fit(FitData):
 
     @property
     def notes(self) -> list[str]:
-        """Assumptions about unmeasured quantities, such as the level of a start checkpoint."""
-        return start_notes(self.rows.labels, self.rows.start)
+        """Assumptions about unmeasured quantities, and what the card has no term for."""
+        return [
+            *card_gaps(self.card, self.study, self.rows),
+            *start_notes(self.rows.labels, self.rows.start),
+        ]
 
     def draws(self, allow_failed: bool = False) -> Draws:
         """Draws for use in forecasts.
@@ -322,7 +365,7 @@ class Fit(FitData):
             "study": self.study.to_json(),
             "study_digest": self.study.digest,
             "seed": self.seed,
-            "checks": [check.to_dict() for check in self._checks],
+            "checks": [check.to_dict() for check in self.checks()],
         }
         groups = {"posterior": self.posterior, "sample_stats": self.sample_stats}
         return write_fit_file(Path(path), text, groups)

@@ -13,7 +13,7 @@ import xarray as xr
 from bayescpt.data import Study
 from bayescpt.data.figures import Figure, figure
 from bayescpt.inference.idata import arviz_tree
-from bayescpt.inference.parameter_table import parameter_table
+from bayescpt.inference.summary import parameter_table
 from bayescpt.model.card import Card
 from bayescpt.model.rows import Rows
 
@@ -77,7 +77,9 @@ class FitData:
         --------
         >>> fit.summary().loc["lambda", ["mean", "lower", "upper"]]  # doctest: +SKIP
         """
-        return parameter_table(self, prob)
+        table = parameter_table(self.posterior, self.card, prob)
+        table.attrs = {"prob": prob, "failed_checks": self.failed_checks}
+        return table
 
     @cached_property
     def idata(self) -> xr.DataTree:

@@ -51,5 +51,8 @@ def load_fit(path: str | Path) -> Fit:
     card = Card.from_dict(text["card"], f"the card in {source}")
     refs = References(text["references"], card.warmup)
     fit = Fit(card, study, make_rows(study, card, refs), posterior, stats, int(text["seed"]))
-    vars(fit)["_checks"] = checks
+    vars(fit)["convergence"] = [check for check in checks if check.name != "misfit"]
+    stored = [check for check in checks if check.name == "misfit"]
+    if stored:
+        vars(fit)["misfit"] = stored[0]
     return fit

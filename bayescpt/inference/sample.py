@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from bayescpt.errors import CardError, FitError
+from bayescpt.inference.card_check import card_gaps, default_card
 from bayescpt.inference.checks import SMALLEST_ESS
 from bayescpt.inference.compile import compiled_sampler, is_compiled, pad
 from bayescpt.inference.fit import Fit
@@ -38,26 +39,6 @@ MAX_DEPTH = 8
 EXTEND = 4
 # Checks that more draws can fix.
 _MIXING = {"R-hat", "bulk ESS", "tail ESS"}
-
-
-def default_card(study: Study) -> str:
-    """Name of the shipped card that suits a study's runs.
-
-    Parameters
-    ----------
-    study : Study
-        The study.
-
-    Returns
-    -------
-    str
-        ``annealing`` if no CPT run has a curve, ``cpt`` if no CPT run replays, else ``cpt_replay``.
-    """
-    if not any(study.is_observed(name) for name in study.cpt_runs):
-        return "annealing"
-    # Planned runs count too: the law must cover what will be forecast.
-    ratios = [np.max(study.run(name).replay_ratio) for name in study.cpt_runs]
-    return "cpt_replay" if max(ratios) > 0 else "cpt"
 
 
 @takes_seed
@@ -133,6 +114,8 @@ def fit(
     model_card = load_card(default_card(study) if card is None else card)
     rows = make_rows(study, model_card)
     _check_law(model_card, rows)
+    for gap in card_gaps(model_card, study, rows):
+        _say(progress, f"note: {gap}")
     padded = pad(rows, model_card)
     _say(
         progress,
@@ -164,8 +147,9 @@ def fit(
     result = _once(tune, 1)
     # With fewer draws the checks cannot pass, so the user did not expect them to.
     extendable = min(extend, chains) > 1 and chains * draws >= SMALLEST_ESS
-    if extendable and _MIXING.intersection(result.failed_checks):
-        failed = ", ".join(result.failed_checks)
+    unmixed = [check.name for check in result.convergence if check.status == "fail"]
+    if extendable and _MIXING.intersection(unmixed):
+        failed = ", ".join(unmixed)
         _say(progress, f"the chains have not mixed ({failed}); sampling once more:")
         result = _once(2 * tune, extend)
     return result.with_discrepancy()

@@ -49,6 +49,9 @@ class Trajectory:
         Steps shared with `branch_of`.
     run : str or None
         Run of the study that this is, by name; see `digest` for whether it really is.
+    nominal_steps : int or None
+        Steps that fractions of the run are measured by; None for its own number of steps. A run in
+        flight is cut at its last loss, see `bayescpt.laws.observed`.
 
     Examples
     --------
@@ -70,6 +73,7 @@ class Trajectory:
     branch_of: str | None = None
     branch_step: int = 0
     run: str | None = None
+    nominal_steps: int | None = None
 
     @property
     def n_steps(self) -> int:

@@ -44,6 +44,9 @@ def plot_forecast(
     Each plan has a step axis of its own, so that a short plan beside a long one can be read. More
     than six plans are easier to compare in one overlay, see `plot_overlay`.
 
+    A plan that is a run in flight (`bayescpt.forecast.Forecast.so_far`) has its losses so far drawn
+    as fitted ones, and a line at the last of them, now.
+
     Parameters
     ----------
     fc : ForecastLike or xarray.Dataset

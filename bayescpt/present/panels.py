@@ -69,6 +69,9 @@ def panels_of(
         unknown = [domain for domain in goal.domains if domain not in domains]
         if unknown:
             raise PlanError(f"unknown domain {listed(unknown)}; the forecast has {domains}")
+    so_far = getattr(fc, "so_far", None)
+    if so_far is not None and len(so_far):
+        fitted = so_far if fitted is None else pd.concat([so_far, fitted]).drop_duplicates()
     curves = {"observed": observed, "fitted": fitted}
     for label, frame in curves.items():
         _check_curves(frame, label, chosen)
@@ -78,6 +81,7 @@ def panels_of(
         {} if goal is None else dict(goal.thresholds),
         {label: frame for label, frame in curves.items() if frame is not None},
         first_step,
+        getattr(fc, "now", {}),
     )
 
 
@@ -97,6 +101,8 @@ class Panels:
         Measured losses by what they are.
     first_step : int or mapping of str to int
         First step to draw.
+    now : mapping of str to int
+        Last step with a loss, of plans that are runs in flight.
     legend : dict of str to artist
         Entries of what has been drawn so far.
     """
@@ -106,6 +112,7 @@ class Panels:
     thresholds: dict[str, float]
     curves: dict[str, pd.DataFrame]
     first_step: int | Mapping[str, int]
+    now: Mapping[str, int] = field(default_factory=dict)
     legend: dict[str, Any] = field(default_factory=dict)
 
     def first(self, plan: str) -> int:
@@ -159,6 +166,8 @@ class Panels:
         draws = self.values.sel(plan=plan, domain=domain).values[drawn].reshape(len(steps), -1)
         _draw_bands(ax, steps, draws, self.probs, tone)
         self.draw_curves(ax, plan, domain)
+        if self.now.get(plan, -1) >= self.first(plan):
+            self.legend["now"] = ax.axvline(self.now[plan], color=INK, lw=0.9, ls=":", zorder=2)
         self.draw_goal(ax, domain)
         ax.set_title(folded(plan, TITLE), loc="left", fontsize=9.5, fontweight="bold", color=INK)
         ax.set_title(domain, loc="right", fontsize=9.5, color=tone)

@@ -7,7 +7,7 @@ from bayescpt.errors import PlanError
 from bayescpt.evaluate import simulate_study
 from bayescpt.forecast import Draws
 from bayescpt.forecast.components import expected_terms, final_terms, term_label
-from bayescpt.forecast.posterior import expected_curve
+from bayescpt.forecast.expected import expected_curve
 from bayescpt.inference import Fit
 from bayescpt.inference.idata import prior_draws
 from bayescpt.laws.view import View

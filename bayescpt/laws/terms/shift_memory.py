@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bayescpt.data.areas import forward_area
 from bayescpt.laws.functions import select
 from bayescpt.laws.parameter import Advice, Parameter
+from bayescpt.laws.pilots import another_peak
 from bayescpt.laws.term import register
 from bayescpt.laws.terms.shift import Shift, shift_growth
 from bayescpt.laws.terms.shift_own_share import REPLAY
@@ -19,7 +20,7 @@ from bayescpt.laws.terms.shift_own_share import SOURCE as SOURCE_SHARE
 if TYPE_CHECKING:
     from bayescpt.laws.view import View
 
-PEAK = Advice("the effect of the peak LR", "add a run at another peak LR")
+PEAK = Advice("the effect of the peak LR", (another_peak,))
 # LR exponent of the area that drives learning of a target; see SPEED_EXPONENT.
 TARGET_EXPONENT = 0.6
 # A share of exactly 0 would give 0/0 in the growth; a billionth is equivalent.

@@ -1,37 +1,37 @@
-"""Summary table of the parameters of a fit."""
+"""Summary table of a posterior."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Hashable
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
-if TYPE_CHECKING:
-    from collections.abc import Hashable
-
-    from bayescpt.inference.fit_data import FitData
+from bayescpt.model.card import Card
 
 
-def parameter_table(fit: FitData, prob: float = 0.9) -> pd.DataFrame:
-    """Summary table of the parameters, the paper's symbols first; see `Fit.summary`.
+def parameter_table(posterior: xr.Dataset, card: Card, prob: float) -> pd.DataFrame:
+    """Summary table of the parameters, the paper's symbols first.
 
     Parameters
     ----------
-    fit : FitData
-        The fit.
+    posterior : xr.Dataset
+        Dims chain, draw and those of the model.
+    card : Card
+        Its card.
     prob : float
         Probability of the equal-tailed interval.
 
     Returns
     -------
     DataFrame
-        One row per parameter.
+        See `bayescpt.inference.Fit.summary`.
     """
     from arviz_stats import ess, rhat
 
     tail = (1.0 - prob) / 2.0
-    shown = fit.posterior.drop_vars([n for n in fit.posterior if str(n).startswith("effect_")])
+    shown = posterior.drop_vars([n for n in posterior if str(n).startswith("effect_")])
     first = ("L0", "A", "alpha_s1", "C1", "C2", "lambda", "B", "E", "beta")
     names: list[Hashable] = [name for name in first if name in shown]
     names += [name for name in shown.data_vars if name not in names]
@@ -43,7 +43,7 @@ def parameter_table(fit: FitData, prob: float = 0.9) -> pd.DataFrame:
         for k, label in enumerate(draws[rest[0]].to_numpy() if rest else [None]):
             at = {rest[0]: k} if rest else {}
             values = draws.isel(at).to_numpy().ravel()
-            if np.isnan(values).all() or not fit.card.uses(str(name), str(label)):
+            if np.isnan(values).all() or not card.uses(str(name), str(label)):
                 continue
             low, middle, high = np.quantile(values, [tail, 0.5, 1.0 - tail])
             table[str(name) if label is None else f"{name}[{label}]"] = {
@@ -57,6 +57,4 @@ def parameter_table(fit: FitData, prob: float = 0.9) -> pd.DataFrame:
                 "ess_bulk": float(bulk[name].isel(at)),
                 "ess_tail": float(last[name].isel(at)),
             }
-    out = pd.DataFrame.from_dict(table, orient="index").rename_axis("parameter")
-    out.attrs = {"prob": prob, "failed_checks": fit.failed_checks}
-    return out
+    return pd.DataFrame.from_dict(table, orient="index").rename_axis("parameter")
