@@ -252,7 +252,7 @@ def test_fit_writes_the_file_and_tells_whether_it_converged(
     assert "fit file: mine.nc" in shown
     full = cli(*words, "--out", "mine.nc", "--full")[1]
     assert "C2[german]" in full
-    assert "convergence checks" in full
+    assert "E-BFMI" in full
     assert asked["seed"] == 3
     assert asked["draws"] == 7
     assert "de_r25_cos" not in asked["study"]
