@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from bayescpt.model.card import Card
     from bayescpt.model.card_file import load_card, shipped_cards
 
+    __version__: str
+
 # Module of each public name. Names are imported on first use, so that the command line's --help
 # does not load xarray, nor a forecast PyMC.
 _HOMES = {
@@ -115,6 +117,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("bayescpt")
     if name not in _HOMES:
         raise AttributeError(f"module 'bayescpt' has no attribute {name!r}")
     home = import_module(f"bayescpt.{_HOMES[name]}")
@@ -124,4 +130,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, "__version__"])

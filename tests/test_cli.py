@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,18 @@ from bayescpt.inference.symbols import add_symbols
 from bayescpt.model.card_file import load_card
 from bayescpt.model.rows import make_rows
 
-COMMANDS = ("demo", "check", "fit", "forecast", "goal", "compare", "backtest", "calibrate", "cards")
+COMMANDS = (
+    "demo",
+    "check",
+    "fit",
+    "forecast",
+    "goal",
+    "compare",
+    "backtest",
+    "calibrate",
+    "cards",
+    "optimise",
+)
 SLOW = ("arviz", "matplotlib", "nutpie", "numpy", "pandas", "pymc", "pytensor", "scipy", "xarray")
 # What a command on a saved fit has no use for. Together they take many times its own time to load.
 UNUSED = {"arviz", "arviz_stats", "matplotlib", "nutpie", "numba", "pymc", "pytensor", "scipy"}
@@ -229,8 +241,18 @@ def test_fit_writes_the_file_and_tells_whether_it_converged(
     assert ended == code
     assert err == ""
     assert ("FAILED CHECKS" in out) == (not converged)
-    assert "C2[german]" in out
+    assert "C2[german]" not in out
     assert "R-hat" in out
+    shown = out.splitlines()
+    # Besides, what failed and what is assumed.
+    assert sum(not line.startswith(("fail:", "FAILED", "note:")) for line in shown) <= 10
+    assert shown[0].startswith("cpt_micro under card cpt_replay: ")
+    assert ("checks: passed" in out) == converged
+    assert any(line.split()[0] == "general" for line in shown)
+    assert "fit file: mine.nc" in shown
+    full = cli(*words, "--out", "mine.nc", "--full")[1]
+    assert "C2[german]" in full
+    assert "E-BFMI" in full
     assert asked["seed"] == 3
     assert asked["draws"] == 7
     assert "de_r25_cos" not in asked["study"]
@@ -277,6 +299,44 @@ def test_fit_samples_for_real(cli, study, tmp_path):
     assert "FAILED CHECKS" in out
 
 
+# --- the width of the screen ---------------------------------------------------------------
+
+
+NAME = "cpt_8b_medical_replay30_wsd_lr2e-3_seed17_branched_from_step_143000"
+
+
+@pytest.mark.parametrize("columns", [None, "80", "100"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", "cpt_micro"),
+        ("cards",),
+        ("cards", "cpt_replay"),
+        ("forecast", "good.nc"),
+        ("goal", "good.nc", "-g", "general=3.45", "-g", "german=3.01", "--by", "best"),
+        ("compare", "good.nc", "-g", "general=3.45", "-g", "german=3.01"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_tables_fit_the_screen(cli, fits, monkeypatch, words, columns):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    if "good.nc" in words:
+        plans = demo.PLANS.replace("wsd_r30", NAME)
+        with open("plans.toml", "w") as file:
+            file.write(plans)
+        words = (*(fits / w if w == "good.nc" else w for w in words), "--plans", "plans.toml")
+    out = cli(*words)[1]
+    lines = out.splitlines()
+    # Without a known width, sentences are for scripts, on one line.
+    shown = lines if columns else [line for line in lines if line.startswith(" ")]
+    assert max(map(len, shown)) <= int(columns or 80)
+    assert any("─" in line for line in shown)
+    if "plans.toml" in words:
+        assert f"  {NAME}" in out
+
+
 # --- forecast, goal, compare -----------------------------------------------------------------
 
 
@@ -312,6 +372,28 @@ def test_a_run_that_the_fit_has_not_seen_is_scored(cli, fits, study):
     assert scored["german"]["last"] == truth["loss"].iloc[-1]
     code, out, _ = cli(*words[:3], "de_r0_wsd", "--study", "cpt_micro", "--json")
     assert json.loads(out)["held_out"] is None
+
+
+def test_a_run_in_flight_is_forecast_from_its_last_loss(cli, study, tmp_path):
+    known = study.select(["de_r25_wsd_s1", "de_r0_wsd"])
+    cut = (known.curves["run"] != "de_r0_wsd") | (known.curves["step"] <= 400)
+    flying = replace(known, curves=known.curves[cut].reset_index(drop=True))
+    write_study(flying, tmp_path / "flying")
+    last = int(flying.curve("de_r0_wsd", "german")["step"].max())
+    assert f"{last} of 1000" in cli("check", "flying")[1]
+    made_up_fit(flying).save("fit.nc")
+    said = f"'de_r0_wsd' is in flight: its losses to step {last} of 1000 are fitted"
+    code, out, _ = cli("forecast", "fit.nc", "--run", "de_r0_wsd", "--figure", "f.png")
+    assert code == 0
+    assert said in out
+    assert (tmp_path / "f.png").stat().st_size > 10_000
+    assert json.loads(cli("forecast", "fit.nc", "-r", "de_r0_wsd", "--json")[1])["now"] == {
+        "de_r0_wsd": last
+    }
+    code, out, _ = cli("goal", "fit.nc", "--run", "de_r0_wsd", "--goal", "general=3.5")
+    assert code == 0
+    assert said in out
+    assert "general <= 3.5" in out
 
 
 def test_tables_have_the_unit_of_the_forecast(cli, fits):

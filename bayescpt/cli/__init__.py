@@ -38,27 +38,35 @@ app = typer.Typer(
     epilog="Exit codes: 0 success; 1 a check failed (a convergence check, or no plan reaches "
     "--min-probability); 2 invalid input.",
     no_args_is_help=True,
-    add_completion=False,
+    # Markup would take the brackets of TOML in help texts for styles, and leave them out.
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("demo")(demo.demo)
-app.command("check")(check.check)
-app.command("fit")(fit.fit)
-app.command("forecast")(forecast.forecast)
-app.command("goal")(goal.goal)
-app.command("compare")(compare.compare)
-app.command("optimise")(optimise.optimise)
-app.command("backtest")(backtest.backtest)
-app.command("calibrate")(calibrate.calibrate)
-app.command("cards")(cards.cards)
+# A summary in the list of commands has one line of a screen of 80 columns.
+app.command("demo", short_help="Try it: a real study, a held-out run, two new recipes.")(demo.demo)
+app.command("check", short_help="Validate a study and summarise it.")(check.check)
+app.command("fit", short_help="Fit a study and write the fit to a file.")(fit.fit)
+app.command("forecast", short_help="Forecast the loss curves of plans, with bands.")(
+    forecast.forecast
+)
+app.command("goal", short_help="Probability that plans meet their loss goals.")(goal.goal)
+app.command("compare", short_help="Compare plans on the same draws and choose one.")(
+    compare.compare
+)
+app.command("optimise", short_help="Search a space of recipes for the best one.")(optimise.optimise)
+app.command("backtest", short_help="Hold out runs, refit, and score the forecasts.")(
+    backtest.backtest
+)
+app.command("calibrate", short_help="Check a card's posteriors by simulation.")(calibrate.calibrate)
+app.command("cards", short_help="List the model cards, or show one.")(cards.cards)
 
 
 def _version(requested: bool) -> None:
     if requested:
-        from importlib.metadata import version
+        import bayescpt
 
-        sys.stdout.write(f"bayescpt {version('bayescpt')}\n")
+        sys.stdout.write(f"bayescpt {bayescpt.__version__}\n")
         raise typer.Exit
 
 

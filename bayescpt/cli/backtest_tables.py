@@ -70,6 +70,7 @@ def show_backtest(scores: pd.DataFrame, keys: Sequence[str], after: float, unit:
             ]
             for row in scores.to_dict("records")
         ],
+        keys=len(keys),
     )
     say(
         "Lower is better, except for the log score: the log density of a loss given the preceding "
@@ -110,6 +111,7 @@ def show_goal_calibration(calibrations: dict[str, GoalCalibration]) -> None:
             for name, one in calibrations.items()
             for domain, row in one.table().iterrows()
         ],
+        keys=2 if several else 1,
     )
     # Only our own method, as the bins of one method fill a screen; --json has all methods.
     show_table(
@@ -125,6 +127,7 @@ def show_goal_calibration(calibrations: dict[str, GoalCalibration]) -> None:
             ]
             for row in calibrations[OWN].reliability().to_dict("records")
         ],
+        keys=2,
     )
 
 

@@ -23,7 +23,9 @@ def calibrate(  # numpydoc ignore=PR01
     draws: Draws = 500,
     tune: Tune = 600,
     chains: Chains = 2,
-    seed: Annotated[int, typer.Option(help="Seed of all simulations.")] = 1,
+    seed: Annotated[
+        int, typer.Option("--random-seed", "--seed", help="Seed of all simulations.")
+    ] = 1,
     run_effects: Annotated[
         bool,
         typer.Option(
@@ -45,7 +47,7 @@ def calibrate(  # numpydoc ignore=PR01
     """
     from bayescpt.evaluate import calibrate as simulate
 
-    options: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains}
+    options: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains, "seed": seed}
     if workers > 1:
         options["cores"] = 1
 
@@ -57,7 +59,6 @@ def calibrate(  # numpydoc ignore=PR01
         calibration = simulate(
             card,
             n_simulations=simulations,
-            seed=seed,
             executor=executor,
             on_simulation=_report,
             run_effects=run_effects,

@@ -51,7 +51,7 @@ def check(  # numpydoc ignore=PR01
                 run["start"] or "",
                 run["domain"] or "",
                 _ratio(run["replay_ratio"]),
-                run["steps"],
+                _steps(run),
                 "" if run["peak_lr"] is None else f"{run['peak_lr']:.3g}",
                 "" if run["final_lr"] is None else f"{run['final_lr']:.3g}",
                 run["losses"],
@@ -74,6 +74,8 @@ def _describe(study: Study, name: str) -> dict[str, Any]:
     """Summary of a run, as plain values."""
     import numpy as np
 
+    from bayescpt.data.in_flight import observed_steps
+
     run = study.run(name)
     ratio = np.asarray(run.replay_ratio, dtype=float)
     curves = {domain: study.curve(name, domain)["loss"] for domain in study.domains}
@@ -86,6 +88,7 @@ def _describe(study: Study, name: str) -> dict[str, Any]:
         "branch_step": run.branch_step,
         "replay_ratio": float(ratio) if not ratio.ndim else [ratio.min(), ratio.max()],
         "steps": run.steps,
+        "steps_observed": observed_steps(study, name),
         "peak_lr": None if run.schedule is None else run.schedule.peak_lr,
         "final_lr": None if run.schedule is None else run.schedule.final_lr,
         "n_params": run.n_params,
@@ -93,6 +96,12 @@ def _describe(study: Study, name: str) -> dict[str, Any]:
         "losses": sum(len(curve) for curve in curves.values()),
         "last_loss": {domain: float(c.iloc[-1]) for domain, c in curves.items() if len(c)},
     }
+
+
+def _steps(run: dict[str, Any]) -> int | str:
+    """Number of steps; of a run in flight also those that its losses cover."""
+    steps, seen = run["steps"], run["steps_observed"]
+    return f"{seen} of {steps}" if 0 < seen < steps else steps
 
 
 def _range(study: Study, column: str) -> str:

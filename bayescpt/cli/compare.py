@@ -86,7 +86,7 @@ def compare(  # numpydoc ignore=PR01
     fitted = load_fit(fit)
     recipes = open_plans(fitted, plans, run, study)
     steps = step_grid(recipes, GRID if by == "best" else 1)
-    forecast = fitted.forecast(recipes, steps=steps, seed=seed, allow_failed=allow_failed)
+    forecast = fitted.forecast(recipes, steps=steps, random_seed=seed, allow_failed=allow_failed)
     decision = decide(
         forecast,
         goal=thresholds or None,

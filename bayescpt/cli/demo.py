@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bayescpt.cli.compare import show_decision
-from bayescpt.cli.fit import show_checks
+from bayescpt.cli.fit_summary import show_fit
 from bayescpt.cli.forecast import (
     FIGURE_STEPS,
     band_table,
@@ -65,7 +65,7 @@ def demo(  # numpydoc ignore=PR01
     draws: Annotated[int, typer.Option(help="Draws per chain.")] = 1000,
     tune: Annotated[int, typer.Option(help="Warm-up draws per chain.")] = 500,
     chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
-    seed: Annotated[int, typer.Option(help="Random seed.")] = 1,
+    seed: Annotated[int, typer.Option("--random-seed", "--seed", help="Random seed.")] = 1,
 ) -> None:
     """Fit a real study, forecast a held-out run and two new recipes, and compare them.
 
@@ -91,11 +91,11 @@ def demo(  # numpydoc ignore=PR01
     from bayescpt.forecast.plan_file import read_plans
     from bayescpt.inference import fit
 
-    fitted = fit(known, seed=seed, draws=draws, tune=tune, chains=chains)
+    fitted = fit(known, random_seed=seed, draws=draws, tune=tune, chains=chains)
     out.mkdir(parents=True, exist_ok=True)
     fitted.save(out / "fit.nc")
     failed = fitted.failed_checks
-    show_checks(fitted)
+    show_fit(fitted)
     notes(failed, [])
 
     (out / "plans.toml").write_text(PLANS, encoding="utf-8")

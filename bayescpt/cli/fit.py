@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bayescpt.cli.fit_summary import show_fit
 from bayescpt.cli.inputs import open_study
 from bayescpt.cli.options import CardName, Chains, Draws, Json, Quiet, StudyName, Tune
 from bayescpt.cli.output import (
@@ -43,13 +44,16 @@ def fit(  # numpydoc ignore=PR01
             "thinned; 1 disables this."
         ),
     ] = 4,
-    seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = 1,
+    seed: Annotated[int, typer.Option("--random-seed", "--seed", help="Seed of the sampler.")] = 1,
     hold_out: Annotated[
         list[str] | None,
         typer.Option(
             "--hold-out", metavar="RUN", help="Exclude this run from the fit. Repeatable."
         ),
     ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also show all parameters and all checks.")
+    ] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -64,25 +68,18 @@ def fit(  # numpydoc ignore=PR01
     # Imported here, so that an invalid study fails before the sampler takes seconds to load.
     from bayescpt.inference import fit as sample
 
-    fitted = sample(
-        opened,
-        card=card,
-        seed=seed,
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        cores=cores,
-        extend=extend,
-        progress=not quiet,
-    )
+    sampling: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains, "seed": seed}
+    fitted = sample(opened, card=card, cores=cores, extend=extend, progress=not quiet, **sampling)
     path = fitted.save(out)
     progress(f"wrote {path}", quiet)
-    summary = fitted.summary()
     if as_json:
-        show_json({"file": str(path), **content(fitted, summary)})
+        show_json({"file": str(path), **content(fitted, fitted.summary())})
     else:
-        show_parameters(summary)
-        show_checks(fitted)
+        if full:
+            show_parameters(fitted.summary())
+            show_checks(fitted)
+            show_advice(fitted)
+        show_fit(fitted, brief=not full)
         say(f"fit file: {path}")
         notes(fitted.failed_checks, fitted.notes)
     if fitted.failed:
@@ -111,6 +108,7 @@ def content(fitted: Fit, summary: Any) -> dict[str, Any]:
         "failed": fitted.failed,
         "failed_checks": fitted.failed_checks,
         "checks": [check.to_dict() for check in fitted.checks()],
+        "advice": [one._asdict() for one in fitted.advice],
         "notes": fitted.notes,
         "parameters": records(summary),
     }
@@ -142,7 +140,7 @@ def show_parameters(summary: Any) -> None:
 
 
 def show_checks(fitted: Fit) -> None:
-    """Print the table of convergence checks.
+    """Print the table of checks.
 
     Parameters
     ----------
@@ -150,7 +148,21 @@ def show_checks(fitted: Fit) -> None:
         The fit.
     """
     show_table(
-        "convergence checks",
+        "checks",
         ["check", "status", "value", "limit", "advice"],
         [[c.name, c.status, number(c.value), number(c.limit), c.advice] for c in fitted.checks()],
     )
+
+
+def show_advice(fitted: Fit) -> None:
+    """Print the runs to add as entries of a plans file.
+
+    Parameters
+    ----------
+    fitted : Fit
+        The fit.
+    """
+    plans = [one.plan for one in fitted.advice if one.plan]
+    if plans:
+        say("runs that would tell what the priors decide, to paste into a plans file:\n")
+        say("\n\n".join(plans) + "\n")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bayescpt.cli.inputs import open_plans, open_study, step_grid
+from bayescpt.cli.inputs import open_plans, open_study, plan_steps, step_grid
 from bayescpt.cli.options import (
     AllowFailed,
     Figure,
@@ -23,11 +23,15 @@ from bayescpt.cli.output import fixed, notes, number, say, show_json, show_table
 from bayescpt.errors import PlanError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from bayescpt.data import Study
-    from bayescpt.forecast import Forecast
+    from bayescpt.forecast import Forecast, Plan
 
+# A figure of more plans is one overlay.
+MOST_PANELS = 6
 # Number of steps in a figure: enough for smooth bands, few enough to be quick.
 FIGURE_STEPS = 100
 
@@ -55,8 +59,16 @@ def forecast(  # numpydoc ignore=PR01
         int | None,
         typer.Option(
             metavar="N",
-            help="First step of the figure; by default a tenth of the shortest plan, as the steep "
-            "first steps would compress the rest.",
+            help="First step of the figure; by default a tenth of each plan, as the steep first "
+            "steps would compress the rest.",
+        ),
+    ] = None,
+    overlay: Annotated[
+        bool | None,
+        typer.Option(
+            "--overlay/--panels",
+            help="Draw all plans over each other, or one row of panels per plan; by default an "
+            "overlay of more than six.",
         ),
     ] = None,
     seed: Seed = 0,
@@ -73,8 +85,10 @@ def forecast(  # numpydoc ignore=PR01
     fitted = load_fit(fit)
     recipes = open_plans(fitted, plans, run, study)
     at = step_grid(recipes, points) if steps is None else _steps(steps)
-    result = fitted.forecast(recipes, steps=at, seed=seed, allow_failed=allow_failed)
+    result = fitted.forecast(recipes, steps=at, random_seed=seed, allow_failed=allow_failed)
     table = band_table(result, prob, kind)
+    if steps is None:
+        table = own_steps(table, recipes, points)
     truth = None if study is None else open_study(study)
     scored = _score_runs(fitted, truth, recipes, seed, allow_failed)
     if csv is not None:
@@ -82,9 +96,9 @@ def forecast(  # numpydoc ignore=PR01
     if figure is not None:
         observed = None if scored is None or truth is None else truth.curves
         whole = fitted.forecast(
-            recipes, steps=step_grid(recipes, FIGURE_STEPS), seed=seed, allow_failed=allow_failed
+            recipes, step_grid(recipes, FIGURE_STEPS), random_seed=seed, allow_failed=allow_failed
         )
-        _save_figure(figure, whole, observed, prob, kind, first_step)
+        _save_figure(figure, whole, observed, prob, kind, first_step, overlay)
     if as_json:
         _show_json(result, table, scored, prob, kind)
     else:
@@ -94,7 +108,7 @@ def forecast(  # numpydoc ignore=PR01
         for path in (csv, figure):
             if path is not None:
                 say(f"wrote {path}")
-        notes(result.failed_checks, result.warnings)
+        notes(result.failed_checks, [*in_flight_notes(result), *result.warnings])
     if result.failed_checks:
         raise typer.Exit(1)
 
@@ -111,10 +125,32 @@ def _show_json(
             "units": table.attrs["units"],
             "rows": table.to_dict("records"),
             "held_out": None if scored is None else scored.to_dict("records"),
+            "now": result.now,
             "warnings": result.warnings,
             "failed_checks": result.failed_checks,
         }
     )
+
+
+def in_flight_notes(result: Forecast) -> list[str]:
+    """Describe the plans whose forecasts carry on from losses of a run in flight.
+
+    Parameters
+    ----------
+    result : Forecast
+        The forecast.
+
+    Returns
+    -------
+    list of str
+        One sentence per run.
+    """
+    ends = {plan.name: plan.schedule.n_steps for plan in result.plans}
+    return [
+        f"plan {name!r} is in flight: its losses to step {step} of {ends[name]} are fitted, and "
+        "its forecast carries on from there"
+        for name, step in result.now.items()
+    ]
 
 
 def _save_figure(
@@ -124,18 +160,24 @@ def _save_figure(
     prob: float,
     kind: str,
     first_step: int | None,
+    overlay: bool | None,
 ) -> None:
-    """Save the fan chart of a forecast."""
-    from bayescpt.present import plot_forecast
+    """Save the fan charts of a forecast, or its overlay."""
+    from bayescpt.present import plot_forecast, plot_overlay
 
-    shortest = min(plan.schedule.n_steps for plan in result.plans)
-    plot_forecast(
-        result,
-        observed=observed,
-        prob=sorted({0.5, prob}),
-        kind=kind,  # type: ignore[arg-type]
-        first_step=shortest // 10 if first_step is None else first_step,
-    ).savefig(path, dpi=150)
+    # The losses so far of a run in flight must stay in sight.
+    ends = {plan.name: plan.schedule.n_steps for plan in result.plans}
+    tenth = {name: result.now.get(name, end) // 10 for name, end in ends.items()}
+    options: dict[str, Any] = {
+        "observed": observed,
+        "kind": kind,
+        "first_step": tenth if first_step is None else first_step,
+    }
+    if len(result.plans) > MOST_PANELS if overlay is None else overlay:
+        drawn = plot_overlay(result, prob=prob, **options)
+    else:
+        drawn = plot_forecast(result, prob=sorted({0.5, prob}), **options)
+    drawn.savefig(path, dpi=150)
 
 
 def _steps(text: str) -> list[int]:
@@ -168,6 +210,29 @@ def band_table(result: Forecast, prob: float, kind: str = "loss") -> pd.DataFram
     table = bands.dropna().reset_index()[["plan", "domain", "step", "lower", "median", "upper"]]
     table.attrs["units"] = result.dataset.attrs.get("units")
     return table
+
+
+def own_steps(table: pd.DataFrame, plans: Sequence[Plan], points: int) -> pd.DataFrame:
+    """Rows of each plan at evenly spaced steps of its own.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Output of `band_table`.
+    plans : sequence of Plan
+        The plans, of any lengths.
+    points : int
+        Number of steps of each.
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    wanted = {plan.name: set(plan_steps(plan.schedule.n_steps, max(points, 1))) for plan in plans}
+    pairs = zip(table["plan"], table["step"], strict=True)
+    kept = table[[step in wanted[plan] for plan, step in pairs]].reset_index(drop=True)
+    kept.attrs = table.attrs
+    return kept
 
 
 def show_bands(table: pd.DataFrame, prob: float, kind: str = "loss") -> None:
@@ -204,6 +269,7 @@ def show_bands(table: pd.DataFrame, prob: float, kind: str = "loss") -> None:
         f"forecast of the {quantity}: median [{prob:.0%} band]{f', {unit}' if unit else ''}",
         ["plan", "step", *domains],
         rows,
+        keys=2,
     )
 
 
@@ -315,4 +381,5 @@ def show_scores(scored: pd.DataFrame) -> None:
             ]
             for row in scored.to_dict("records")
         ],
+        keys=2,
     )

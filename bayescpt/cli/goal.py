@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bayescpt.cli.forecast import in_flight_notes
 from bayescpt.cli.inputs import open_goal, open_plans, step_grid
 from bayescpt.cli.options import (
     AllowFailed,
@@ -67,7 +68,7 @@ def goal(  # numpydoc ignore=PR01
     fitted = load_fit(fit)
     recipes = open_plans(fitted, plans, run, study)
     steps = step_grid(recipes, GRID if by == "best" else 1)
-    forecast = fitted.forecast(recipes, steps=steps, seed=seed, allow_failed=allow_failed)
+    forecast = fitted.forecast(recipes, steps=steps, random_seed=seed, allow_failed=allow_failed)
     table = goal_probability(forecast, thresholds, by=by, kind=kind)  # type: ignore[arg-type]
     table.attrs["units"] = forecast.dataset.attrs.get("units")
     enough = min_probability is None or bool((table["joint"] >= min_probability).any())
@@ -86,6 +87,7 @@ def goal(  # numpydoc ignore=PR01
                 "min_probability": min_probability,
                 "reached": enough,
                 "rows": records(table),
+                "now": forecast.now,
                 "warnings": forecast.warnings,
                 "failed_checks": forecast.failed_checks,
             }
@@ -95,7 +97,7 @@ def goal(  # numpydoc ignore=PR01
         if figure is not None:
             say(f"wrote {figure}")
         low = [] if enough else [f"no plan meets the goal with probability {min_probability:g}"]
-        notes(forecast.failed_checks, [*forecast.warnings, *low])
+        notes(forecast.failed_checks, [*in_flight_notes(forecast), *forecast.warnings, *low])
     if forecast.failed_checks or not enough:
         raise typer.Exit(1)
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from bayescpt.inference import Fit
 
 
+# Steps at which plans of several lengths are evaluated together, more or less.
+MOST_STEPS = 400
+
+
 def open_study(given: str) -> Study:
     """Open a study in a folder, or an example study by name.
 
@@ -127,7 +131,7 @@ def open_goal(given: Sequence[str] | None, option: str = "--goal") -> dict[str, 
 
 
 def step_grid(plans: Sequence[Plan], points: int) -> NDArray[np.int64]:
-    """Evenly spaced steps up to the last step of the longest plan, with the last step of each.
+    """Evenly spaced steps of every plan, with the last step of each.
 
     Step 0, the start checkpoint, is excluded: its loss was measured.
 
@@ -136,7 +140,29 @@ def step_grid(plans: Sequence[Plan], points: int) -> NDArray[np.int64]:
     plans : sequence of Plan
         Recipes.
     points : int
-        Approximate number of steps.
+        Approximate number of steps of a plan; fewer where plans have many different lengths.
+
+    Returns
+    -------
+    ndarray of int
+        Those of all plans; a long plan is evaluated at those of a short one too.
+    """
+    import numpy as np
+
+    lengths = {plan.schedule.n_steps for plan in plans}
+    each = max(min(points, max(MOST_STEPS // len(lengths), 20)), 1)
+    return np.unique(np.concatenate([plan_steps(length, each) for length in lengths]))
+
+
+def plan_steps(n_steps: int, points: int) -> NDArray[np.int64]:
+    """Evenly spaced steps of a plan, the last among them.
+
+    Parameters
+    ----------
+    n_steps : int
+        Number of steps of the plan.
+    points : int
+        Number of steps, at most.
 
     Returns
     -------
@@ -144,6 +170,4 @@ def step_grid(plans: Sequence[Plan], points: int) -> NDArray[np.int64]:
     """
     import numpy as np
 
-    ends = [plan.schedule.n_steps for plan in plans]
-    even = np.linspace(0, max(ends), max(points, 1) + 1)[1:].round().astype(np.int64)
-    return np.unique(np.concatenate([even, ends]))
+    return np.unique(np.linspace(0, n_steps, points + 1)[1:].round().astype(np.int64).clip(1))

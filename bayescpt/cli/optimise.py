@@ -74,7 +74,7 @@ def optimise(  # numpydoc ignore=PR01
         n_plans=number,
         top=top,
         extrapolate=extrapolate,
-        seed=seed,
+        random_seed=seed,
         allow_failed=allow_failed,
     )
     failed = optimum.tried.attrs["failed_checks"]

@@ -42,7 +42,7 @@ AllowFailed = Annotated[
         help="Proceed even if the fit failed its convergence checks; the exit code is still 1.",
     ),
 ]
-Seed = Annotated[int, typer.Option(help="Seed of the simulated noise.")]
+Seed = Annotated[int, typer.Option("--random-seed", "--seed", help="Seed of the simulated noise.")]
 Figure = Annotated[
     Path | None, typer.Option("--figure", metavar="PNG", help="Write a figure to this file.")
 ]

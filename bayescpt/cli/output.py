@@ -4,40 +4,58 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from bayescpt.cli.layout import Column, table_lines
 
-# Width of output to a file or pipe, enough for every table.
-PIPE_WIDTH = 200
+# Width of what goes to a file or pipe: that of most terminals and logs.
+PIPE_WIDTH = 80
 
 
-def console() -> Console:
-    """Console on standard output.
+def screen_width() -> int:
+    """Width for tables: that of the terminal or of COLUMNS, or else `PIPE_WIDTH`.
 
     Returns
     -------
-    rich.console.Console
-        As wide as the terminal, or `PIPE_WIDTH` columns in a pipe.
+    int
     """
-    from rich.console import Console
-
-    width = None if sys.stdout.isatty() else PIPE_WIDTH
-    return Console(width=width, highlight=False, soft_wrap=False)
+    return shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
 
 
 def say(text: str = "") -> None:
-    """Print a line on standard output.
+    """Print text on standard output.
 
     Parameters
     ----------
     text : str
-        The line.
+        Lines. On a screen of known width, those that are too wide are wrapped at words, but not
+        indented ones, which are to be copied.
     """
-    sys.stdout.write(f"{text}\n")
+    for line in text.split("\n"):
+        shown = line if line.startswith("  ") else wrapped(line)
+        sys.stdout.write(f"{shown}\n")
+
+
+def wrapped(text: str) -> str:
+    """Wrap text at words, if the width of the screen is known; scripts get it on one line.
+
+    Parameters
+    ----------
+    text : str
+        One line.
+
+    Returns
+    -------
+    str
+    """
+    if not (sys.stdout.isatty() or "COLUMNS" in os.environ):
+        return text
+    return textwrap.fill(text, screen_width(), break_long_words=False, break_on_hyphens=False)
 
 
 def progress(text: str, quiet: bool = False) -> None:
@@ -55,8 +73,16 @@ def progress(text: str, quiet: bool = False) -> None:
         sys.stderr.flush()
 
 
-def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def show_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    keys: int = 1,
+    width: int | None = None,
+) -> None:
     """Print a table; columns of numbers are right-aligned.
+
+    A table that is wider than the screen is stacked, see `bayescpt.cli.layout`.
 
     Parameters
     ----------
@@ -66,25 +92,40 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
         Column headings.
     rows : iterable of sequences
         Cells: text unchanged, numbers formatted by `number`, None and NaN empty.
+    keys : int
+        Number of columns that name a row.
+    width : int, optional
+        Most columns of text; by default those of the screen.
     """
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     cells = [list(row) for row in rows]
-    table = Table(box=box.SIMPLE_HEAD)
-    for k, name in enumerate(columns):
-        numeric = all(not isinstance(row[k], str) for row in cells)
-        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
-    for row in cells:
-        table.add_row(*(Text(cell if isinstance(cell, str) else number(cell)) for cell in row))
-    out = console()
-    with out.capture() as drawn:
-        # Printed separately: Rich would wrap a table title at the width of the table.
-        out.print(Text(title, style="bold"), soft_wrap=True)
-        out.print(table)
-    # Rich pads lines to the width of the table.
-    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in drawn.get().splitlines()))
+    drawn = [
+        Column(
+            head,
+            tuple(c if isinstance(c, str) else number(c) for c in (row[k] for row in cells)),
+            numeric=all(_is_number(row[k]) for row in cells),
+        )
+        for k, head in enumerate(columns)
+    ]
+    width = min(screen_width(), width or screen_width())
+    bold, plain = ("\033[1m", "\033[0m") if _styled() else ("", "")
+    lines = [f"{bold}{wrapped(title)}{plain}", "", *table_lines(drawn, width, keys), ""]
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def _is_number(cell: Any) -> bool:
+    """Whether a cell is a number, or the text of one, or empty."""
+    if not isinstance(cell, str) or not cell:
+        return True
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _styled() -> bool:
+    """Whether standard output is a terminal that shows styles."""
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
 def number(value: Any, digits: int = 3) -> str:

@@ -14,6 +14,8 @@ from bayescpt.data.checks import curves as curve_checks
 from bayescpt.data.checks import learning_rates as lr_checks
 from bayescpt.data.checks import runs as run_checks
 from bayescpt.data.checks.mixed import check_allow_mixed, check_mixed
+from bayescpt.data.figures import Figure, figure
+from bayescpt.data.html import html_block
 from bayescpt.data.run import Run
 from bayescpt.data.schedule import Schedule
 from bayescpt.data.study_data import StudyData
@@ -243,6 +245,33 @@ class Study(StudyData):
                     "or branches off it"
                 )
         return self.select(remaining)
+
+    def plot(self) -> Figure:
+        """Draw the curves by domain and the schedules of the runs.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            See `bayescpt.present.draw_study`.
+
+        Examples
+        --------
+        >>> from bayescpt.data import load_example
+        >>> load_example("cpt_micro").plot().savefig("study.png")  # doctest: +SKIP
+        """
+        drawn: Figure = figure("draw_study")(self)
+        return drawn
+
+    def _repr_html_(self) -> str:
+        facts = {
+            "general domain": self.general,
+            "targets": ", ".join(self.targets) or None,
+            "loss unit": self.loss_unit,
+            "digest": self.digest[:12],
+            "notes": self.notes or None,
+        }
+        runs = self.runs.set_index("run").dropna(axis="columns", how="all")
+        return html_block(repr(self), facts, {"runs": runs})
 
     @property
     def digest(self) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayescpt.data.html import html_block
 from bayescpt.decide import risks
 from bayescpt.decide.draws import (
     By,
@@ -83,6 +84,13 @@ class Decision:
     contrasts: pd.DataFrame
     warnings: list[str]
     units: str | None = None
+
+    def _repr_html_(self) -> str:
+        chosen = "no plan is eligible" if self.best is None else f"chosen: {self.best}"
+        facts = {"risk": self.risk, "goal": self.goal, "unit": self.units}
+        return html_block(
+            chosen, facts, {"plans": self.table, "minus the chosen": self.contrasts}, self.warnings
+        )
 
 
 def compare(

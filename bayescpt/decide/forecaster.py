@@ -147,10 +147,11 @@ class Forecaster(Protocol):
         self,
         plans: Sequence[Plan] | Plan,
         steps: ArrayLike | None = None,
-        seed: int = 0,
+        random_seed: int = 0,
         allow_failed: bool = False,
+        /,
     ) -> Forecast:
-        """Forecast the loss curves of plans.
+        """Forecast the loss curves of plans; called with positional arguments.
 
         Parameters
         ----------
@@ -158,7 +159,7 @@ class Forecaster(Protocol):
             Recipes.
         steps : array_like of int, optional
             Steps; by default all.
-        seed : int
+        random_seed : int
             Seed of the noise.
         allow_failed : bool
             Forecast even if a convergence check failed.

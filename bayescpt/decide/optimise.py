@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayescpt.data.html import html_block
 from bayescpt.decide import risks
 from bayescpt.decide.compare import Decision, compare
 from bayescpt.decide.forecaster import Forecaster, Screener, open_screener
@@ -18,6 +19,7 @@ from bayescpt.decide.screen import screen
 from bayescpt.decide.space import Space
 from bayescpt.errors import PlanError, ScheduleError
 from bayescpt.forecast import Plan
+from bayescpt.random_seed import takes_seed
 
 # The next round searches around this many of the best recipes.
 PARENTS = 8
@@ -57,7 +59,13 @@ class Optimum:
     tried: pd.DataFrame
     warnings: list[str] = field(default_factory=list)
 
+    def _repr_html_(self) -> str:
+        best = "no recipe is eligible" if self.plan is None else f"best recipe: {self.plan.name}"
+        facts = {"tried": len(self.tried), "risk": self.decision.risk}
+        return html_block(best, facts, {"best recipes": self.table}, self.warnings)
 
+
+@takes_seed
 def optimise(
     fit: Forecaster,
     space: Space | Mapping[str, Any],
@@ -69,7 +77,7 @@ def optimise(
     n_plans: int = 1024,
     top: int = 10,
     extrapolate: bool = False,
-    seed: int = 0,
+    random_seed: int = 0,
     allow_failed: bool = False,
 ) -> Optimum:
     """Search a space of recipes for the one with the best risk at its last step.
@@ -106,8 +114,8 @@ def optimise(
         Number of finalists, at least 1.
     extrapolate : bool
         Search outside the range of the pilot runs too.
-    seed : int
-        Seed of the search and the noise.
+    random_seed : int
+        Seed of the search and the noise; also accepted as ``seed``.
     allow_failed : bool
         Go on even if a convergence check of the fit failed.
 
@@ -147,17 +155,17 @@ def optimise(
     def _screen(plans: list[Plan]) -> pd.DataFrame:
         return screen(
             fit, plans, goal, screened.name, level, weights,
-            probs=(0.5,), seed=seed, allow_failed=allow_failed,
+            probs=(0.5,), random_seed=random_seed, allow_failed=allow_failed,
         )  # fmt: skip
 
     search = _Search(
         clipped, _screen, lambda table: _ranked(table, goal, screened, min_probability)
     )
-    search.run(n_plans, np.random.default_rng([seed, 0x5EA7C4]))
+    search.run(n_plans, np.random.default_rng([random_seed, 0x5EA7C4]))
     tried = search.tried
     finalists = [search.plans[name] for name in tried.index[:top]]
     ends = sorted({plan.schedule.n_steps for plan in finalists})
-    forecast = fit.forecast(finalists, steps=ends, seed=seed + 1, allow_failed=allow_failed)
+    forecast = fit.forecast(finalists, ends, random_seed + 1, allow_failed)
     decision = compare(forecast, goal, measure.name, level, weights, "end", min_probability)
     order = _order(decision, measure)
     table = decision.table.join(tried["outside"])

@@ -26,6 +26,7 @@ from bayescpt.decide.goals import Goal
 from bayescpt.decide.summary import make_summary
 from bayescpt.errors import PlanError
 from bayescpt.forecast import Plan
+from bayescpt.random_seed import takes_seed
 
 # Arrays of one plan's draws, per domain, that an evaluation and its summary hold at a time.
 ARRAYS = 12
@@ -51,6 +52,7 @@ class Chunk:
     placed: list[PlacedPlan]
 
 
+@takes_seed
 def screen(
     fit: Forecaster,
     plans: Iterable[Plan],
@@ -60,7 +62,7 @@ def screen(
     weights: Mapping[str, float] | None = None,
     probs: Sequence[float] = (0.05, 0.5, 0.95),
     kind: Kind = "loss",
-    seed: int = 0,
+    random_seed: int = 0,
     allow_failed: bool = False,
     chunk_bytes: int = CHUNK_BYTES,
     workers: int | None = None,
@@ -93,8 +95,8 @@ def screen(
         Probabilities of the quantiles of each domain's loss, 0 to 1; empty for none.
     kind : {"loss", "mu"}
         `loss` is what the log of a new run will show; `mu` is the expected curve.
-    seed : int
-        Seed of the noise.
+    random_seed : int
+        Seed of the noise; also accepted as ``seed``.
     allow_failed : bool
         Go on even if a convergence check of the fit failed.
     chunk_bytes : int
@@ -138,7 +140,7 @@ def screen(
     n_threads = workers or min(8, os.cpu_count() or 1)
     evaluators: SimpleQueue[FinalEvaluator] = SimpleQueue()
     for _ in range(n_threads):
-        evaluators.put(screener.evaluator(seed))
+        evaluators.put(screener.evaluator(random_seed))
 
     def _summarise(chunk: Chunk) -> Columns:
         evaluator = evaluators.get()

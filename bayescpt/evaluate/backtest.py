@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayescpt.data.phases import schedule_phase
 from bayescpt.errors import PlanError, StudyError
 from bayescpt.evaluate.execute import run_tasks
-from bayescpt.evaluate.phases import schedule_phase
 from bayescpt.evaluate.predict import Method, bayes_forecast, forecast_runs
 from bayescpt.evaluate.score import predictive_columns, score_table, thin
 from bayescpt.evaluate.splits import (
@@ -26,6 +26,7 @@ from bayescpt.evaluate.splits import (
     split_by_fit,
     split_by_run,
 )
+from bayescpt.random_seed import takes_seed
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -75,6 +76,7 @@ class Backtest:
         return score_table(self.table, by, after)
 
 
+@takes_seed
 def backtest(
     study: Study,
     card: Any = None,
@@ -85,7 +87,7 @@ def backtest(
     fit_runs: Iterable[str] | None = None,
     cutoffs: Sequence[float] = CUTOFFS,
     domains: Sequence[str] | None = None,
-    seed: int = 1,
+    random_seed: int = 1,
     method: Method = bayes_forecast,
     on_split: Callable[[str], None] | None = None,
     **fit_options: Any,
@@ -116,8 +118,8 @@ def backtest(
         Fractions of a run that stay visible, for ``by="cutoff"``.
     domains : sequence of str, optional
         Domains to score; by default the general one and the targets.
-    seed : int
-        Seed of all refits.
+    random_seed : int
+        Seed of all refits; also accepted as ``seed``.
     method : callable
         Forecasting method: `bayes_forecast`, or one of `bayescpt.evaluate.baselines`.
     on_split : callable, optional
@@ -141,7 +143,7 @@ def backtest(
     --------
     >>> import bayescpt as bc
     >>> study = bc.load_example("cpt_micro")
-    >>> result = bc.backtest(study, by="run", seed=1)  # doctest: +SKIP
+    >>> result = bc.backtest(study, by="run", random_seed=1)  # doctest: +SKIP
     >>> result.scores(by="domain")[["domain", "coverage_90", "mae"]]  # doctest: +SKIP
     """
     refits = _refits(study, by, runs, fit_runs, cutoffs, domains)
@@ -152,7 +154,7 @@ def backtest(
         (
             splits[0].train.to_json(),
             pd.concat([_scored_rows(study, split) for split in splits], ignore_index=True),
-            split_seed(seed, name),
+            split_seed(random_seed, name),
             method,
             fit_options,
         )

@@ -26,6 +26,7 @@ from bayescpt.evaluate.generate import (
 from bayescpt.evaluate.ranks import Calibration, ranks_of
 from bayescpt.evaluate.simulate import simulate_study
 from bayescpt.evaluate.splits import split_by_run
+from bayescpt.random_seed import takes_seed
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -37,6 +38,7 @@ Array = NDArray[np.float64]
 _TRIES = 1000
 
 
+@takes_seed
 def calibrate(
     card: str | Path | Card = "cpt_replay",
     *,
@@ -44,7 +46,7 @@ def calibrate(
     held_out: str | None = None,
     n_simulations: int = 300,
     n_ranks: int = 99,
-    seed: int = 1,
+    random_seed: int = 1,
     executor: Executor | None = None,
     fit: Callable[..., Any] | None = None,
     on_simulation: Callable[[int], None] | None = None,
@@ -80,8 +82,8 @@ def calibrate(
     n_ranks : int
         Number of evenly spaced draws among which the truth is ranked; few enough to be nearly
         independent.
-    seed : int
-        Seed of all simulations.
+    random_seed : int
+        Seed of all simulations; also accepted as ``seed``.
     executor : concurrent.futures.Executor, optional
         Executor of the simulations; by default they run sequentially in this process.
     fit : callable, optional
@@ -126,7 +128,7 @@ def calibrate(
     run = split_by_run(study)[-1].run if held_out is None else held_out
     _check_starts(study)
     setup = _prepare(study, model_card, run)
-    tasks = [(setup, n, seed, n_ranks, fit, fit_options) for n in range(n_simulations)]
+    tasks = [(setup, n, random_seed, n_ranks, fit, fit_options) for n in range(n_simulations)]
     results = run_tasks(simulation, tasks, executor)
     ranks, fits = [], []
     for n, (ranked, report) in enumerate(results):
@@ -220,23 +222,21 @@ def simulation(
     """
     from bayescpt.data import Study
     from bayescpt.forecast import Plan
+    from bayescpt.inference import fit as sampled
 
-    if fit is None:
-        from bayescpt.inference import fit as sampled
-
-        # Ranks need few draws, and poor mixing should show up in them.
-        fit = partial(sampled, extend=1)
+    # Ranks need few draws, and poor mixing should show up in them.
+    sample: Callable[..., Any] = partial(sampled, extend=1) if fit is None else fit
     start = time.perf_counter()
     rng = np.random.default_rng([seed, number])
     design = Study.from_json(setup.design)
     train, truth, finals, redraws = _draw(design, setup, rng)
     fit_seed = int(rng.integers(2**31))
-    fitted = fit(train, card=setup.card, seed=fit_seed, **{"progress": False, **fit_options})
+    fitted = sample(train, card=setup.card, seed=fit_seed, **{"progress": False, **fit_options})
 
     quantities = _quantities(truth, fitted.posterior)
     last = np.unique(finals["step"])
     forecast = fitted.forecast(
-        [Plan.from_run(train.run(setup.run))], steps=last, seed=fit_seed, allow_failed=True
+        [Plan.from_run(train.run(setup.run))], last, fit_seed, allow_failed=True
     )
     kinds: tuple[str, ...] = ("mu", "loss")
     if setup.card.run_effects:

@@ -120,11 +120,10 @@ def bayes_forecasts(
     dict of str to Prediction
         Draws of ``loss`` by run.
     """
-    if fit is None:
-        from bayescpt.inference import fit as sampled
+    from bayescpt.inference import fit as sampled
 
-        fit = sampled
-    fitted = fit(train, card=card, seed=seed, **{"progress": False, **fit_options})
+    sample: Callable[..., Any] = sampled if fit is None else fit
+    fitted = sample(train, card=card, seed=seed, **{"progress": False, **fit_options})
     failed = tuple(fitted.failed_checks)
     return {
         run: Prediction(_run_draws(fitted, train, run, rows, seed), failed)
@@ -203,7 +202,7 @@ def _run_draws(
 
     plan = Plan.from_run(train.run(run))
     steps = np.unique(rows["step"].to_numpy(np.int64))
-    forecast = fitted.forecast([plan], steps=steps, seed=seed, allow_failed=True)
+    forecast = fitted.forecast([plan], steps, seed, allow_failed=True)
     loss = forecast.dataset["loss"].isel(plan=0).transpose("chain", "draw", "domain", "step")
     known = [str(name) for name in loss["domain"].values]
     values = loss.values.reshape(-1, len(known), loss.sizes["step"])

@@ -22,6 +22,7 @@ from bayescpt.laws.term import effect_names
 from bayescpt.model.card import Card
 from bayescpt.model.card_file import parse_card
 from bayescpt.model.rows import Rows, make_rows
+from bayescpt.random_seed import takes_seed
 
 Array = NDArray[np.float64]
 
@@ -60,9 +61,10 @@ class Simulation:
     card: Card = field(repr=False)
 
 
+@takes_seed
 def simulate_study(
     *,
-    seed: int = 1,
+    random_seed: int = 1,
     continual: bool = True,
     fits: tuple[str, str] = ("f3_pt", "f3_cpt"),
     replay: Literal["own_share", "exponential", "none"] = "own_share",
@@ -93,8 +95,8 @@ def simulate_study(
 
     Parameters
     ----------
-    seed : int
-        Seed of all noise.
+    random_seed : int
+        Seed of all noise; also accepted as ``seed``.
     continual : bool
         If False, only pre-training runs, one per schedule, on the general domain.
     fits : tuple of (str, str)
@@ -153,7 +155,7 @@ def simulate_study(
         eval_every or max(cpt_steps // 40, 1), pt_eval_every or max(pt_steps // 50, 1),
         shared_trunks, name,
     )  # fmt: skip
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_seed)
     effects = dict(run_effects or {})
     card = _card(replay if continual else "none", continual, warmup, effects)
     rows = make_rows(design, card)

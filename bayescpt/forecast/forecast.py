@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from bayescpt.data.figures import Figure, figure
+from bayescpt.data.html import html_block
 from bayescpt.errors import PlanError
 from bayescpt.forecast.discrepancy.effects import run_effects
+from bayescpt.forecast.expected import expected_curve
+from bayescpt.forecast.in_flight import COLUMNS, losses_so_far
 from bayescpt.forecast.noise import plan_rng, simulate_noise
 from bayescpt.forecast.plan import Plan, Starts
-from bayescpt.forecast.posterior import Draws, expected_curve
+from bayescpt.forecast.posterior import Draws
 from bayescpt.forecast.ranges import range_warnings
 from bayescpt.laws.trajectory import Trajectory
 from bayescpt.laws.view import View
@@ -22,7 +28,7 @@ from bayescpt.laws.view import View
 MEMORY_LIMIT = 1.5e9
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Forecast:
     """Forecast curves of plans.
 
@@ -39,6 +45,9 @@ class Forecast:
         Failed convergence checks of the fit, if they were overridden.
     study_name : str
         Name of the fitted study.
+    so_far : DataFrame
+        Fitted losses of the plans that are runs in flight: columns run (the name of the plan),
+        step, domain and loss.
 
     Examples
     --------
@@ -63,6 +72,7 @@ class Forecast:
     warnings: list[str] = field(default_factory=list)
     failed_checks: list[str] = field(default_factory=list)
     study_name: str = ""
+    so_far: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS), repr=False)
 
     @property
     def mu(self) -> xr.DataArray:
@@ -73,6 +83,15 @@ class Forecast:
     def loss(self) -> xr.DataArray:
         """Loss that a new run would log, dims chain, draw, plan, domain, step."""
         return self.dataset["loss"]
+
+    @property
+    def now(self) -> dict[str, int]:
+        """Step of the last loss of each plan that is a run in flight, by name of the plan.
+
+        Its forecast is conditioned on its losses up to that step.
+        """
+        last = self.so_far.groupby("run", sort=False)["step"].max()
+        return {str(name): int(step) for name, step in last.items()}
 
     def interval(self, prob: float = 0.9, kind: str = "loss") -> xr.Dataset:
         """Equal-tailed bands, nested across probabilities.
@@ -120,6 +139,45 @@ class Forecast:
             {name: (dims, quantiles[k]) for k, name in enumerate(("lower", "median", "upper"))},
             coords={dim: self.dataset[dim] for dim in dims},
             attrs={"prob": prob, "kind": kind},
+        )
+
+    def plot(self, **options: Any) -> Figure:
+        """Draw fan charts of the plans.
+
+        Parameters
+        ----------
+        **options
+            Of `bayescpt.present.plot_forecast`, such as ``observed``, ``goal`` and ``plans``.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> forecast = fit.forecast(plans)  # doctest: +SKIP
+        >>> forecast.plot(goal={"general": 3.3}).savefig("bands.png")  # doctest: +SKIP
+        """
+        drawn: Figure = figure("plot_forecast")(self, **options)
+        return drawn
+
+    def __repr__(self) -> str:
+        """One-line summary."""
+        sizes = self.dataset.sizes
+        return (
+            f"Forecast({sizes['plan']} plans, {sizes['domain']} domains, {sizes['step']} steps, "
+            f"{sizes['chain']} x {sizes['draw']} draws)"
+        )
+
+    def _repr_html_(self) -> str:
+        bands = self.interval(0.9).to_dataframe(dim_order=["plan", "domain", "step"]).dropna()
+        last = bands.reset_index().groupby(["plan", "domain"], sort=False).tail(1)
+        failed = [f"the fit failed its checks: {', '.join(self.failed_checks)}"]
+        return html_block(
+            repr(self),
+            {"study": self.study_name or None, "unit": self.dataset.attrs.get("units")},
+            {"last loss of each plan, 90% band": last.set_index(["plan", "domain"])},
+            [*(failed if self.failed_checks else []), *self.warnings],
         )
 
 
@@ -178,6 +236,7 @@ def forecast(
         plans=recipes,
         warnings=warnings,
         study_name=draws.study.name,
+        so_far=losses_so_far(draws, paths),
     )
 
 
@@ -187,7 +246,7 @@ def _curves(
     """Expected and realised curves of a plan, shape (domains, draws, n); NaN where unknown."""
     # One random stream per plan, so that adding a plan does not change the noise of another.
     rng = plan_rng(seed, path.name)
-    view = View(path, steps, draws.rows.refs)
+    view = View(draws.carried_on(path), steps, draws.rows.refs)
     noise = simulate_noise(draws, path.is_cpt, view.fraction, rng)
     distance = draws.extrapolation(path)
     mu, loss = np.full(noise.shape, np.nan), np.full(noise.shape, np.nan)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bayescpt.errors import PlanError
 from bayescpt.forecast.extrapolation import Recipe, extrapolation_distance, recipe
+from bayescpt.laws.observed import observed_trajectory
 from bayescpt.laws.trajectory import Trajectory, run_trajectory
 from bayescpt.laws.view import View
 from bayescpt.model.card import Card
@@ -274,9 +275,32 @@ class Draws:
         Returns
         -------
         bool
+            For a run in flight, whether the recipe is the same up to its last loss: it may go on
+            otherwise than planned.
         """
         known = self.trajectories.get(str(trajectory.run))
-        return known is not None and known.digest == trajectory.digest
+        if known is None:
+            return False
+        last = self.observed[known.name].n_steps
+        if last == known.n_steps:
+            return known.digest == trajectory.digest
+        return known.digest_to(last) == trajectory.digest_to(last)
+
+    def carried_on(self, trajectory: Trajectory) -> Trajectory:
+        """Trajectory whose noise carries on that of its run in flight, if it is one.
+
+        Parameters
+        ----------
+        trajectory : Trajectory
+            The trajectory.
+
+        Returns
+        -------
+        Trajectory
+        """
+        if not self.is_fitted(trajectory):
+            return trajectory
+        return replace(trajectory, nominal_steps=self.observed[str(trajectory.run)].nominal_steps)
 
     def trunk_steps(self, trajectory: Trajectory) -> int:
         """Number of steps that a trajectory shares with the fitted run named as its trunk.
@@ -301,8 +325,17 @@ class Draws:
 
     @cached_property
     def trajectories(self) -> dict[str, Trajectory]:
-        """Trajectories of the fitted runs."""
-        return {name: run_trajectory(self.study, name) for name in self.labels.run}
+        """Trajectories of the fitted runs, as planned."""
+        return self._paths(run_trajectory)
+
+    @cached_property
+    def observed(self) -> dict[str, Trajectory]:
+        """Trajectories of the fitted runs up to their last losses: what the pilots cover."""
+        return self._paths(observed_trajectory)
+
+    def _paths(self, of: Callable[..., Trajectory]) -> dict[str, Trajectory]:
+        warmup = self.rows.refs.warmup
+        return {name: of(self.study, name, warmup) for name in self.labels.run}
 
     def extrapolation(self, trajectory: Trajectory) -> float:
         """Distance from a recipe to the nearest other fitted run.
@@ -323,7 +356,7 @@ class Draws:
 
     @cached_property
     def _recipes(self) -> dict[str, Recipe]:
-        return {name: recipe(trajectory) for name, trajectory in self.trajectories.items()}
+        return {name: recipe(trajectory) for name, trajectory in self.observed.items()}
 
     def last_step(self, curve: int) -> int:
         """Step of the last fitted loss of a curve.
@@ -345,40 +378,3 @@ class Draws:
         out = np.zeros(len(self.labels.curve), dtype=np.int64)
         np.maximum.at(out, curve, self.rows.row["step"])
         return out
-
-
-def expected_curve(
-    draws: Draws, view: View, domain: str, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """Expected loss along a trajectory.
-
-    Parameters
-    ----------
-    draws : Draws
-        Posterior.
-    view : View
-        The trajectory at n steps.
-    domain : str
-        Evaluated domain.
-    rng : numpy.random.Generator
-        Used for the level of a start checkpoint that was not fitted.
-
-    Returns
-    -------
-    ndarray, shape (draws, n)
-        Nats per token.
-
-    Raises
-    ------
-    PlanError
-        If the fit does not cover this domain, target or start.
-    """
-    values: Mapping[str, Any] = draws.parameters(view.trajectory, domain)
-    p = {name: value[:, None] for name, value in values.items()}
-    if view.is_cpt:
-        p["start_level"] = draws.start_level(view.trajectory, domain, rng)[:, None]
-    f = draws.features(view, domain)
-    for name, weights in draws.weights.items():
-        f[name] = weights @ f[name].T
-    expected = draws.card.law.value(p, f)
-    return np.broadcast_to(expected, (draws.size, view.steps.size))

@@ -25,7 +25,7 @@ class FittedRange:
     peak_lr : (float, float)
         Lowest and highest peak LR.
     n_steps : (int, int)
-        Shortest and longest run.
+        Shortest and longest run, up to their last losses.
     replay : (float, float)
         Lowest and highest replay ratio at any step.
     starts : tuple of str
@@ -116,7 +116,7 @@ class FittedRange:
 
 
 def fitted_ranges(draws: Draws) -> dict[str, FittedRange]:
-    """Range of the fitted runs by phase.
+    """Range of the fitted runs by phase, each up to its last loss.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def fitted_ranges(draws: Draws) -> dict[str, FittedRange]:
     dict of str to FittedRange
         Keys ``pt`` and ``cpt``, for the phases with fitted runs.
     """
-    paths = list(draws.trajectories.values())
+    paths = list(draws.observed.values())
     ranges = {}
     for phase in dict.fromkeys(path.phase for path in paths):
         alike = [path for path in paths if path.phase == phase]

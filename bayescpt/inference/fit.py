@@ -6,30 +6,38 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
 from bayescpt.data import Study
-from bayescpt.errors import ConvergenceError, FitError
+from bayescpt.data.html import html_block
+from bayescpt.errors import ConvergenceError
 from bayescpt.forecast import Draws, Forecast, Plan, forecast
+from bayescpt.forecast.discrepancy.judge import add_discrepancy
 from bayescpt.forecast.final import Screener
-from bayescpt.inference.checks import Check, convergence_checks, read_checks
-from bayescpt.inference.fit_file import read_fit_file, write_fit_file
-from bayescpt.laws.points import References
+from bayescpt.inference.advice import PilotAdvice, pilot_advice, study_pilots
+from bayescpt.inference.card_check import card_gaps
+from bayescpt.inference.checks import (
+    Check,
+    contractions,
+    convergence_checks,
+    loose_parameters,
+)
+from bayescpt.inference.fit_data import FitData
+from bayescpt.inference.fit_file import write_fit_file
+from bayescpt.inference.from_idata import read_idata
+from bayescpt.inference.misfit import misfit_check
+from bayescpt.inference.residuals import Residuals, residuals
 from bayescpt.model.card import Card
-from bayescpt.model.rows import Rows, make_rows
+from bayescpt.model.rows import make_rows
 from bayescpt.model.starts import base_notes, start_notes
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable
+from bayescpt.random_seed import takes_seed
 
 
-@dataclass(frozen=True)
-class Fit:
+@dataclass(frozen=True, repr=False)
+class Fit(FitData):
     """Posterior of a card given a study.
 
     Attributes
@@ -57,13 +65,6 @@ class Fit:
     >>> fit.posterior["lambda"].mean()  # doctest: +SKIP
     """
 
-    card: Card
-    study: Study
-    rows: Rows
-    posterior: xr.Dataset
-    sample_stats: xr.Dataset
-    seed: int
-
     def __repr__(self) -> str:
         """One-line summary."""
         sizes = self.posterior.sizes
@@ -73,15 +74,118 @@ class Fit:
             f"{sizes['chain']} x {sizes['draw']} draws, {state})"
         )
 
+    @classmethod
+    @takes_seed
+    def from_idata(
+        cls, study: Study, card: str | Path | Card, idata: object, random_seed: int = 1
+    ) -> Fit:
+        """Fit from the draws of one's own ``pm.sample`` or ``nutpie.sample``.
+
+        Parameters
+        ----------
+        study : Study
+            Runs and curves.
+        card : str, Path or Card
+            The card whose model was sampled.
+        idata : xr.DataTree
+            Result of sampling ``fit.model`` or ``bayescpt.build_model(study, card)``: groups
+            ``posterior`` and ``sample_stats``. Other variables of the posterior are ignored.
+        random_seed : int
+            Seed of the effects of runs, which are not part of the sampled model; also accepted as
+            ``seed``.
+
+        Returns
+        -------
+        Fit
+
+        Raises
+        ------
+        CardError
+            If the card is invalid.
+        FitError
+            If a variable, a dimension or a label is not that of the model, or the draws were
+            sampled given other losses.
+
+        Examples
+        --------
+        >>> model = bc.build_model(study, "cpt_replay")  # doctest: +SKIP
+        >>> idata = pm.sample(model=model, nuts_sampler="nutpie")  # doctest: +SKIP
+        >>> bc.Fit.from_idata(study, "cpt_replay", idata).forecast(plans)  # doctest: +SKIP
+        """
+        from bayescpt.model.card_file import load_card
+
+        used = load_card(card)
+        rows = make_rows(study, used)
+        posterior, stats = read_idata(idata, rows, used)
+        return cls(used, study, rows, posterior, stats, random_seed).with_discrepancy()
+
+    def with_discrepancy(self) -> Fit:
+        """Fit with the effects of runs added to its posterior, if its card has any.
+
+        Returns
+        -------
+        Fit
+
+        Examples
+        --------
+        >>> fit = fit.with_discrepancy()  # doctest: +SKIP
+        """
+        if not self.card.run_effects:
+            return self
+        draws = Draws(self.posterior, self.card, self.study, self.rows)
+        return self.with_effects(add_discrepancy(draws, self.seed))
+
+    def _repr_html_(self) -> str:
+        return html_block(
+            repr(self),
+            {"study digest": self.study.digest[:12], "random seed": self.seed},
+            {
+                "checks": pd.DataFrame([c.to_dict() for c in self.checks()]).set_index("name"),
+                "parameters (median and 90% interval)": self.summary(),
+            },
+            self.notes,
+        )
+
     @cached_property
-    def _checks(self) -> list[Check]:
+    def convergence(self) -> list[Check]:
+        """Checks of the chains: R-hat, bulk and tail ESS, divergences and so on, contraction."""
         sampled = [
             name for name, v in self.posterior.data_vars.items() if v.attrs.get("sampled", 1)
         ]
-        return convergence_checks(self.posterior[sampled], self.sample_stats, self.card)
+        pilots = study_pilots(self.study, self.card, self.rows)
+        return convergence_checks(self.posterior[sampled], self.sample_stats, self.card, pilots)
+
+    @cached_property
+    def advice(self) -> list[PilotAdvice]:
+        """Runs to add where the priors determine a parameter, each with an entry of a plans file.
+
+        Examples
+        --------
+        >>> for one in fit.advice:  # doctest: +SKIP
+        ...     print(one)
+        """
+        loose = loose_parameters(contractions(self.posterior, self.card))
+        return pilot_advice(loose, self.card, study_pilots(self.study, self.card, self.rows))
+
+    @cached_property
+    def residuals(self) -> Residuals:
+        """Residuals by run, domain and part of the schedule, beside replicated ones.
+
+        Examples
+        --------
+        >>> fit.residuals.patterns.nlargest(3, "mean")  # doctest: +SKIP
+        """
+        return residuals(Draws(self.posterior, self.card, self.study, self.rows))
+
+    @cached_property
+    def misfit(self) -> Check:
+        """Posterior predictive check of the law, by run and domain."""
+        gaps = card_gaps(self.card, self.study, self.rows)
+        unit = "bits" if self.study.loss_unit.startswith("bit") else "nats"
+        return misfit_check(self.residuals, unit, gaps)
 
     def with_effects(self, posterior: xr.Dataset) -> Fit:
-        """Fit with unsampled variables added to its posterior; the checks stay the same.
+        """Fit with unsampled variables added to its posterior; its chains stay the same.
 
         Parameters
         ----------
@@ -98,23 +202,23 @@ class Fit:
         >>> fit = fit.with_effects(effects)  # doctest: +SKIP
         """
         out = replace(self, posterior=posterior)
-        vars(out)["_checks"] = self._checks
+        vars(out)["convergence"] = self.convergence
         return out
 
     def checks(self) -> list[Check]:
-        """Convergence checks.
+        """Checks of the chains and of the law.
 
         Returns
         -------
         list of Check
-            R-hat, bulk and tail ESS, divergences, tree depth, E-BFMI, contraction.
+            R-hat, bulk and tail ESS, divergences, tree depth, E-BFMI, contraction, misfit.
 
         Examples
         --------
         >>> for check in fit.checks():  # doctest: +SKIP
         ...     print(check.name, check.status, check.advice)
         """
-        return list(self._checks)
+        return [*self.convergence, self.misfit]
 
     @property
     def failed(self) -> bool:
@@ -128,8 +232,9 @@ class Fit:
 
     @property
     def notes(self) -> list[str]:
-        """Assumptions about unmeasured quantities, such as the level of a start checkpoint."""
+        """Assumptions about unmeasured quantities, and what the card has no term for."""
         return [
+            *card_gaps(self.card, self.study, self.rows),
             *base_notes(self.study, self.rows.labels, self.rows.refs),
             *start_notes(self.rows.labels, self.rows.start),
         ]
@@ -165,69 +270,12 @@ class Fit:
             )
         return Draws(self.posterior, self.card, self.study, self.rows)
 
-    def summary(self, prob: float = 0.9) -> pd.DataFrame:
-        """Summary table of the parameters, the paper's symbols first.
-
-        Parameters
-        ----------
-        prob : float
-            Probability of the equal-tailed interval.
-
-        Returns
-        -------
-        DataFrame
-            Index: parameter, such as ``B[general|german]``. Columns: unit, mean, sd, lower, median,
-            upper, r_hat, ess_bulk, ess_tail.
-
-        Raises
-        ------
-        ConvergenceError
-            Never; failed checks are listed in ``DataFrame.attrs["failed_checks"]``.
-
-        Examples
-        --------
-        >>> fit.summary().loc["lambda", ["mean", "lower", "upper"]]  # doctest: +SKIP
-        """
-        from arviz_stats import ess, rhat
-
-        tail = (1.0 - prob) / 2.0
-        shown = self.posterior.drop_vars(
-            [n for n in self.posterior if str(n).startswith("effect_")]
-        )
-        first = ("L0", "A", "alpha_s1", "C1", "C2", "lambda", "B", "E", "beta")
-        names: list[Hashable] = [name for name in first if name in shown]
-        names += [name for name in shown.data_vars if name not in names]
-        mixing, bulk, last = rhat(shown), ess(shown, method="bulk"), ess(shown, method="tail")
-        table = {}
-        for name in names:
-            draws = shown[name]
-            rest = [dim for dim in draws.dims if dim not in ("chain", "draw")]
-            for k, label in enumerate(draws[rest[0]].to_numpy() if rest else [None]):
-                at = {rest[0]: k} if rest else {}
-                values = draws.isel(at).to_numpy().ravel()
-                if np.isnan(values).all() or not self.card.uses(str(name), str(label)):
-                    continue
-                low, middle, high = np.quantile(values, [tail, 0.5, 1.0 - tail])
-                table[str(name) if label is None else f"{name}[{label}]"] = {
-                    "unit": draws.attrs.get("units", "1"),
-                    "mean": values.mean(),
-                    "sd": values.std(ddof=1),
-                    "lower": low,
-                    "median": middle,
-                    "upper": high,
-                    "r_hat": float(mixing[name].isel(at)),
-                    "ess_bulk": float(bulk[name].isel(at)),
-                    "ess_tail": float(last[name].isel(at)),
-                }
-        out = pd.DataFrame.from_dict(table, orient="index").rename_axis("parameter")
-        out.attrs = {"prob": prob, "failed_checks": self.failed_checks}
-        return out
-
+    @takes_seed
     def forecast(
         self,
         plans: Sequence[Plan] | Plan,
         steps: ArrayLike | None = None,
-        seed: int = 0,
+        random_seed: int = 0,
         allow_failed: bool = False,
     ) -> Forecast:
         """Forecast the loss curves of plans.
@@ -238,8 +286,8 @@ class Fit:
             Recipes.
         steps : array_like of int, optional
             Steps at which to forecast; by default every step.
-        seed : int
-            Seed of the noise.
+        random_seed : int
+            Seed of the noise; also accepted as ``seed``.
         allow_failed : bool
             Forecast even if a convergence check failed.
 
@@ -260,7 +308,7 @@ class Fit:
         >>> plan = bc.Plan("half", schedule, replay_ratio=0.5, start="pt")  # doctest: +SKIP
         >>> fit.forecast(plan, steps=[500, 1000]).interval(0.9)  # doctest: +SKIP
         """
-        curves = forecast(self.draws(allow_failed), plans, steps, seed)
+        curves = forecast(self.draws(allow_failed), plans, steps, random_seed)
         curves.failed_checks.extend(self.failed_checks)
         return curves
 
@@ -318,48 +366,7 @@ class Fit:
             "study": self.study.to_json(),
             "study_digest": self.study.digest,
             "seed": self.seed,
-            "checks": [check.to_dict() for check in self._checks],
+            "checks": [check.to_dict() for check in self.checks()],
         }
         groups = {"posterior": self.posterior, "sample_stats": self.sample_stats}
         return write_fit_file(Path(path), text, groups)
-
-
-def load_fit(path: str | Path) -> Fit:
-    """Load a fit from its file; PyMC is not required.
-
-    Parameters
-    ----------
-    path : str or Path
-        File written by `Fit.save`.
-
-    Returns
-    -------
-    Fit
-        The fit with the card and the reference points that it was sampled with, regardless of the
-        defaults of this version.
-
-    Raises
-    ------
-    FitError
-        If there is no such file, it is not a fit, or its study or its checks were altered.
-
-    Examples
-    --------
-    >>> import bayescpt as bc
-    >>> fit = bc.load_fit("fit.nc")  # doctest: +SKIP
-    >>> fit.summary()  # doctest: +SKIP
-    """
-    source = Path(path)
-    text, posterior, stats = read_fit_file(source)
-    try:
-        checks = read_checks(text["checks"])
-    except FitError as error:
-        raise FitError(f"{source}: {error}; refit the study") from error
-    study = Study.from_json(text["study"])
-    if study.digest != text["study_digest"]:
-        raise FitError(f"{source}: the stored study was changed after the fit; refit the study")
-    card = Card.from_dict(text["card"], f"the card in {source}")
-    refs = References(text["references"], card.warmup)
-    fit = Fit(card, study, make_rows(study, card, refs), posterior, stats, int(text["seed"]))
-    vars(fit)["_checks"] = checks
-    return fit

@@ -13,8 +13,7 @@ import numpy as np
 import xarray as xr
 
 from bayescpt.errors import CardError, FitError
-from bayescpt.forecast import Draws
-from bayescpt.forecast.discrepancy.judge import add_discrepancy
+from bayescpt.inference.card_check import card_gaps, default_card
 from bayescpt.inference.checks import SMALLEST_ESS
 from bayescpt.inference.compile import compiled_sampler, is_compiled, pad
 from bayescpt.inference.fit import Fit
@@ -24,6 +23,7 @@ from bayescpt.inference.symbols import add_symbols, restore_net
 from bayescpt.model.card import Card
 from bayescpt.model.fitted_card import fitted_card
 from bayescpt.model.rows import Rows, make_rows
+from bayescpt.random_seed import takes_seed
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -43,30 +43,11 @@ _MIXING = {"R-hat", "bulk ESS", "tail ESS", "divergences"}
 CAREFUL_ACCEPT = 0.99
 
 
-def default_card(study: Study) -> str:
-    """Name of the shipped card that suits a study's runs.
-
-    Parameters
-    ----------
-    study : Study
-        The study.
-
-    Returns
-    -------
-    str
-        ``annealing`` if no CPT run has a curve, ``cpt`` if no CPT run replays, else ``cpt_replay``.
-    """
-    if not any(study.is_observed(name) for name in study.cpt_runs):
-        return "annealing"
-    # Planned runs count too: the law must cover what will be forecast.
-    ratios = [np.max(study.run(name).replay_ratio) for name in study.cpt_runs]
-    return "cpt_replay" if max(ratios) > 0 else "cpt"
-
-
+@takes_seed
 def fit(
     study: Study,
     card: str | Path | Card | None = None,
-    seed: int = 1,
+    random_seed: int = 1,
     draws: int = 1000,
     tune: int = 500,
     chains: int = 4,
@@ -87,8 +68,8 @@ def fit(
         Runs and curves.
     card : str, Path, Card or None
         Shipped card, TOML file or Card; by default chosen for the study, see `default_card`.
-    seed : int
-        Random seed.
+    random_seed : int
+        Seed of the sampler; also accepted as ``seed``.
     draws, tune : int
         Number of draws and of warm-up draws per chain.
     chains : int
@@ -121,7 +102,7 @@ def fit(
     --------
     >>> import bayescpt as bc
     >>> study = bc.load_example("cpt_micro")
-    >>> fit = bc.fit(study, seed=1)  # doctest: +SKIP
+    >>> fit = bc.fit(study, random_seed=1)  # doctest: +SKIP
     >>> fit  # doctest: +SKIP
     Fit(card 'cpt_replay', study 'cpt_micro', 4 x 1000 draws, checks passed)
     """
@@ -136,6 +117,8 @@ def fit(
     model_card = fitted_card(study, default_card(study) if card is None else card)
     rows = make_rows(study, model_card)
     _check_law(model_card, rows)
+    for gap in card_gaps(model_card, study, rows):
+        _say(progress, f"note: {gap}")
     padded = pad(rows, model_card)
     _say(
         progress,
@@ -147,7 +130,7 @@ def fit(
             "compiling the sampler (once per card and machine; half a minute, longer the first "
             "time) ...",
         )
-    sampler = started(compiled_sampler(padded, model_card), seed)
+    sampler = started(compiled_sampler(padded, model_card), random_seed)
     cores = min(chains, cores or os.cpu_count() or 1)
 
     def _once(tune: int, thin: int, accept: float) -> Fit:
@@ -156,24 +139,24 @@ def fit(
             f"sampling {chains} chains of {tune} + {thin * draws} draws on {cores} cores ...",
         )
         with live_progress() if progress else nullcontext() as callback:
-            trace = _sample(sampler, seed, thin * draws, tune, chains, cores, accept, callback)
+            trace = _sample(
+                sampler, random_seed, thin * draws, tune, chains, cores, accept, callback
+            )
         posterior, stats = _tidy(trace, rows)
         # Statistics are not thinned: the energies of thinned draws would look better than they are.
         posterior = restore_net(posterior.thin(draw=thin), rows, model_card)
         posterior = add_symbols(posterior, rows, model_card)
-        return Fit(model_card, study, rows, posterior, stats, seed)
+        return Fit(model_card, study, rows, posterior, stats, random_seed)
 
     result = _once(tune, 1, target_accept)
     # With fewer draws the checks cannot pass, so the user did not expect them to.
     extendable = min(extend, chains) > 1 and chains * draws >= SMALLEST_ESS
-    if extendable and _MIXING.intersection(result.failed_checks):
-        failed = ", ".join(result.failed_checks)
+    unmixed = [check.name for check in result.convergence if check.status == "fail"]
+    if extendable and _MIXING.intersection(unmixed):
+        failed = ", ".join(unmixed)
         _say(progress, f"the chains have not mixed ({failed}); sampling once more:")
         result = _once(2 * tune, extend, max(target_accept, CAREFUL_ACCEPT))
-    if not model_card.run_effects:
-        return result
-    effects = add_discrepancy(Draws(result.posterior, model_card, study, rows), seed)
-    return result.with_effects(effects)
+    return result.with_discrepancy()
 
 
 def _check_law(card: Card, rows: Rows) -> None:

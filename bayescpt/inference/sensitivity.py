@@ -11,7 +11,7 @@ import xarray as xr
 from bayescpt.errors import FitError
 from bayescpt.forecast import Plan
 from bayescpt.forecast.discrepancy.judge import fitted_curves
-from bayescpt.inference.checks import pilot_advice
+from bayescpt.inference.advice import pilot_advice, study_pilots
 from bayescpt.inference.fit import Fit
 
 # Threshold of Kallioinen et al., as in ArviZ.
@@ -45,7 +45,7 @@ def prior_sensitivity(
         Index: parameter, or ``final loss PLAN[domain]``. Columns: scaled (the parameter whose prior
         is scaled), prior and likelihood (sensitivities: 0 is no effect, above .05 is notable), and
         finding (text; empty if the data dominate). ``attrs["advice"]`` lists informative pilot
-        runs.
+        runs: a sentence and, below it, a ``[[plan]]`` that can be pasted into a plans file.
 
     Raises
     ------
@@ -95,7 +95,8 @@ def prior_sensitivity(
         for prior, likelihood in zip(table["prior"], table["likelihood"], strict=True)
     ]
     loose = table.loc[table["finding"] == PRIOR_CARRIES, "scaled"]
-    table.attrs["advice"] = pilot_advice(loose, card)
+    pilots = study_pilots(fit.study, card, fit.rows)
+    table.attrs["advice"] = [str(one) for one in pilot_advice(loose, card, pilots)]
     return table
 
 

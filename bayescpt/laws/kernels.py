@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bayescpt.data.areas import annealing_basis, memory_nodes, memory_weights, relaxation_basis
 from bayescpt.laws.parameter import Advice, Parameter
+from bayescpt.laws.pilots import another_decay, another_peak
 from bayescpt.laws.points import References
 
 Array = NDArray[np.float64]
@@ -26,7 +27,7 @@ SOURCE_AREA = (
     "Luo et al., arXiv 2503.12811: G(x) = 1 - (1 + C x)^-beta, x the LR sum since the drop"
 )
 SOURCE_POWER = f"{SOURCE_AREA}; here the steps since the drop"
-DECAY = Advice("annealing", "add a run whose LR decays")
+DECAY = Advice("annealing", (another_decay, another_peak))
 
 # Range of the prior of the memory.
 MEMORY_RANGE = (2.0, 5000.0)

@@ -6,25 +6,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from bayescpt.laws.pilots import Change
+
 
 class Advice(NamedTuple):
-    """Question left open by a weakly informed parameter, and the pilot run that would answer it.
+    """Question left open by a weakly informed parameter, and the pilot runs that would answer it.
 
     Attributes
     ----------
     question : str
         What the pilot runs do not determine, such as "the replay response".
-    pilot : str
-        Pilot run that would answer it, such as "add a run at another replay ratio".
+    changes : tuple of callable
+        Functions of `bayescpt.laws.pilots`, best first: each proposes a run to add, one of the
+        pilots with one change, or None where the study leaves no such run to add. A function of
+        your own takes the `Pilots` and returns a `Proposal`.
 
     Examples
     --------
-    >>> Advice("the replay response", "add a run at another replay ratio").pilot
-    'add a run at another replay ratio'
+    >>> from bayescpt.laws.pilots import another_peak, another_replay
+    >>> Advice("the replay response", (another_replay, another_peak)).question
+    'the replay response'
     """
 
     question: str
-    pilot: str
+    changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Parameter:
     source : str
         Source of the equation.
     advice : Advice or None
-        Pilot run that would determine it; None for parameters of the noise.
+        Pilot runs that would determine it; None for parameters of the noise.
     start : float or None
         Where sampling starts; None means at the prior's centre.
     outside : float

@@ -8,9 +8,10 @@ import numpy as np
 
 from bayescpt.errors import StudyError
 from bayescpt.laws.law import Law
+from bayescpt.laws.observed import observed_trajectory
 from bayescpt.laws.open_base import expected_start_area
 from bayescpt.laws.points import References
-from bayescpt.laws.trajectory import counted_lr, run_trajectory
+from bayescpt.laws.trajectory import Trajectory, counted_lr
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -25,7 +26,8 @@ def references(study: Study, law: Law) -> References:
 
     The base term is measured at the largest forward area of a start checkpoint (of an open base, as
     expected; without CPT runs, at the longest run's end), the shift at the median CPT run's end.
-    Only runs with losses count: the recipe of a run that is not trained yet must not move the
+    Only runs with losses count: the recipe of a run, or of the part of a run, that is not trained
+    yet must not move the
     reference points.
 
     Parameters
@@ -54,10 +56,13 @@ def references(study: Study, law: Law) -> References:
     {'area': 5.901, 'shift_area': 1.77, 'peak_lr': 0.002}
     """
     pilots = study.cpt_runs if law.continual else ()
-    cpt = [run_trajectory(study, name, law.warmup) for name in pilots if study.is_observed(name)]
-    fitted = cpt or [
-        run_trajectory(study, name, law.warmup) for name in study.pt_runs if study.is_observed(name)
-    ]
+
+    def _so_far(names: tuple[str, ...]) -> list[Trajectory]:
+        observed = [name for name in names if study.is_observed(name)]
+        return [observed_trajectory(study, name, law.warmup) for name in observed]
+
+    cpt = _so_far(pilots)
+    fitted = cpt or _so_far(study.pt_runs)
     if not fitted:
         raise StudyError(f"study {study.name!r} has no curve to fit: every run is without losses")
     areas = [float(counted_lr(path.lr, law.warmup).sum()) for path in fitted]

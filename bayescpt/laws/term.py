@@ -54,7 +54,7 @@ class Term:
     1. ``slot`` and ``name``: the card says ``[law]`` ``slot = "name"``. A new slot is optional in
        cards; choosing ``"none"`` leaves it out.
     2. `parameters`: a tuple of `Parameter` (laws/parameter.py), each with its dimensions, prior,
-       unit, range, source and the pilot run that would determine it.
+       unit, range, source and the pilot runs that would determine it (laws/pilots.py).
     3. `features`: what the term reads of a trajectory, from a `View` (laws/view.py), whose
        ``trajectory`` has ``lr`` and ``replay`` of every step; arrays over steps are indexed with
        ``view.steps``. A number becomes an array over segments (a run on a domain), an array of

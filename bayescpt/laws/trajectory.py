@@ -57,6 +57,9 @@ class Trajectory:
         Updates of that pre-training, from its tokens or model size; None if unknown.
     open_tokens_known : bool
         Whether they come from its tokens.
+    nominal_steps : int or None
+        Steps that fractions of the run are measured by; None for its own number of steps. A run in
+        flight is cut at its last loss, see `bayescpt.laws.observed`.
 
     Examples
     --------
@@ -81,6 +84,7 @@ class Trajectory:
     is_open: bool = False
     open_updates: float | None = None
     open_tokens_known: bool = False
+    nominal_steps: int | None = None
 
     @property
     def n_steps(self) -> int:

@@ -85,8 +85,9 @@ class View:
 
     @cached_property
     def fraction(self) -> Array:
-        """Steps over the number of steps, shape (n,)."""
-        return np.asarray(self.steps / self.trajectory.n_steps)
+        """Steps over the (nominal) number of steps, shape (n,)."""
+        path = self.trajectory
+        return np.asarray(self.steps / (path.nominal_steps or path.n_steps))
 
     @cached_property
     def replay(self) -> Array:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from bayescpt.data.areas import warmup_end
 from bayescpt.errors import FitError
+from bayescpt.laws.observed import observed_trajectory
 from bayescpt.laws.points import References
 from bayescpt.laws.references import references
-from bayescpt.laws.trajectory import Trajectory, run_trajectory
+from bayescpt.laws.trajectory import Trajectory
 from bayescpt.laws.view import View
 from bayescpt.model.labels import Labels
 from bayescpt.model.starts import known_starts
@@ -152,7 +153,7 @@ class _Packer:
     def __post_init__(self) -> None:
         """Set up the labels that do not depend on the rows."""
         self.paths = {
-            name: run_trajectory(self.study, name, self.card.warmup) for name in self.fitted
+            name: observed_trajectory(self.study, name, self.card.warmup) for name in self.fitted
         }
         cpt = [path for path in self.paths.values() if path.is_cpt]
         order = {domain: k for k, domain in enumerate(_domains(self.study, self.card))}
@@ -190,7 +191,7 @@ class _Packer:
         shared = domain in self.fitted.get(str(path.branch_of), [])
         first = path.branch_step if shared else 0
         if not path.is_cpt:
-            skipped = int(self.card.skip_pretraining * path.n_steps)
+            skipped = int(self.card.skip_pretraining * (path.nominal_steps or path.n_steps))
             first = max(first, skipped, warmup_end(path.lr))
         return steps[steps > first], loss[steps > first]
 

@@ -10,7 +10,7 @@ import pandas as pd
 from bayescpt.data.units import unit_name
 from bayescpt.errors import PlanError
 from bayescpt.present.legend import figure_legend
-from bayescpt.present.style import INK, MUTED, colour, new_figure, percent, tidy
+from bayescpt.present.style import HATCHES, INK, MUTED, colour, folded, new_figure, percent, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Heights of the bars and of the gap between plans, in the units of the vertical axis.
+# Characters in a line of a plan's name.
+LABEL = 30
 JOINT_HEIGHT, DOMAIN_HEIGHT, GAP = 0.9, 0.5, 0.7
 
 
@@ -71,7 +73,8 @@ def plot_goal_probability(table: pd.DataFrame, title: str | None = None) -> Figu
     for i, column in enumerate(columns):
         tone = "#4d4d4d" if column == "joint" else colour(i - 1)
         positions = np.arange(len(table)) * pitch + centres[i]
-        _bars(ax, table, column, positions, heights[i], tone)
+        hatch = "" if column == "joint" else HATCHES[(i - 1) % len(HATCHES)]
+        _bars(ax, table, column, positions, heights[i], tone, hatch)
     ax.set_yticks(np.arange(len(table)) * pitch + heights.sum() / 2, _plan_labels(table))
     ax.set_ylim(len(table) * pitch - 0.45, -0.25)
     _style_axes(ax)
@@ -90,8 +93,12 @@ def _bars(
     positions: NDArray[np.float64],
     height: float,
     tone: str,
+    hatch: str,
 ) -> None:
-    """Draw the bars of one column, with whiskers and percentages."""
+    """Draw the bars of one column, with whiskers and percentages.
+
+    Bars are solid for all goals together and hatched by domain, so that they differ in grey too.
+    """
     probability = table[column].to_numpy(dtype=float)
     reach = 2 * table[f"{column}_mcse"].to_numpy(dtype=float)
     low, high = np.clip(probability - reach, 0, 1), np.clip(probability + reach, 0, 1)
@@ -101,6 +108,9 @@ def _bars(
         probability,
         height=0.86 * height,
         color=tone,
+        hatch=hatch,
+        edgecolor="white" if hatch else tone,
+        linewidth=0,
         label="all goals together" if joint else f"{column} alone",
     )
     # A white outline makes a whisker visible on its bar; a very short one would be all outline.
@@ -121,7 +131,7 @@ def _bars(
 
 
 def _plan_labels(table: pd.DataFrame) -> list[str]:
-    labels = [str(plan) for plan in table.index]
+    labels = [folded(str(plan), LABEL) for plan in table.index]
     if "best_step" not in table:
         return labels
     steps = table["best_step"]
@@ -135,7 +145,7 @@ def _style_axes(ax: Axes) -> None:
     ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
     ax.spines["bottom"].set_bounds(0, 1)
     ax.set_xlabel(
-        "probability of meeting the goal (whiskers: ±2 Monte Carlo standard errors)",
+        "probability of meeting the goal\n(whiskers: ±2 Monte Carlo standard errors)",
         fontsize=8.5,
         color=INK,
     )

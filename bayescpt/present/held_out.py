@@ -13,7 +13,7 @@ from bayescpt.errors import PlanError
 from bayescpt.evaluate import Backtest
 from bayescpt.evaluate.score import BAND, quantile_column
 from bayescpt.present.legend import band_alpha, band_keys, figure_legend
-from bayescpt.present.style import INK, MUTED, colour, listed, new_figure, tidy
+from bayescpt.present.style import INK, MUTED, colour, folded, listed, new_figure, thinned, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,8 +49,9 @@ def plot_held_out(
     Returns
     -------
     matplotlib.figure.Figure
-        Hollow circles are the observed losses, over the 50% and 90% bands; the number in the corner
-        of a panel is the fraction of circles inside the 90% band. Each panel has its own loss axis.
+        Hollow circles are the observed losses, at most 60 in a panel, over the 50% and 90% bands;
+        the number in the corner of a panel is the fraction of all its losses inside the 90% band.
+        Each panel has its own loss axis.
 
     Raises
     ------
@@ -90,15 +91,20 @@ def plot_held_out(
         group, column = divmod(place, width)
         part = rows[(rows["run"] == run) & (rows["cutoff"] == cutoff)]
         for k, domain in enumerate(shown):
+            own = part[part["domain"] == domain].sort_values("step")
+            if own.empty:
+                continue
             ax = fig.add_subplot(grid[group * len(shown) + k, column])
             tidy(ax)
-            _panel(ax, part[part["domain"] == domain].sort_values("step"), colour(k))
+            _panel(ax, own, colour(k))
             ax.tick_params(labelsize=7, pad=2, labelbottom=k == len(shown) - 1)
             if column == 0:
                 ax.set_ylabel(domain, fontsize=8.5, color=colour(k))
             if k == 0:
                 title = f"{run} @ {cutoff:.0%}" if cutoff else run
-                ax.set_title(title, loc="left", fontsize=8, fontweight="bold", color=INK)
+                ax.set_title(
+                    folded(title, 22), loc="left", fontsize=8, fontweight="bold", color=INK
+                )
             if group == groups - 1 and k == len(shown) - 1:
                 ax.set_xlabel("step", fontsize=8, color=INK)
     unit = table.attrs.get("units")
@@ -129,10 +135,6 @@ def _limits(rows: pd.DataFrame) -> tuple[float, float]:
 
 def _panel(ax: Axes, rows: pd.DataFrame, tone: str) -> None:
     """Draw bands, median, observed losses, and the fraction of them inside the 90% band."""
-    if rows.empty:
-        ax.annotate("not measured", (0.5, 0.5), xycoords="axes fraction", ha="center",
-                    fontsize=7, color=MUTED)  # fmt: skip
-        return
     steps, observed = rows["step"].to_numpy(), rows["observed"].to_numpy(np.float64)
     for order, prob in enumerate(BANDS):
         low, high = (
@@ -145,7 +147,8 @@ def _panel(ax: Axes, rows: pd.DataFrame, tone: str) -> None:
     ax.plot(steps, rows["median"], color=tone, lw=1.0, zorder=3)
     ax.set_ylim(*_limits(rows))
     ax.locator_params(axis="y", nbins=4)
-    ax.scatter(steps, observed, **_circle())
+    few = thinned(steps.size)
+    ax.scatter(steps[few], observed[few], **_circle())
     ax.annotate(
         f"{inside:.0%}",
         (1, 1),
@@ -174,5 +177,5 @@ def _legend_entries() -> dict[str, Any]:
     return {
         "observed, not fitted": circle,
         **band_keys(list(BANDS)),
-        "circles inside the 90% band": share,
+        "losses inside the 90% band": share,
     }

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+# Widths in a legend, inches: a key with its gaps, and a character.
+HANDLE, CHARACTER = 0.62, 0.078
+# Height of one line of it, inches.
+LINE = 0.19
+
+
 def band_alpha(order: int) -> float:
     """Opacity of a band.
 
@@ -63,9 +69,15 @@ def figure_legend(fig: Figure, entries: Mapping[str, Any], columns: int | None =
     entries : Mapping of str to artist
         Legend handles by label.
     columns : int, optional
-        Number of columns; by default it depends on the width of the figure.
+        Number of columns, at most as many as fit; by default as many as fit, up to six.
     """
-    wide = columns or (6 if fig.get_figwidth() > 7 else 3)
+    lines = [label.split("\n") for label in entries]
+    longest = max((len(line) for label in lines for line in label), default=0)
+    fit = int(fig.get_figwidth() / (HANDLE + CHARACTER * longest))
+    wide = max(1, min(columns or 6, fit))
+    # A legend of more than two lines takes its height from the panels.
+    tall = sum(max(map(len, lines[k : k + wide])) for k in range(0, len(lines), wide))
+    fig.set_figheight(fig.get_figheight() + LINE * max(tall - 2, 0))
     fig.legend(
         list(entries.values()),
         list(entries),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 INK = "#222222"
 MUTED = "#6b6b6b"
@@ -16,6 +20,13 @@ GOAL = "#444444"
 # Okabe and Ito's palette for colour-blind readers, without its yellow, which is too pale on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = "osD^vPX"
+# Lines and bars are told apart without colour too.
+DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (9, 2)))
+HATCHES = ("////", "", "....", "xxxx", "----", "oo")
+# Characters in a line of a panel's title, beside the domain.
+TITLE = 32
+# Measured points of a panel; more would bury the band.
+MAX_POINTS = 60
 
 
 def colour(index: int) -> str:
@@ -50,6 +61,30 @@ def new_figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=150, layout="constrained", facecolor="white")
+
+
+def thinned(n: int, most: int = MAX_POINTS) -> NDArray[np.int64]:
+    """Indices of evenly spaced points, the last one among them.
+
+    Parameters
+    ----------
+    n : int
+        Number of points.
+    most : int
+        Largest number to keep.
+
+    Returns
+    -------
+    ndarray of int
+        All if there are at most `most`, else every k-th.
+
+    Examples
+    --------
+    >>> thinned(5, most=3).tolist()
+    [0, 2, 4]
+    """
+    every = max(1, -(-n // most))
+    return np.arange((n - 1) % every if n else 0, n, every)
 
 
 def tidy(ax: Axes, grid: str = "y") -> None:
@@ -89,6 +124,33 @@ def percent(probability: float) -> str:
     if probability > 0.995:
         return ">99%"
     return f"{100 * probability:.0f}%"
+
+
+def folded(name: str, width: int) -> str:
+    r"""Name on several lines, broken after underscores, hyphens, slashes and spaces.
+
+    Parameters
+    ----------
+    name : str
+        A name of any length.
+    width : int
+        Characters in a line; a longer part without a break is cut into lines too.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> folded("cpt_medical_wsd_replay25", 12)
+    'cpt_medical_\nwsd_replay25'
+    """
+    lines = [""]
+    for part in re.findall(rf"[^_/ \-]{{0,{width - 1}}}[_/ \-]|[^_/ \-]{{1,{width}}}", name):
+        if len(lines[-1]) + len(part) > width and lines[-1]:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
 
 
 def listed(items: Sequence[object]) -> str:

@@ -6,8 +6,9 @@ import pytest
 import bayescpt as bc
 from bayescpt.errors import CardError
 from bayescpt.evaluate import simulate_study
-from bayescpt.inference.checks import pilot_advice
+from bayescpt.inference.advice import pilot_advice, study_pilots
 from bayescpt.laws.parameter import Advice, Parameter
+from bayescpt.laws.pilots import an_early_look, another_peak
 from bayescpt.laws.term import Term, register, unregister
 from bayescpt.model.card_file import load_card, parse_card
 
@@ -20,7 +21,7 @@ class Transient(Term):
 
     @property
     def parameters(self):
-        advice = Advice("the transient", "evaluate runs more often in their first steps")
+        advice = Advice("the transient", (an_early_look, another_peak))
         return (
             Parameter(
                 "height", "h", "nat", ("pair",), -5.0, 5.0,
@@ -82,7 +83,8 @@ def test_a_new_term_is_fitted_saved_forecast_screened_and_advised_on(study, tmp_
     np.testing.assert_array_equal(one, other)
     table = bc.screen(loaded, [plan], goal={"general": 3.4}, allow_failed=True)
     assert table.loc["new", "general_q50"] == pytest.approx(float(one[..., 0, 0, 0].median()))
-    assert "the transient" in pilot_advice(["height[general|cpt]"], card)[0]
+    pilots = study_pilots(study, card, fit.rows)
+    assert "the transient" in pilot_advice(["height[general|cpt]"], card, pilots)[0].sentence
 
 
 def test_a_fit_with_a_term_that_is_not_registered_is_refused_by_name(study, tmp_path):

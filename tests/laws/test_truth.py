@@ -13,7 +13,7 @@ from pytensor.compile.mode import Mode
 from bayescpt.data import Study
 from bayescpt.evaluate import simulate_study
 from bayescpt.forecast import Draws
-from bayescpt.forecast.posterior import expected_curve
+from bayescpt.forecast.expected import expected_curve
 from bayescpt.inference.symbols import add_symbols
 from bayescpt.laws.law import DEFAULTS
 from bayescpt.laws.term import TERMS

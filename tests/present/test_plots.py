@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -76,6 +77,23 @@ def test_fitted_rows_of_other_runs_are_left_out(forecast, curves):
     fig = plot_forecast(forecast, fitted=curves.assign(run="another"))
     assert "fitted" not in legend_texts(fig)
     assert "fitted" in legend_texts(plot_forecast(forecast, fitted=curves))
+
+
+def test_a_run_in_flight_shows_its_losses_and_a_line_at_the_last(forecast, curves):
+    so_far = curves[curves["step"] <= 400]
+    last = int(so_far["step"].max())
+    flying = SimpleNamespace(**vars(forecast), so_far=so_far, now={"de_r25_wsd": last})
+    fig = plot_forecast(flying)
+    shown = panels(fig)
+    for (plan, domain), ax in shown.items():
+        lines = [line for line in ax.lines if list(line.get_xdata()) == [last, last]]
+        assert len(lines) == (plan == "de_r25_wsd")
+        if plan == "de_r25_wsd":
+            [dots] = of_type(ax, PathCollection)
+            rows = so_far[so_far["domain"] == domain]
+            np.testing.assert_allclose(dots.get_offsets(), rows[["step", "loss"]])
+    assert legend_texts(fig)[-2:] == ["fitted", "now"]
+    assert "now" not in legend_texts(plot_forecast(flying, first_step=last + 1))
 
 
 def test_goal_is_a_line_in_its_own_column(forecast):

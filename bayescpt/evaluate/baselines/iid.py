@@ -97,7 +97,7 @@ def iid_runs(
     dict of str to Prediction
         Draws of ``loss`` by run.
     """
-    from bayescpt.inference.sample import default_card
+    from bayescpt.inference.card_check import default_card
     from bayescpt.model.card_file import load_card
 
     plain = plain_card(load_card(default_card(train) if card is None else card))

@@ -20,10 +20,8 @@ from bayescpt.forecast.discrepancy.spread import (
     effect_unit,
     groups_of,
 )
-from bayescpt.forecast.noise import noise_scale
-from bayescpt.forecast.posterior import Draws, expected_curve
-from bayescpt.laws.trajectory import run_trajectory
-from bayescpt.laws.view import View
+from bayescpt.forecast.fitted import fitted_means
+from bayescpt.forecast.posterior import Draws
 
 Floats = NDArray[np.float64]
 
@@ -143,30 +141,20 @@ def fitted_curves(draws: Draws) -> list[Curve]:
     list of Curve
         In the order of `Labels.curve`.
     """
-    rows = draws.rows
-    curve_of = np.asarray(rows.segment["curve"])[rows.row["segment"]]
-    paths = {run: run_trajectory(draws.study, run, rows.refs.warmup) for run in rows.labels.run}
-    distance = {run: draws.extrapolation(path) for run, path in paths.items()}
-    views: dict[str, View] = {}
+    distance: dict[str, float] = {}
     out = []
-    for c, (run, domain) in enumerate(rows.labels.curve):
-        here = np.flatnonzero(curve_of == c)
-        path, steps = paths[run], np.asarray(rows.row["step"])[here]
-        if run not in views or not np.array_equal(views[run].steps, steps):
-            # Domains are usually evaluated at the same steps.
-            views[run] = View(path, steps, rows.refs)
-        view, d = views[run], rows.labels.domain.index(domain)
-        # Nothing is drawn: the start checkpoint was fitted.
-        expected = expected_curve(draws, view, domain, np.random.default_rng(0))
-        noise = noise_scale(draws, path.is_cpt, view.fraction)[d]
+    for fitted in fitted_means(draws):
+        path, domain = fitted.view.trajectory, fitted.domain
+        if path.name not in distance:
+            distance[path.name] = draws.extrapolation(path)
         units = [effect_unit(draws, name, path, domain) for name in draws.card.run_effects]
         out.append(
             Curve(
-                domain=d,
-                distance=distance[run],
-                residual=rows.loss[here] - expected,
-                noise=np.broadcast_to(noise, expected.shape),
-                columns=effect_columns(draws, view),
+                domain=draws.labels.domain.index(domain),
+                distance=distance[path.name],
+                residual=draws.rows.loss[fitted.rows] - fitted.expected,
+                noise=fitted.scale,
+                columns=effect_columns(draws, fitted.view),
                 unit=np.array(units),
             )
         )

@@ -12,6 +12,7 @@ from bayescpt.laws.effect import Effect
 from bayescpt.laws.functions import select
 from bayescpt.laws.open_base import expected_start_area
 from bayescpt.laws.parameter import Advice, Parameter
+from bayescpt.laws.pilots import a_longer_run
 from bayescpt.laws.term import Term, register
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 SOURCE = (
     "Tissue et al., arXiv 2408.11029; Wang et al., arXiv 2505.07796, Eq. 4: A (S1pt + S1cpt)^-alpha"
 )
-LENGTH = Advice("how the loss falls in the long run", "add a longer run")
+LENGTH = Advice("how the loss falls in the long run", (a_longer_run,))
 LEVEL_PT = Parameter(
     "level_pt", "L0 + A S1ref^-alpha", "nat", ("domain",), -5.0, 20.0,
     {"dist": "Normal", "mu": 3.0, "sigma": 1.5},

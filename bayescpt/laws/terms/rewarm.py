@@ -10,6 +10,7 @@ import numpy as np
 from bayescpt.data.areas import warmup_steps
 from bayescpt.laws.functions import select
 from bayescpt.laws.parameter import Advice, Parameter
+from bayescpt.laws.pilots import another_peak, another_start
 from bayescpt.laws.term import Term, register
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from bayescpt.laws.trajectory import Trajectory
     from bayescpt.laws.view import View
 
-START = Advice("the re-warm-up", "add a run from another start checkpoint")
+# The LR rises by another amount from another start, or to another peak.
+START = Advice("the re-warm-up", (another_start, another_peak))
 REWARM = Parameter(
     "rewarm_ref", "zeta", "nat", ("domain",), 0.0, 5.0,
     {"dist": "LogNormal", "mu": -2.3, "sigma": 0.8},

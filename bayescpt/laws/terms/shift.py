@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bayescpt.laws.effect import Effect
 from bayescpt.laws.functions import expm1_ratio, select
 from bayescpt.laws.parameter import Advice, Parameter
+from bayescpt.laws.pilots import an_early_look, another_peak
 from bayescpt.laws.term import Term, register
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 SOURCE = "Wang et al., arXiv 2505.07796, Eq. 4: B (1 - (1 + E S1cpt)^-beta)"
 FITS = "Wang et al., arXiv 2505.07796, Eq. 4 and the 18 published fits"
-ONSET_ADVICE = Advice("the onset of the shift", "evaluate runs more often in their first tenth")
+# A lower peak spreads the onset over more steps.
+ONSET_ADVICE = Advice("the onset of the shift", (an_early_look, another_peak))
 NO_SHARE = 1e-300
 
 SHIFT_REF = Parameter(

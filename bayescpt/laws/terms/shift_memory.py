@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bayescpt.data.areas import forward_area
 from bayescpt.laws.functions import select
 from bayescpt.laws.parameter import Advice, Parameter
+from bayescpt.laws.pilots import another_peak
 from bayescpt.laws.term import register
 from bayescpt.laws.terms.shift import Shift, shift_growth
 from bayescpt.laws.terms.shift_own_share import REPLAY
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from bayescpt.laws.trajectory import Trajectory
     from bayescpt.laws.view import View
 
-PEAK = Advice("the effect of the peak LR", "add a run at another peak LR")
+PEAK = Advice("the effect of the peak LR", (another_peak,))
 # LR exponent of the area that drives learning of a target; see SPEED_EXPONENT.
 TARGET_EXPONENT = 0.6
 # A set that is nearly all of the mixture shows no shift to measure.

@@ -9,13 +9,14 @@ import numpy as np
 
 from bayescpt.laws.functions import select
 from bayescpt.laws.parameter import Advice, Parameter
+from bayescpt.laws.pilots import another_replay
 from bayescpt.laws.term import register
 from bayescpt.laws.terms.shift import Shift
 
 SOURCE = (
     "own-share power form, after Que et al., arXiv 2406.01375 (C / (r + eps)^gamma), normalised"
 )
-REPLAY = Advice("the replay response", "add a run at another replay ratio")
+REPLAY = Advice("the replay response", (another_replay,))
 GAMMA = Parameter(
     "replay_gamma", "gamma", "1", ("pair",), 0.0, 10.0,
     {"dist": "LogNormal", "mu": -0.7, "sigma": 0.6},

@@ -1,7 +1,7 @@
 import numpy as np
 
 from bayescpt.data import load_example, schedules
-from bayescpt.evaluate.phases import schedule_phase
+from bayescpt.data.phases import schedule_phase
 
 
 def changes(lr):

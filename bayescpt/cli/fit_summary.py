@@ -1,0 +1,103 @@
+"""What matters of a fit, in a few lines."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from bayescpt.cli.layout import Column, table_lines
+from bayescpt.cli.output import fixed, number, say, screen_width
+
+if TYPE_CHECKING:
+    from bayescpt.inference import Fit
+
+# Domains shown; --full shows all.
+MOST_DOMAINS = 3
+
+
+def show_fit(fitted: Fit, brief: bool = True) -> None:
+    """Print what was fitted, whether it can be trusted, and what moved the losses.
+
+    Parameters
+    ----------
+    fitted : Fit
+        The fit.
+    brief : bool
+        Few domains, and of the advice on a warning the first sentence; advice on a failed check
+        is always shown in full.
+    """
+    sizes, rows = fitted.posterior.sizes, fitted.rows
+    say(
+        f"{fitted.study.name} under card {fitted.card.name}: {rows.loss.size:,} losses of "
+        f"{len(rows.labels.run)} runs, {sizes['chain']} x {sizes['draw']} draws"
+    )
+    show_verdict(fitted, brief)
+    show_terms(fitted, brief)
+
+
+def show_verdict(fitted: Fit, brief: bool = True) -> None:
+    """Print whether the checks passed, and the advice on those that did not.
+
+    Parameters
+    ----------
+    fitted : Fit
+        The fit.
+    brief : bool
+        Of the advice on a warning, show the first sentence alone.
+    """
+    checks = fitted.checks()
+    values = {check.name: check.value for check in checks}
+    failed = [check.name for check in checks if check.status == "fail"]
+    verdict = f"FAILED {', '.join(failed)}" if failed else "passed"
+    found = [
+        f"{name} {fixed(values[name], digits)}"
+        for name, digits in (("R-hat", 3), ("bulk ESS", 0), ("tail ESS", 0))
+        if name in values
+    ]
+    say(f"checks: {verdict} ({', '.join(found)})")
+    for check in checks:
+        if check.status == "ok":
+            continue
+        advice, _, rest = check.advice.partition("; ")
+        if not brief or check.status == "fail":
+            advice, rest = check.advice, ""
+        say(f"{check.status}: {check.name} {number(check.value)}: {advice}{' ...' * bool(rest)}")
+
+
+def show_terms(fitted: Fit, brief: bool = True) -> None:
+    """Print what each term of the law adds to the last losses, and the noise, by domain.
+
+    Parameters
+    ----------
+    fitted : Fit
+        The fit.
+    brief : bool
+        Show three domains at most.
+    """
+    from bayescpt.forecast.components import final_terms
+
+    draws = fitted.draws(allow_failed=True)
+    parts = final_terms(draws)
+    shown = list(parts)[:MOST_DOMAINS] if brief else list(parts)
+    if not shown:
+        return
+    names = list(parts[shown[0]])
+    columns = [
+        Column("nats by the end of a run", tuple(shown)),
+        *(
+            Column(name, tuple(_signed(parts[domain][name].mean()) for domain in shown), True)
+            for name in names
+        ),
+        Column(
+            "noise sd",
+            tuple(fixed(draws.noise_parameters(d)["sigma"].mean(), 4) for d in shown),
+            True,
+        ),
+    ]
+    sys.stdout.write("".join(f"{line}\n" for line in table_lines(columns, screen_width())))
+    if len(shown) < len(parts):
+        say(f"and {len(parts) - len(shown)} more domains; --full shows all")
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}"

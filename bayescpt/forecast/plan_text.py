@@ -1,0 +1,65 @@
+"""Plans as text: an entry that can be pasted into a file of plans."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from bayescpt.data.schedules.recognise import recognise
+from bayescpt.laws.trajectory import Trajectory
+
+# For a shape that no constructor gives: pieces within this share of the peak.
+COARSE = 0.02
+
+
+def plan_text(path: Trajectory, comment: str = "") -> str:
+    """Entry of a plans file, as `bayescpt.forecast.plan_file.read_plans` takes it.
+
+    Parameters
+    ----------
+    path : Trajectory
+        The recipe; its name is that of the plan.
+    comment : str
+        Said in the first line.
+
+    Returns
+    -------
+    str
+        TOML, without a newline at the end. The schedule is a constructor of `bayescpt.schedules`
+        wherever one gives the learning rates.
+
+    Examples
+    --------
+    >>> from bayescpt.data import load_example
+    >>> from bayescpt.laws.trajectory import run_trajectory
+    >>> print(plan_text(run_trajectory(load_example("cpt_micro"), "de_r25_cos")))
+    [[plan]]
+    name = "de_r25_cos"
+    schedule = "cosine"
+    lr = 0.002
+    num_training_steps = 1000
+    num_warmup_steps = 29
+    warmup_init_lr = 6.67e-05
+    min_lr = 0.0002
+    replay_ratio = 0.25
+    start = "pt_r0"
+    domain = "german"
+    """
+    found = recognise(path.lr) or recognise(path.lr, COARSE)
+    schedule: dict[str, Any] = {"lr": path.lr.tolist()}
+    if found is not None:
+        schedule = {"schedule": found[0], **found[1]}
+    entries = {"name": path.name, **schedule}
+    if path.is_cpt:
+        same = np.ptp(path.replay) == 0.0
+        ratio = float(path.replay[0]) if same else path.replay.tolist()
+        entries |= {"replay_ratio": ratio, "start": path.start, "domain": path.target}
+    lines = [f"{key} = {_value(value)}" for key, value in entries.items() if value is not None]
+    return "\n".join([*([f"# {comment}"] if comment else []), "[[plan]]", *lines])
+
+
+def _value(value: Any) -> str:
+    """TOML of text, numbers and lists of them, which is that of JSON."""
+    return json.dumps(value, ensure_ascii=False)

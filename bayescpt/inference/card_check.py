@@ -1,0 +1,126 @@
+"""What of a study a card's law has no term for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayescpt.laws.observed import observed_trajectory
+from bayescpt.laws.points import References
+from bayescpt.laws.trajectory import Trajectory
+from bayescpt.laws.view import View
+from bayescpt.model.card import Card
+from bayescpt.model.rows import Rows
+
+if TYPE_CHECKING:
+    from bayescpt.data import Study
+
+# Replay ratios between which a law with a replay response differs.
+FEW, MANY = 0.1, 0.6
+# Value of every parameter, within its range: responses are neither 0 nor saturated there.
+ANYWHERE = 0.37
+
+
+def default_card(study: Study) -> str:
+    """Name of the shipped card that suits a study's runs.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+
+    Returns
+    -------
+    str
+        ``annealing`` if no CPT run has a curve, ``cpt`` if no CPT run replays, else ``cpt_replay``.
+    """
+    if not any(study.is_observed(name) for name in study.cpt_runs):
+        return "annealing"
+    # Planned runs count too: the law must cover what will be forecast.
+    ratios = [np.max(study.run(name).replay_ratio) for name in study.cpt_runs]
+    return "cpt_replay" if max(ratios) > 0 else "cpt"
+
+
+def card_gaps(card: Card, study: Study, rows: Rows) -> list[str]:
+    """Describe what the fitted runs differ by that the card's law does not respond to.
+
+    Parameters
+    ----------
+    card : Card
+        The card.
+    study : Study
+        The study.
+    rows : Rows
+        Its rows under the card.
+
+    Returns
+    -------
+    list of str
+        One sentence per gap, with the shipped card that has the term.
+    """
+    observed = [name for name in study.cpt_runs if study.is_observed(name)]
+    if not card.continual:
+        return [
+            f"card {card.name!r} describes pre-training only, so that the "
+            f"{len(observed)} continual pre-training runs of study {study.name!r} are not fitted: "
+            f"use card {default_card(study)!r}"
+        ] * bool(observed)
+    paths = [observed_trajectory(study, name, card.warmup) for name in rows.labels.run]
+    cpt = [path for path in paths if path.is_cpt]
+    gaps = []
+    ratios = [float(at) for path in cpt for at in (path.replay.min(), path.replay.max())]
+    few, many = (np.broadcast_to(ratio, cpt[0].lr.shape) for ratio in (FEW, MANY))
+    if min(ratios) < max(ratios) and not _differ(
+        card, rows.refs, replace(cpt[0], replay=few), replace(cpt[0], replay=many)
+    ):
+        gaps.append(
+            f"card {card.name!r} has no replay term, but the runs replay {min(ratios):g} to "
+            f"{max(ratios):g} of their batches: use card {_with_replay(study)!r}"
+        )
+    peak = rows.refs["peak_lr"]
+    risen = any(path.lr.max() > (path.start_lr or 0.0) for path in cpt)
+    if risen and not _differ(
+        card, rows.refs, replace(cpt[0], start_lr=0.0), replace(cpt[0], start_lr=peak)
+    ):
+        gaps.append(
+            f"card {card.name!r} has no re-warm-up term, but the LR of runs rises above that of "
+            f"their start checkpoint: use card {_with_replay(study)!r}"
+        )
+    return gaps
+
+
+def _with_replay(study: Study) -> str:
+    """Shipped card for the study; it has a replay and a re-warm-up term."""
+    found = default_card(study)
+    return "cpt_replay" if found == "cpt" else found
+
+
+def _differ(card: Card, refs: References, one: Trajectory, other: Trajectory) -> bool:
+    """Whether the law tells two trajectories apart, on any domain."""
+    known = card.law.parameters
+    drawn = {p.name: np.clip([ANYWHERE], p.lower, p.upper) for p in known}
+    if card.law.paper:
+        drawn |= card.law.to_reference(drawn, refs)
+    weights = card.law.weights(drawn, refs)
+    p = {name: value[:, None] for name, value in drawn.items()} | {
+        "start_level": np.full((1, 1), 3.0)
+    }
+
+    def _losses(path: Trajectory, is_target: bool) -> np.ndarray:
+        view = View(path, np.array([path.n_steps // 2, path.n_steps]), refs)
+        f = {
+            **card.law.features(view, is_target),
+            "is_cpt": 1.0,
+            "is_target": float(is_target),
+            "replay": view.replay,
+        }
+        for name, columns in weights.items():
+            f[name] = columns @ f[name].T
+        return np.asarray(card.law.value(p, f))
+
+    return any(
+        not np.allclose(_losses(one, is_target), _losses(other, is_target), rtol=1e-12, atol=1e-12)
+        for is_target in (False, True)
+    )

@@ -1,0 +1,87 @@
+"""Likelihood and predictions of the fitted rows by draw, in NumPy: those of the PyMC model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescpt.forecast import Draws
+from bayescpt.forecast.fitted import fitted_means
+from bayescpt.laws.noise import Chain
+
+Floats = NDArray[np.float64]
+
+
+class RowDistribution:
+    """Distribution of the fitted losses given the parameters, by draw.
+
+    Parameters
+    ----------
+    draws : Draws
+        Parameters: a posterior, or draws from the priors.
+
+    Attributes
+    ----------
+    mean, scale : ndarray, shape (draws, N)
+        Expected loss of every row, and the scale of its noise, nats.
+    """
+
+    def __init__(self, draws: Draws) -> None:
+        self._draws = draws
+        self._noise = draws.card.noise
+        self.mean, self.scale = np.empty((2, draws.size, draws.rows.loss.size))
+        for curve in fitted_means(draws):
+            self.mean[:, curve.rows] = curve.expected
+            self.scale[:, curve.rows] = curve.scale
+
+    def log_likelihood(self) -> Floats:
+        """Log density of every loss, given the preceding ones where rows are correlated.
+
+        Returns
+        -------
+        ndarray, shape (draws, N)
+            The elements of the observed variable's ``logp`` in the PyMC model.
+        """
+        residual = self._draws.rows.loss - self.mean
+        chain = self._chain()
+        if chain is None:
+            density = self._noise.log_density(residual, self.scale, self._tails(), None)
+            return np.asarray(density)
+        # The density takes rows of a chain by their first index.
+        along, across = (np.broadcast_to(c, self.mean.shape).T for c in (chain.along, chain.across))
+        columns = Chain(along, across, chain.previous, chain.partner)
+        tails = {name: value.T for name, value in self._tails().items()}
+        return np.asarray(self._noise.log_density(residual.T, self.scale.T, tails, columns).T)
+
+    def sample(self, rng: np.random.Generator) -> Floats:
+        """Draw the losses of all rows.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        ndarray, shape (draws, N)
+            Nats.
+        """
+        unit = self._noise.sample(rng, self.mean.shape, self._tails(), self._chain())
+        return np.asarray(self.mean + self.scale * unit)
+
+    def _tails(self) -> dict[str, Floats]:
+        return {p.name: self._draws.value(p.name)[:, None] for p in self._noise.tail_parameters}
+
+    def _chain(self) -> Chain | None:
+        """Correlations of the rows, with one row of coefficients per draw."""
+        rows = self._draws.rows
+        domains = [self._draws.noise_parameters(domain) for domain in rows.labels.domain]
+        own: dict[str, Any] = {
+            name: np.stack([p[name] for p in domains], axis=1)[:, rows.row["domain"]]
+            for name in ("corr_fraction", "domain_corr")
+            if name in domains[0]
+        }
+        link = (rows.row[name] for name in ("gap", "paired", "previous", "partner"))
+        return self._noise.chain(own, *link)
