@@ -18,7 +18,10 @@ from bayescpt.data.tables import TEXT_COLUMNS
 from bayescpt.data.units import DEFAULT_UNIT, did_you_mean
 from bayescpt.errors import ScheduleError, StudyError
 
-TOML_KEYS = ("name", "general", "loss_unit", "notes", "allow_mixed")
+TOML_KEYS = (
+    *("name", "general", "loss_unit", "notes", "allow_mixed"),
+    *("curves_unit", "bytes_per_token"),
+)
 
 
 def read_study(folder: str | os.PathLike[str]) -> Study:
@@ -29,8 +32,9 @@ def read_study(folder: str | os.PathLike[str]) -> Study:
     folder : path
         Folder with ``study.toml``, ``runs.csv``, ``curves.csv`` and ``lrs.parquet``. Each table may
         be CSV or Parquet. ``study.toml`` has a table ``[study]`` with the optional keys ``name``,
-        ``general``, ``loss_unit``, ``notes`` and ``allow_mixed``; they and the columns of the
-        tables are the arguments of `Study.from_frames`. For a run that is not in lrs, the columns
+        ``general``, ``loss_unit``, ``curves_unit``, ``bytes_per_token``, ``notes`` and
+        ``allow_mixed``; they and the columns of the tables are the arguments of
+        `Study.from_frames`. For a run that is not in lrs, the columns
         ``schedule`` (a constructor of `bayescpt.schedules`) and ``schedule_params``
         (``key=value;key=value``) of runs give the schedule.
 
@@ -72,6 +76,8 @@ def read_study(folder: str | os.PathLike[str]) -> Study:
             loss_unit=str(about.get("loss_unit", DEFAULT_UNIT)),
             notes=str(about.get("notes", "")),
             allow_mixed=about.get("allow_mixed", ()),
+            curves_unit=None if (unit := about.get("curves_unit")) is None else str(unit),
+            bytes_per_token=about.get("bytes_per_token"),
         )
     except StudyError as error:
         raise StudyError(f"study {folder}: {error}") from error
@@ -116,8 +122,14 @@ def write_study(study: Study, folder: str | os.PathLike[str]) -> Path:
         }
         if study.allow_mixed:
             fields["allow_mixed"] = list(study.allow_mixed)
+        if study.curves_unit != study.loss_unit:
+            # Converted back, losses would not be the same to the last digit.
+            fields["curves_unit"] = study.curves_unit
         # JSON strings and arrays of strings are valid TOML, except for a raw DEL character.
         lines = [f"{key} = {json.dumps(value)}" for key, value in fields.items()]
+        if study.bytes_per_token:
+            lines.append("[study.bytes_per_token]")
+            lines += [f"{json.dumps(d)} = {n!r}" for d, n in study.bytes_per_token.items() if d in study.domains]
         (draft / "study.toml").write_text(
             "\n".join(["[study]", *lines, ""]).replace("\x7f", "\\u007f"), encoding="utf-8"
         )
@@ -158,6 +170,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise StudyError(f"{path}: cannot be read: {error}") from error
     about = content.get("study", content)
+    if isinstance(about, dict) and about is not content and "bytes_per_token" in content:
+        about = {"bytes_per_token": content["bytes_per_token"], **about}
     general = about.get("general") if isinstance(about, dict) else None
     if not isinstance(about, dict) or not isinstance(general, str | None):
         raise StudyError(f"{path}: expected a table [study] with {', '.join(TOML_KEYS)}")

@@ -242,7 +242,8 @@ def _dataset(
         moved = np.moveaxis(values, 2, 0)
         return moved.reshape(sizes["chain"], sizes["draw"], *moved.shape[1:])
 
-    unit = {"units": draws.study.loss_unit}
+    units = draws.study.units.attrs()
+    unit = {"units": units["units"]}
     return xr.Dataset(
         {"mu": (dims, shaped(mu), unit), "loss": (dims, shaped(loss), unit)},
         coords={
@@ -252,5 +253,5 @@ def _dataset(
             "domain": list(domains),
             "step": at,
         },
-        attrs=unit,
+        attrs=units,
     )
