@@ -226,6 +226,7 @@ class Fit:
         steps: ArrayLike | None = None,
         seed: int = 0,
         allow_failed: bool = False,
+        extrapolate: bool = False,
     ) -> Forecast:
         """Forecast the loss curves of plans.
 
@@ -239,6 +240,9 @@ class Fit:
             Seed of the noise.
         allow_failed : bool
             Forecast even if a convergence check failed.
+        extrapolate : bool
+            Also forecast plans absurdly far from the pilots (a peak LR above ten times theirs, a
+            hundred times their length), which are an error otherwise.
 
         Returns
         -------
@@ -249,7 +253,8 @@ class Fit:
         ConvergenceError
             If a check failed and `allow_failed` is not set.
         PlanError
-            If a plan does not match the study.
+            If a plan does not match the study, lacks a replay ratio that the card needs, or is
+            absurdly far from the pilots and `extrapolate` is not set.
 
         Examples
         --------
@@ -257,17 +262,19 @@ class Fit:
         >>> plan = bc.Plan("half", schedule, replay_ratio=0.5, start="pt")  # doctest: +SKIP
         >>> fit.forecast(plan, steps=[500, 1000]).interval(0.9)  # doctest: +SKIP
         """
-        curves = forecast(self.draws(allow_failed), plans, steps, seed)
+        curves = forecast(self.draws(allow_failed), plans, steps, seed, extrapolate)
         curves.failed_checks.extend(self.failed_checks)
         return curves
 
-    def screener(self, allow_failed: bool = False) -> Screener:
+    def screener(self, allow_failed: bool = False, extrapolate: bool = False) -> Screener:
         """Return an evaluator of many plans at their last steps, as used by `bayescpt.screen`.
 
         Parameters
         ----------
         allow_failed : bool
             Proceed even if a convergence check failed.
+        extrapolate : bool
+            Also take plans absurdly far from the pilots.
 
         Returns
         -------
@@ -285,7 +292,7 @@ class Fit:
         >>> screener.evaluator(seed=1)(placed).shape  # doctest: +SKIP
         (100, 2, 4000)
         """
-        return Screener(self.draws(allow_failed))
+        return Screener(self.draws(allow_failed), extrapolate)
 
     def save(self, path: str | Path) -> Path:
         """Write the fit to one netCDF file, atomically.

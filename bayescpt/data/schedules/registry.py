@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescpt.data.schedule import Schedule
+from bayescpt.data.schedules.shares import check_names, spell_out
+from bayescpt.data.units import did_you_mean
 from bayescpt.errors import ScheduleError
 
 Array = NDArray[np.float64]
@@ -122,7 +124,9 @@ def from_name(name: str, **params: Any) -> Schedule:
     name : str
         Name of a registered schedule, such as ``cosine`` or ``wsd``.
     **params
-        Arguments of the constructor.
+        Arguments of the constructor. ``warmup_share``, ``decay_share``, ``stable_share`` and
+        ``cooldown_share`` give the length of a part as a share of all steps, where the constructor
+        takes it as a number of steps.
 
     Returns
     -------
@@ -142,18 +146,24 @@ def from_name(name: str, **params: Any) -> Schedule:
     Schedule('constant': 100 steps, peak 0.0003, final 0.0003)
     """
     if name not in _REGISTRY:
+        known = registered_schedules()
         raise ScheduleError(
-            f"unknown schedule {name!r}; known: {', '.join(registered_schedules())}"
+            f"unknown schedule {name!r}; {did_you_mean(name, known)}known: {', '.join(known)}"
         )
     constructor = _REGISTRY[name]
     signature = inspect.signature(constructor)
     try:
-        signature.bind(**params)
+        check_names(params, signature.parameters)
+        arguments = spell_out(params)
+    except ScheduleError as error:
+        raise ScheduleError(f"schedules.{name}: {error}") from None
+    try:
+        signature.bind(**arguments)
     except TypeError as error:
         raise ScheduleError(
             f"schedules.{name}: {error}; arguments: {', '.join(signature.parameters)}"
         ) from None
-    return constructor(**params)
+    return constructor(**arguments)
 
 
 def parse_params(text: str) -> dict[str, Any]:
