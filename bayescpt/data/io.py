@@ -129,7 +129,11 @@ def write_study(study: Study, folder: str | os.PathLike[str]) -> Path:
         lines = [f"{key} = {json.dumps(value)}" for key, value in fields.items()]
         if study.bytes_per_token:
             lines.append("[study.bytes_per_token]")
-            lines += [f"{json.dumps(d)} = {n!r}" for d, n in study.bytes_per_token.items() if d in study.domains]
+            lines += [
+                f"{json.dumps(d)} = {n!r}"
+                for d, n in study.bytes_per_token.items()
+                if d in study.domains
+            ]
         (draft / "study.toml").write_text(
             "\n".join(["[study]", *lines, ""]).replace("\x7f", "\\u007f"), encoding="utf-8"
         )

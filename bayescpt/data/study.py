@@ -154,7 +154,9 @@ class Study(StudyData):
         Study('small': 1 pt + 1 cpt runs, 2 domains, 4 losses)
         """
         loss_unit = check_loss_unit(loss_unit)
-        given_unit = loss_unit if curves_unit is None else check_loss_unit(curves_unit, "curves_unit")
+        given_unit = (
+            loss_unit if curves_unit is None else check_loss_unit(curves_unit, "curves_unit")
+        )
         allowed = check_allow_mixed(allow_mixed)
         runs = tables.tidy_runs(runs)
         run_checks.check_runs(runs)

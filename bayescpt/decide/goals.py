@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -407,8 +408,8 @@ def goal_probability(
     table[[f"{column}_mcse" for column in columns]] = probability_mcse(hits, margin)
     if by == "best":
         table["best_step"] = values["step"].values[index]
-    table.attrs = {
-        **units_attrs(fc),
+    attrs: dict[Any, Any] = units_attrs(fc)
+    table.attrs = attrs | {
         "goal": goal.thresholds,
         "levels": levels_by_plan(goal, list(plans), limits),
         "by": by,

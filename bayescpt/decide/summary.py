@@ -224,9 +224,7 @@ def make_summary(
     probs = tuple(map(float, probs))
     units = getattr(screener, "units", LossUnits())
     observed = getattr(screener, "observed", {})
-    return Summary(
-        domains, screener.n_chains, goal, measure, level, shares, probs, units, observed
-    )
+    return Summary(domains, screener.n_chains, goal, measure, level, shares, probs, units, observed)
 
 
 def _screened_measure(risk: str) -> risks.RiskMeasure:

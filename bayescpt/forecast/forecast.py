@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from bayescpt.errors import PlanError
 from bayescpt.forecast.discrepancy.effects import run_effects
 from bayescpt.forecast.noise import plan_rng, simulate_noise
-from bayescpt.forecast.possible import possible
 from bayescpt.forecast.plan import Plan, Starts
+from bayescpt.forecast.possible import possible
 from bayescpt.forecast.posterior import Draws, expected_curve
 from bayescpt.forecast.ranges import range_warnings
 from bayescpt.forecast.reach import check_reach

@@ -276,16 +276,18 @@ class Starts:
         if not self._assumes_start(plan):
             return []
         return [
-            f"plan {plan.name!r} names no start: it is taken to start from {self.checkpoints[0]!r}, "
-            "as all pilots do"
+            f"plan {plan.name!r} names no start: it is taken to start from "
+            f"{self.checkpoints[0]!r}, as all pilots do"
         ]
 
     def _assumes_start(self, plan: Plan) -> bool:
         """Whether a plan is continual pre-training from the only checkpoint there is."""
-        if plan.start is not None or plan.replay_ratio is None or len(self.checkpoints) != 1:
+        if plan.start is not None or len(self.checkpoints) != 1:
             return False
-        # Replay of 1 is what pre-training has, where the law describes that.
         scratch = self._law is None or self._law.describes_pretraining
+        if plan.replay_ratio is None:
+            return not scratch and self._law is not None and not self._law.needs_replay
+        # Replay of 1 is what pre-training has, where the law describes that.
         return not (scratch and np.all(np.asarray(plan.replay_ratio) == 1.0))
 
     def _check_scratch(self, plan: Plan) -> None:

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayescpt.data.conversion import LossUnits
 from bayescpt.data.units import loss_label
-from bayescpt.decide.draws import ForecastLike, Kind, loss_draws, names
-from bayescpt.decide.goals import Goal
+from bayescpt.decide.draws import ForecastLike, Kind, loss_draws, names, units_attrs
+from bayescpt.decide.goals import Goal, goal_levels
 from bayescpt.errors import PlanError
-from bayescpt.present.labels import forecast_unit
+from bayescpt.present.labels import forecast_unit, shown_curves, shown_draws
 from bayescpt.present.legend import band_alpha, band_keys, figure_legend
 from bayescpt.present.style import (
     GOAL,
@@ -38,7 +39,7 @@ def plot_forecast(
     prob: float | Sequence[float] = (0.5, 0.9),
     plans: Sequence[str] | None = None,
     fitted: pd.DataFrame | None = None,
-    goal: Goal | Mapping[str, float] | None = None,
+    goal: Goal | Mapping[str, float | str] | None = None,
     kind: Kind = "loss",
     first_step: int = 0,
 ) -> Figure:
@@ -59,8 +60,8 @@ def plot_forecast(
         Plans to draw, in this order; all by default.
     fitted : pandas.DataFrame, optional
         Curves that were fitted, with the columns of `observed`; drawn as small grey dots.
-    goal : Goal or mapping of str to float, optional
-        Highest loss allowed per domain, in the unit of the forecast; drawn as dashed lines.
+    goal : Goal or mapping of str to float or str, optional
+        Highest loss allowed per domain, in any form that `Goal` takes; drawn as dashed lines.
     kind : {"loss", "mu"}
         ``loss`` is the loss that the log of a new run will show; ``mu`` is the expected loss.
     first_step : int
@@ -93,22 +94,24 @@ def plot_forecast(
     >>> figure.axes[0].get_ylabel()
     'loss (nats per token)'
     """
-    values = _select_plans(loss_draws(fc, kind), plans)
+    units = LossUnits.of(units_attrs(fc))
+    values = shown_draws(_select_plans(loss_draws(fc, kind), plans), units)
     chosen, domains = names(values, "plan"), names(values, "domain")
     probs = _check_probs(prob)
-    goal = None if goal is None else Goal.of(goal)
+    goal, levels = None if goal is None else Goal.of(goal), {}
     if goal is not None:
         unknown = [domain for domain in goal.domains if domain not in domains]
         if unknown:
             raise PlanError(f"unknown domain {listed(unknown)}; the forecast has {domains}")
+        levels = goal_levels(fc, goal, kind)
     curves = {"observed": observed, "fitted": fitted}
     for label, frame in curves.items():
         _check_curves(frame, label, chosen)
     panels = _Panels(
         values,
         probs,
-        {} if goal is None else dict(goal.thresholds),
-        {label: frame for label, frame in curves.items() if frame is not None},
+        {d: {p: float(units.show(x, d)) for p, x in of.items()} for d, of in levels.items()},
+        {label: shown_curves(f, units) for label, f in curves.items() if f is not None},
         first_step,
     )
     rates = _learning_rates(fc, chosen)
@@ -147,7 +150,7 @@ class _Panels:
 
     values: xr.DataArray
     probs: list[float]
-    thresholds: dict[str, float]
+    levels: dict[str, dict[str, float]]
     curves: dict[str, pd.DataFrame]
     first_step: int
     legend: dict[str, Any] = field(default_factory=dict)
@@ -167,9 +170,9 @@ class _Panels:
         for label, frame in self.curves.items():
             rows = frame[(frame["run"] == plan) & (frame["domain"] == domain)]
             self.legend |= _draw_points(ax, rows[rows["step"] >= self.first_step], label)
-        if domain in self.thresholds:
-            threshold = self.thresholds[domain]
-            self.legend["goal"] = ax.axhline(threshold, color=GOAL, lw=1.0, ls=(0, (4, 3)))
+        if domain in self.levels:
+            level = self.levels[domain][plan]
+            self.legend["goal"] = ax.axhline(level, color=GOAL, lw=1.0, ls=(0, (4, 3)))
         ax.set_title(plan, loc="left", fontsize=9.5, fontweight="bold", color=INK)
         ax.set_title(domain, loc="right", fontsize=9.5, color=tone)
 

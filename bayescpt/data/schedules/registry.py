@@ -145,12 +145,7 @@ def from_name(name: str, **params: Any) -> Schedule:
     >>> schedules.from_name("constant", lr=3e-4, num_training_steps=100)
     Schedule('constant': 100 steps, peak 0.0003, final 0.0003)
     """
-    if name not in _REGISTRY:
-        known = registered_schedules()
-        raise ScheduleError(
-            f"unknown schedule {name!r}; {did_you_mean(name, known)}known: {', '.join(known)}"
-        )
-    constructor = _REGISTRY[name]
+    constructor = _constructor(name)
     signature = inspect.signature(constructor)
     try:
         check_names(params, signature.parameters)
@@ -164,6 +159,33 @@ def from_name(name: str, **params: Any) -> Schedule:
             f"schedules.{name}: {error}; arguments: {', '.join(signature.parameters)}"
         ) from None
     return constructor(**arguments)
+
+
+def schedule_arguments(name: str) -> tuple[str, ...]:
+    """Names of the arguments of a schedule.
+
+    Parameters
+    ----------
+    name : str
+        Name of a registered schedule.
+
+    Returns
+    -------
+    tuple of str
+        In the order of its constructor.
+
+    Raises
+    ------
+    ScheduleError
+        If the name is unknown.
+
+    Examples
+    --------
+    >>> from bayescpt.data.schedules.registry import schedule_arguments
+    >>> schedule_arguments("constant")
+    ('lr', 'num_training_steps')
+    """
+    return tuple(inspect.signature(_constructor(name)).parameters)
 
 
 def parse_params(text: str) -> dict[str, Any]:
@@ -197,6 +219,15 @@ def parse_params(text: str) -> dict[str, Any]:
             raise ScheduleError(f"schedule parameter {part!r}; expected key=value")
         params[key] = _number_or_text(value)
     return params
+
+
+def _constructor(name: str) -> Callable[..., Schedule]:
+    if name not in _REGISTRY:
+        known = registered_schedules()
+        raise ScheduleError(
+            f"unknown schedule {name!r}; {did_you_mean(name, known)}known: {', '.join(known)}"
+        )
+    return _REGISTRY[name]
 
 
 def _add[**P](name: str, constructor: Callable[P, Schedule]) -> Callable[P, Schedule]:

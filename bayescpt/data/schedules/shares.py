@@ -72,7 +72,9 @@ def spell_out(given: dict[str, Any]) -> dict[str, Any]:
             hint = f": looks like a percentage; write {value / 100:g}" if percent else ""
             raise ScheduleError(f"{share} is {value!r}; expected 0 to 1{hint}")
         if argument in given:
-            raise ScheduleError(f"give {share} ({value}) or {argument} ({given[argument]}), not both")
+            raise ScheduleError(
+                f"give {share} ({value}) or {argument} ({given[argument]}), not both"
+            )
         steps = given.get("num_training_steps")
         if not isinstance(steps, int | np.integer):
             raise ScheduleError(f"{share} is a share of num_training_steps, which is missing")
