@@ -151,8 +151,8 @@ class StudyData:
         Returns
         -------
         DataFrame
-            Columns step and loss (in `curves_unit`), in the order of steps; empty if the run was not
-            measured on the domain. A copy: changing it does not change the study.
+            Columns step and loss (in `curves_unit`), in the order of steps; empty if the run was
+            not measured on the domain. A copy: changing it does not change the study.
 
         Raises
         ------

@@ -14,7 +14,7 @@ UNIT_NAMES = {
     "bit/token": "bits per token",
     "nat/byte": "nats per byte",
     "bit/byte": "bits per byte",
-    "perplexity": "perplexity per token",
+    "perplexity": "perplexity",
 }
 # Short names, in study.toml and before the number of a goal.
 ALIASES = {
@@ -137,6 +137,4 @@ def loss_label(unit: str | None, prefix: str = "") -> str:
     'german loss (nats per token)'
     """
     name = unit_name(unit)
-    if unit == "perplexity":
-        return f"{prefix} perplexity".strip()
     return " ".join(filter(None, [prefix, "loss", f"({name})" if name else ""]))

@@ -106,9 +106,10 @@ class Goal:
         return list(self.limits)
 
     @property
-    def thresholds(self) -> dict[str, float | str]:
+    def thresholds(self) -> Mapping[str, float | str]:
         """Limits by domain, as they were given."""
-        return {domain: limit.given for domain, limit in self.limits.items()}
+        given = {domain: limit.given for domain, limit in self.limits.items()}
+        return MappingProxyType(given)
 
     @property
     def relative(self) -> list[str]:
@@ -410,7 +411,8 @@ def goal_probability(
         table["best_step"] = values["step"].values[index]
     attrs: dict[Any, Any] = units_attrs(fc)
     table.attrs = attrs | {
-        "goal": goal.thresholds,
+        "units": values.attrs.get("units"),
+        "goal": dict(goal.thresholds),
         "levels": levels_by_plan(goal, list(plans), limits),
         "by": by,
         "warnings": warnings,

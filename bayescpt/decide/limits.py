@@ -17,9 +17,11 @@ from bayescpt.errors import PlanError, StudyError
 Array = NDArray[np.float64]
 
 FORMS = "3.45, '+0.05', '-0.2', '+2%', '-10%', 'ppl:8.1', 'bpb:0.61', 'bpt:3.1' or 'nats:2.1'"
-# A limit this many times above or below every loss of a forecast is taken for a slip of the unit:
-# the losses of a set differ by less between recipes, by far.
+# A limit this many times above or below every loss of the fitted runs and of the plans is taken for
+# a slip of the unit: between recipes, the losses of a set differ by far less.
 FAR = 1.5
+# Where the fitted runs are not known, only a limit this many times above those of the plans.
+FAR_ABOVE = 3.0
 # A reading of a limit is suggested if it lies among the losses, or this share outside them.
 NEAR = 0.1
 _TEXT = re.compile(
@@ -120,36 +122,31 @@ def read_limit(domain: str, given: Any) -> Limit:
     >>> read_limit("code", "bpb:0.61").unit, read_limit("code", "-0.2").value
     ('bit/byte', -0.2)
     """
-    where = f"goal {domain} = {given}"
+    where = f"the goal's threshold for domain {domain!r} is {given!r}"
     if isinstance(given, int | float | np.number) and not isinstance(given, bool):
         number = float(given)
         if not np.isfinite(number):
-            raise PlanError(f"{where}: expected a finite number, or one of {FORMS}")
-        if number <= 0:
-            raise PlanError(
-                f"{where}: a loss is above 0; for a fall of {-number:g} below the start "
-                f"checkpoint give text, '{number:g}'"
-            )
+            raise PlanError(f"{where}; it must be a finite number, or one of {FORMS}")
         return Limit(given if isinstance(given, int) else number, number)
     match = None
     if isinstance(given, str):
         match = _TEXT.fullmatch(given.replace("\N{MINUS SIGN}", "-").strip())
     if match is None:
-        raise PlanError(f"{where}: expected a number, or one of {FORMS}")
+        raise PlanError(f"{where}; it must be a finite number, or one of {FORMS}")
     unit = None if match["unit"] is None else _unit(match["unit"], where)
     value = float(match["number"]) * (-1.0 if match["sign"] == "-" else 1.0)
     if match["percent"]:
         if not match["sign"]:
             raise PlanError(
-                f"{where}: a percentage is relative to the start checkpoint: write "
+                f"{where}; a percentage is relative to the start checkpoint: write "
                 f"'+{given.strip()}' for a rise, '-{given.strip()}' for a fall"
             )
         value /= 100.0
         if value <= -1.0:
-            raise PlanError(f"{where}: a fall of 100% or more leaves no loss")
+            raise PlanError(f"{where}; a fall of 100% or more leaves no loss")
     relative = bool(match["sign"])
     if not relative and not value > 0:
-        raise PlanError(f"{where}: a loss is above 0")
+        raise PlanError(f"{where}; a loss is above 0")
     plain = unit is None and not relative
     return Limit(value if plain else given.strip(), value, unit, relative, bool(match["percent"]))
 
@@ -199,7 +196,8 @@ def check_reach(
     if starts is not None and np.isfinite(starts).any():
         start = float(np.nanmedian(starts))
         low, high = min(low, np.nanmin(starts)), max(high, np.nanmax(starts))
-    if low / FAR <= meant <= high * FAR:
+    lowest, highest = (low / FAR, high * FAR) if observed else (-np.inf, high * FAR_ABOVE)
+    if lowest <= meant <= highest:
         return
     found = _readings(limit, domain, (low, high), start, units)
     hint = f": did you mean {' or '.join(found)}?" if found else f"; a goal may be {FORMS}"
@@ -217,7 +215,8 @@ def _readings(
     size = f"{abs(limit.value) * (100.0 if limit.percent else 1.0):.12g}"
     forms = [f"ppl:{size}", f"bpb:{size}", f"bpt:{size}", f"nats:{size}"]
     if start is not None:
-        rises = [f"+{size}", f"+{size}%"]
+        sign = "-" if limit.value < 0 else "+"
+        rises = [f"{sign}{size}", f"{sign}{size}%"]
         forms += rises if float(size) < 1 else rises[::-1]
     forms += [f"{float(size) / scale:.12g}" for scale in (10, 100, 1000)]
     found = []
@@ -294,5 +293,5 @@ def _unit(name: str, where: str) -> str:
     unit = {"nat": "nat/token"}.get(unit, unit)
     if unit not in UNIT_NAMES:
         hint = did_you_mean(name, [*ALIASES, *UNIT_NAMES])
-        raise PlanError(f"{where}: unknown unit {name!r}; {hint}units are {', '.join(ALIASES)}")
+        raise PlanError(f"{where}; unknown unit {name!r}; {hint}units are {', '.join(ALIASES)}")
     return unit

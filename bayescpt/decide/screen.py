@@ -172,7 +172,7 @@ def screen(
     )
     table["outside"] = outside
     table.attrs = {
-        "goal": None if summary.goal is None else summary.goal.thresholds,
+        "goal": None if summary.goal is None else dict(summary.goal.thresholds),
         "risk": risk,
         "level": level,
         "weights": summary.weights,

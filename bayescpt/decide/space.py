@@ -13,7 +13,7 @@ import numpy as np
 from bayescpt.data import schedules
 from bayescpt.data.curriculum import is_pieces
 from bayescpt.data.schedules.registry import registered_schedules, schedule_arguments
-from bayescpt.data.schedules.shares import OTHER_NAMES, SHARES
+from bayescpt.data.schedules.shares import SHARES, suggestion
 from bayescpt.data.units import did_you_mean
 from bayescpt.errors import PlanError
 from bayescpt.forecast import Plan
@@ -116,8 +116,8 @@ class Space:
         `bayescpt.curriculum` takes them) where the card has a replay term; ``start``, ``domain``
         and further arguments of the schedule are optional. ``warmup_share``, ``decay_share``,
         ``stable_share`` and ``cooldown_share`` give the length of a part as a share of all steps.
-        Each setting is one value; a list of values; or a range, which is a tuple (low, high) or a mapping with ``low`` and ``high``,
-        searched uniformly (``lr`` in its logarithm). Where several schedules are listed, each gets
+        Each setting is one value; a list of values; or a range, which is a tuple (low, high) or a
+        mapping with ``low`` and ``high``, searched uniformly (``lr`` in its logarithm). Where several schedules are listed, each gets
         only the arguments that it takes.
 
     Raises
@@ -152,8 +152,7 @@ class Space:
         unknown = [axis.name for axis in self.axes if axis.name not in known]
         if unknown:
             name = unknown[0]
-            other = OTHER_NAMES.get(name, "")
-            hint = f"did you mean {other!r}? " if other in known else did_you_mean(name, [*known])
+            hint = suggestion(name, sorted(known))
             raise PlanError(
                 f"the space has {name!r}, which is no argument of "
                 f"{' or '.join(self._arguments)}; {hint}known are {', '.join(sorted(known))}"

@@ -66,7 +66,7 @@ class Placer:
 
     def __init__(self, draws: Draws, extrapolate: bool = False) -> None:
         self._draws, self._extrapolate = draws, extrapolate
-        self._starts = Starts(draws.study, draws.rows.refs.warmup, draws.card.law)
+        self._starts = Starts(draws.study, draws.rows.refs.warmup, draws.card)
         self._ranges = fitted_ranges(draws)
         self._cache: OrderedDict[Hashable, tuple[View, tuple[str, ...]]] = OrderedDict()
         self._last: tuple[Any, str] = (None, "")

@@ -170,7 +170,7 @@ def forecast(
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise PlanError(f"two plans are named {repeated[0]!r}; names must be unique")
-    starts = Starts(draws.study, draws.rows.refs.warmup, draws.card.law)
+    starts = Starts(draws.study, draws.rows.refs.warmup, draws.card)
     assumed = [text for plan in recipes for text in starts.assumptions(plan)]
     recipes = [starts.complete(plan) for plan in recipes]
     paths = [starts.trajectory(plan) for plan in recipes]

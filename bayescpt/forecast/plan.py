@@ -17,7 +17,7 @@ from bayescpt.laws.trajectory import Trajectory, start_fields
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
-    from bayescpt.laws.law import Law
+    from bayescpt.model.card import Card
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class Plan:
 
 
 def plan_trajectory(
-    plan: Plan, study: Study, warmup: str = "true", law: Law | None = None
+    plan: Plan, study: Study, warmup: str = "true", card: Card | None = None
 ) -> Trajectory:
     """Trajectory of a plan, continuing from its start checkpoint.
 
@@ -189,8 +189,8 @@ def plan_trajectory(
         Study with the start checkpoint and its ancestors.
     warmup : str
         Convention for the area before the start, as in `References`.
-    law : Law, optional
-        The law that it is for; see `Starts`.
+    card : Card, optional
+        The card that it is for; see `Starts`.
 
     Returns
     -------
@@ -201,7 +201,7 @@ def plan_trajectory(
     PlanError
         If the study lacks the start checkpoint or the target domain, or the plan a replay ratio.
     """
-    starts = Starts(study, warmup, law)
+    starts = Starts(study, warmup, card)
     return starts.trajectory(starts.complete(plan))
 
 
@@ -214,13 +214,13 @@ class Starts:
         Study with the start checkpoints and their ancestors.
     warmup : str
         Convention for the area before the start, as in `References`.
-    law : Law, optional
-        The law that plans are for: it says whether they need a replay ratio, and whether there can
-        be plans from scratch. Without it, both are taken as given.
+    card : Card, optional
+        The card that plans are for: its law says whether they need a replay ratio, and whether
+        there can be plans from scratch. Without it, plans are taken as they are.
     """
 
-    def __init__(self, study: Study, warmup: str = "true", law: Law | None = None) -> None:
-        self._study, self._warmup, self._law = study, warmup, law
+    def __init__(self, study: Study, warmup: str = "true", card: Card | None = None) -> None:
+        self._study, self._warmup, self._card = study, warmup, card
         self._targets = study.targets
         self._placed: dict[str | None, dict[str, Any]] = {}
 
@@ -253,7 +253,7 @@ class Starts:
             plan = replace(plan, start=self.checkpoints[0])
         if plan.start is None:
             self._check_scratch(plan)
-        elif plan.replay_ratio is None and self._law is not None and self._law.needs_replay:
+        elif plan.replay_ratio is None and self._card is not None and self._card.law.needs_replay:
             raise PlanError(
                 f"plan {plan.name!r}: replay_ratio is missing: give the share of general data in "
                 "its batches, 0 to 1 (0 where there is none)"
@@ -282,21 +282,21 @@ class Starts:
 
     def _assumes_start(self, plan: Plan) -> bool:
         """Whether a plan is continual pre-training from the only checkpoint there is."""
-        if plan.start is not None or len(self.checkpoints) != 1:
+        if plan.start is not None or self._card is None or len(self.checkpoints) != 1:
             return False
-        scratch = self._law is None or self._law.describes_pretraining
+        scratch = self._card.law.describes_pretraining
         if plan.replay_ratio is None:
-            return not scratch and self._law is not None and not self._law.needs_replay
+            return not scratch and not self._card.law.needs_replay
         # Replay of 1 is what pre-training has, where the law describes that.
         return not (scratch and np.all(np.asarray(plan.replay_ratio) == 1.0))
 
     def _check_scratch(self, plan: Plan) -> None:
-        if self._law is None or self._law.describes_pretraining:
+        if self._card is None or self._card.law.describes_pretraining:
             return
         known = " or ".join(map(repr, self.checkpoints))
         raise PlanError(
-            f"plan {plan.name!r} starts from scratch, but the card fits no pre-training; give its "
-            f"start checkpoint, {known}, and its replay_ratio"
+            f"plan {plan.name!r} starts from scratch, but card {self._card.name!r} fits no "
+            f"pre-training rows; give its start checkpoint, {known}, and its replay_ratio"
         )
 
     def trajectory(self, plan: Plan) -> Trajectory:

@@ -11,20 +11,22 @@ import numpy as np
 from bayescpt.data import Schedule, schedules
 from bayescpt.data.curriculum import is_pieces
 from bayescpt.data.schedules.registry import schedule_arguments
-from bayescpt.data.schedules.shares import check_names
+from bayescpt.data.schedules.shares import check_names, suggestion
 from bayescpt.data.units import did_you_mean
 from bayescpt.errors import PlanError, ScheduleError
 from bayescpt.forecast.plan import Plan, Starts
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
-    from bayescpt.laws.law import Law
+    from bayescpt.model.card import Card
 
 # Keys of the plan itself; all others are arguments of its schedule.
 OWN_KEYS = ("name", "schedule", "replay_ratio", "start", "domain", "from_scratch")
 
 
-def read_plans(path: str | Path, study: Study | None = None, law: Law | None = None) -> list[Plan]:
+def read_plans(
+    path: str | Path, study: Study | None = None, card: Card | None = None
+) -> list[Plan]:
     """Read plans from a TOML file.
 
     Each ``[[plan]]`` has a ``name`` and a schedule: ``schedule``, a constructor of
@@ -42,8 +44,8 @@ def read_plans(path: str | Path, study: Study | None = None, law: Law | None = N
     study : Study, optional
         The fitted study. If its runs start from several checkpoints, a plan without ``start`` is an
         error unless it says ``from_scratch = true``.
-    law : Law, optional
-        The fitted law: it says whether plans need a replay ratio and may be from scratch.
+    card : Card, optional
+        The fitted card: it says whether plans need a replay ratio and may be from scratch.
 
     Returns
     -------
@@ -78,12 +80,12 @@ def read_plans(path: str | Path, study: Study | None = None, law: Law | None = N
             raise PlanError(f"{source}: plan {number}: key 'name' must be a string; got {name!r}")
         if name in [plan.name for plan in plans]:
             raise PlanError(f"{source}: plan {name!r}: key 'name' is taken by an earlier plan")
-        plans.append(_plan(name, table, f"{source}: plan {name!r}", study, law))
+        plans.append(_plan(name, table, f"{source}: plan {name!r}", study, card))
     return plans
 
 
 def _plan(
-    name: str, table: dict[str, Any], where: str, study: Study | None, law: Law | None
+    name: str, table: dict[str, Any], where: str, study: Study | None, card: Card | None
 ) -> Plan:
     schedule = _schedule(table, where)
     start, domain = (_text(table, key, where) for key in ("start", "domain"))
@@ -94,9 +96,9 @@ def _plan(
         raise PlanError(
             f"{where}: key 'start' contradicts from_scratch = true; give only one of them"
         )
-    if scratch and law is not None and not law.describes_pretraining:
+    if scratch and card is not None and not card.law.describes_pretraining:
         raise PlanError(
-            f"{where}: key 'from_scratch' = true, but the card fits no pre-training: give 'start'"
+            f"{where}: key 'from_scratch' = true, but card {card.name!r} fits no pre-training: give 'start'"
         )
     several = study is not None and len(Starts(study).checkpoints) != 1
     if study is not None and study.cpt_runs and several and start is None and not scratch:
@@ -115,7 +117,7 @@ def _plan(
             f"{', '.join(study.targets) or 'none'}"
         )
     continual = start is not None or (study is not None and study.cpt_runs and not scratch)
-    if "replay_ratio" not in table and continual and law is not None and law.needs_replay:
+    if "replay_ratio" not in table and continual and card is not None and card.law.needs_replay:
         raise PlanError(
             f"{where}: key 'replay_ratio' is missing: give the share of general data in its "
             "batches, 0 to 1 (0 where there is none)"
@@ -154,7 +156,7 @@ def _schedule(table: dict[str, Any], where: str) -> Schedule:
             if unknown:
                 own = sorted({"lr", *OWN_KEYS} - {"schedule"})
                 raise PlanError(
-                    f"{where}: unknown key {unknown[0]!r}; {did_you_mean(unknown[0], own)}with an "
+                    f"{where}: unknown key {unknown[0]!r}; {suggestion(unknown[0], own)}with an "
                     f"array of LRs, a plan has only {', '.join(own)}"
                 )
             return schedules.from_array(_numbers(given["lr"], "lr", where))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import difflib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from bayescpt.data.units import did_you_mean
 from bayescpt.errors import ScheduleError
 
 # Length of a part of a schedule as a share of its steps, and the argument that it stands for.
@@ -30,6 +30,10 @@ OTHER_NAMES = {
     "decay_frac": "decay_share",
     "decay_ratio": "decay_share",
     "decay": "decay_type",
+    "replay": "replay_ratio",
+    "parent": "start",
+    "checkpoint": "start",
+    "target": "domain",
     "final_lr": "min_lr",
     "final_ratio": "min_lr_ratio",
     "final_lr_ratio": "min_lr_ratio",
@@ -113,9 +117,32 @@ arguments: lr, num_warmup_steps, warmup_share
     for name in given:
         if name in allowed:
             continue
-        other = OTHER_NAMES.get(name.lower(), "")
-        if other in allowed:
-            hint = f"did you mean {other!r}? "
-        else:
-            hint = did_you_mean(name, allowed)
+        hint = suggestion(name, allowed)
         raise ScheduleError(f"unknown argument {name!r}; {hint}arguments: {', '.join(known)}")
+
+
+def suggestion(name: str, known: Sequence[str]) -> str:
+    """Start of a message that suggests the argument which a name was meant for.
+
+    Parameters
+    ----------
+    name : str
+        An unknown name.
+    known : sequence of str
+        Known names.
+
+    Returns
+    -------
+    str
+        "did you mean ...? ", or "" if no known name is meant, as far as can be told.
+
+    Examples
+    --------
+    >>> suggestion("replay", ["start", "replay_ratio"])
+    "did you mean 'replay_ratio'? "
+    """
+    # Closer than by default: names such as num_decay_steps and num_training_steps look alike.
+    match = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.8)
+    other = OTHER_NAMES.get(name.lower(), "")
+    found = [other] if other in known else match
+    return f"did you mean {found[0]!r}? " if found else ""
