@@ -26,13 +26,12 @@ from bayescpt.decide.draws import (
     names,
     units_attrs,
 )
+from bayescpt.decide.goal_levels import goal_limits, levels_by_plan
 from bayescpt.decide.goals import (
     Goal,
     best_joint_steps,
     check_goal_given,
     goal_excess,
-    goal_limits,
-    levels_by_plan,
 )
 from bayescpt.decide.montecarlo import mean_mcse
 from bayescpt.decide.risks.regret import probability_best

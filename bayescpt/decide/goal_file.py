@@ -35,7 +35,7 @@ def read_goal(path: str | Path) -> Goal:
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder, "goal.toml")
     ...     _ = path.write_text('[goal]\ngeneral = "+2%"\ncode = "bpb:0.61"\n')
-    ...     bc.read_goal(path).thresholds
+    ...     dict(bc.read_goal(path).thresholds)
     {'general': '+2%', 'code': 'bpb:0.61'}
     """
     try:

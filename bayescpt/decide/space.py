@@ -117,8 +117,8 @@ class Space:
         and further arguments of the schedule are optional. ``warmup_share``, ``decay_share``,
         ``stable_share`` and ``cooldown_share`` give the length of a part as a share of all steps.
         Each setting is one value; a list of values; or a range, which is a tuple (low, high) or a
-        mapping with ``low`` and ``high``, searched uniformly (``lr`` in its logarithm). Where several schedules are listed, each gets
-        only the arguments that it takes.
+        mapping with ``low`` and ``high``, searched uniformly (``lr`` in its logarithm). Where
+        several schedules are listed, each gets only the arguments that it takes.
 
     Raises
     ------

@@ -13,7 +13,8 @@ from bayescpt.data.conversion import LossUnits
 from bayescpt.decide import risks
 from bayescpt.decide.draws import Kind
 from bayescpt.decide.forecaster import Screener
-from bayescpt.decide.goals import Goal, check_goal_given, check_starts, margins
+from bayescpt.decide.goal_levels import check_starts
+from bayescpt.decide.goals import Goal, check_goal_given, margins
 from bayescpt.decide.limits import check_reach
 from bayescpt.decide.montecarlo import batch_effective_draws, probability_mcse
 from bayescpt.decide.risks.quantile import sorted_quantiles

@@ -98,7 +98,8 @@ def _plan(
         )
     if scratch and card is not None and not card.law.describes_pretraining:
         raise PlanError(
-            f"{where}: key 'from_scratch' = true, but card {card.name!r} fits no pre-training: give 'start'"
+            f"{where}: key 'from_scratch' = true, but card {card.name!r} fits no pre-training: "
+            "give 'start'"
         )
     several = study is not None and len(Starts(study).checkpoints) != 1
     if study is not None and study.cpt_runs and several and start is None and not scratch:
@@ -126,7 +127,7 @@ def _plan(
         return Plan(
             name=name,
             schedule=schedule,
-            replay_ratio=_replay(table, where),
+            replay_ratio=1.0 if scratch else _replay(table, where),
             start=start,
             domain=domain,
         )

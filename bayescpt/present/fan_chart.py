@@ -13,7 +13,8 @@ import xarray as xr
 from bayescpt.data.conversion import LossUnits
 from bayescpt.data.units import loss_label
 from bayescpt.decide.draws import ForecastLike, Kind, loss_draws, names, units_attrs
-from bayescpt.decide.goals import Goal, goal_levels
+from bayescpt.decide.goal_levels import goal_levels
+from bayescpt.decide.goals import Goal
 from bayescpt.errors import PlanError
 from bayescpt.present.labels import forecast_unit, shown_curves, shown_draws
 from bayescpt.present.legend import band_alpha, band_keys, figure_legend

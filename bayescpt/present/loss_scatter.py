@@ -20,7 +20,8 @@ from bayescpt.decide.draws import (
     names,
     units_attrs,
 )
-from bayescpt.decide.goals import Goal, goal_levels
+from bayescpt.decide.goal_levels import goal_levels
+from bayescpt.decide.goals import Goal
 from bayescpt.errors import PlanError
 from bayescpt.present.labels import forecast_unit, shown_draws
 from bayescpt.present.legend import figure_legend
