@@ -368,7 +368,7 @@ def test_goal_gives_probabilities_with_their_error(cli, fits):
 
 def test_min_probability_decides_the_exit_code(cli, fits):
     words = (fits / "good.nc", "-p", fits / "plans.toml", "--json")
-    never, always = ("-g", "general=0.1"), ("-g", "general=99")
+    never, always = ("-g", "general=-20%"), ("-g", "general=4.9")
     limit = ("--min-probability", "0.5")
     for command in ("goal", "compare"):
         assert cli(command, *words, *never)[0] == 0

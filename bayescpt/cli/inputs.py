@@ -120,6 +120,11 @@ def open_goal(given: Sequence[str] | None, file: Path | None = None) -> Goal | N
     if file is not None:
         return read_goal(file)
     limits = _by_domain(given, "--goal", "DOMAIN=NUMBER, such as general=3.3 or general=+2%")
+    for domain, text in limits.items():
+        try:
+            Goal({domain: text})
+        except PlanError as error:
+            raise PlanError(f"--goal {domain}={text}: {error}") from error
     return Goal(limits) if limits else None
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import pandas as pd
 
 from bayescpt.data import schedules
+from bayescpt.data.curriculum import curriculum
+from bayescpt.data.schedules.registry import schedule_arguments
 from bayescpt.data.study import Study
 from bayescpt.data.tables import TEXT_COLUMNS
 from bayescpt.data.units import DEFAULT_UNIT, did_you_mean
@@ -36,7 +38,10 @@ def read_study(folder: str | os.PathLike[str]) -> Study:
         ``allow_mixed``; they and the columns of the tables are the arguments of
         `Study.from_frames`. For a run that is not in lrs, the columns
         ``schedule`` (a constructor of `bayescpt.schedules`) and ``schedule_params``
-        (``key=value;key=value``) of runs give the schedule.
+        (``key=value;key=value``, with the argument names of the constructor; ``steps`` is the
+        number of updates where ``num_training_steps`` is left out) of runs give the schedule. A
+        ``replay_ratio`` that changes along a run may be written in runs as pieces,
+        ``"[[0, 0.1], [5000, 0.5]]"``, see `bayescpt.curriculum`.
 
     Returns
     -------
@@ -67,10 +72,10 @@ def read_study(folder: str | os.PathLike[str]) -> Study:
     runs, curves = _required_table(folder, "runs"), _required_table(folder, "curves")
     lrs = _read_table(folder, "lrs")
     try:
+        lrs = _add_named_schedules(lrs, runs)
         return Study.from_frames(
             curves,
-            runs,
-            _add_named_schedules(lrs, runs),
+            *_expand_curricula(runs, lrs),
             name=str(about.get("name", folder.name)),
             general=about.get("general"),
             loss_unit=str(about.get("loss_unit", DEFAULT_UNIT)),
@@ -234,9 +239,44 @@ def _add_named_schedules(lrs: pd.DataFrame | None, runs: pd.DataFrame) -> pd.Dat
             continue
         try:
             arguments = schedules.parse_params(params if isinstance(params, str) else "")
+            steps = row.get("steps")
+            whole = isinstance(steps, int | float) and steps > 0 and steps % 1 == 0
+            takes = "num_training_steps" in schedule_arguments(name)
+            # With all its parts, a schedule has a length of its own.
+            if whole and takes and "num_stable_steps" not in arguments:
+                arguments = {"num_training_steps": int(steps), **arguments}
             schedule = schedules.from_name(name, **arguments)
         except ScheduleError as error:
             raise StudyError(f"runs: run {run!r}: {error}") from error
-        steps = range(1, schedule.n_steps + 1)
-        parts.append(pd.DataFrame({"run": run, "step": steps, "lr": schedule.lr}))
+        updates = range(1, schedule.n_steps + 1)
+        parts.append(pd.DataFrame({"run": run, "step": updates, "lr": schedule.lr}))
     return pd.concat(parts, ignore_index=True) if parts else None
+
+
+def _expand_curricula(
+    runs: pd.DataFrame, lrs: pd.DataFrame | None
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Tables of runs and learning rates with curricula, written as pieces in runs, in the second.
+
+    Where lrs has a replay ratio of its own for a run, that one is kept.
+    """
+    if "replay_ratio" not in runs or "run" not in runs:
+        return runs, lrs
+    ratios = runs["replay_ratio"].astype(object)
+    written = [isinstance(value, str) and value.lstrip().startswith("[") for value in ratios]
+    for row in [k for k, pieces in enumerate(written) if pieces]:
+        run = str(runs["run"].iloc[row])
+        own = None if lrs is None or "run" not in lrs else lrs["run"].astype(str) == run
+        if lrs is None or own is None or not own.any():
+            raise StudyError(
+                f"runs: run {run!r}: replay_ratio is in pieces, but the run has no learning rates; "
+                "give its schedule"
+            )
+        try:
+            along = curriculum(json.loads(ratios.iloc[row]), int(own.sum()))
+        except (json.JSONDecodeError, StudyError) as error:
+            raise StudyError(f"runs: run {run!r}: {error}") from error
+        lrs = lrs.assign(replay=lrs["replay"] if "replay" in lrs else float("nan"))
+        lrs.loc[own & lrs["replay"].isna(), "replay"] = along[lrs.loc[own, "replay"].isna()]
+        ratios.iloc[row] = None
+    return (runs.assign(replay_ratio=ratios), lrs) if any(written) else (runs, lrs)

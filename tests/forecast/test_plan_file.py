@@ -47,7 +47,7 @@ def test_plans_come_in_order_with_all_they_say(write, study):
     )
     assert (second.name, second.replay_ratio, second.start, second.domain) == (
         "b",
-        0.0,
+        None,
         "pt_r1",
         None,
     )
