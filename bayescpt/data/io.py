@@ -239,12 +239,11 @@ def _add_named_schedules(lrs: pd.DataFrame | None, runs: pd.DataFrame) -> pd.Dat
             continue
         try:
             arguments = schedules.parse_params(params if isinstance(params, str) else "")
-            steps = row.get("steps")
-            whole = isinstance(steps, int | float) and steps > 0 and steps % 1 == 0
-            takes = "num_training_steps" in schedule_arguments(name)
+            steps, takes = row.get("steps"), "num_training_steps" in schedule_arguments(name)
             # With all its parts, a schedule has a length of its own.
-            if whole and takes and "num_stable_steps" not in arguments:
-                arguments = {"num_training_steps": int(steps), **arguments}
+            if takes and "num_stable_steps" not in arguments and isinstance(steps, int | float):
+                if steps > 0 and steps % 1 == 0:
+                    arguments = {"num_training_steps": int(steps), **arguments}
             schedule = schedules.from_name(name, **arguments)
         except ScheduleError as error:
             raise StudyError(f"runs: run {run!r}: {error}") from error

@@ -185,26 +185,32 @@ def check_reach(
         If it is more than `FAR` times above or below them; the message suggests other readings.
     """
     meant = float(np.nanmedian(nats))
-    if observed and observed[0] / FAR <= meant <= observed[1] * FAR:
+    start = None
+    if starts is not None and np.isfinite(starts).any():
+        start = float(np.nanmedian(starts))
+    # A rise of more than half the loss of the start checkpoint is one in another unit.
+    steep = limit.relative and start is not None and meant > FAR * start
+    if not steep and observed and observed[0] / FAR <= meant <= observed[1] * FAR:
         return
     known = losses[np.isfinite(losses)]
     if not known.size:
         return
-    ends = np.quantile(known, [0.01, 0.99])
-    low, high = min([ends[0], *observed]), max([ends[1], *observed])
-    start = None
-    if starts is not None and np.isfinite(starts).any():
-        start = float(np.nanmedian(starts))
+    low, high = np.quantile(known, [0.01, 0.99])
+    low, high = min([low, *observed]), max([high, *observed])
+    if starts is not None and start is not None:
         low, high = min(low, np.nanmin(starts)), max(high, np.nanmax(starts))
     lowest, highest = (low / FAR, high * FAR) if observed else (-np.inf, high * FAR_ABOVE)
-    if lowest <= meant <= highest:
+    if not steep and lowest <= meant <= highest:
         return
     found = _readings(limit, domain, (low, high), start, units)
     hint = f": did you mean {' or '.join(found)}?" if found else f"; a goal may be {FORMS}"
-    side = "above" if meant > high else "below"
+    against = f"far {'above' if meant > high else 'below'} all losses on {domain}"
+    if steep:
+        low, against = start, f"far above the start checkpoint on {domain}"
+    ends = f"{low:.3g}" if steep else f"{low:.3g} to {high:.3g}"
     raise PlanError(
-        f"goal {domain} = {limit.given} is {meant:.4g} {unit_name(units.held)}, far {side} all "
-        f"losses on {domain} ({low:.3g} to {high:.3g}){hint}"
+        f"goal {domain} = {limit.given} is {meant:.4g} {unit_name(units.held)}, {against} ({ends})"
+        f"{hint}"
     )
 
 
@@ -232,7 +238,9 @@ def _readings(
         if same and (other.unit or units.shown) == (limit.unit or units.shown):
             continue
         if among[0] * (1 - NEAR) <= meant <= among[1] * (1 + NEAR):
-            found.append(f"{form} ({meant:.4g} {unit_name(units.held)})")
+            # Signs need quotes in TOML and Python.
+            shown = form if not isinstance(other.given, str) else repr(form)
+            found.append(f"{shown} ({meant:.4g} {unit_name(units.held)})")
     return found[:3]
 
 

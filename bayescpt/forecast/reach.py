@@ -49,7 +49,7 @@ def check_reach(draws: Draws, plan: Plan, path: Trajectory) -> None:
     if peak > HIGHEST_LR * highest:
         hint = _nearby(peak, lowest, highest)
         raise PlanError(
-            f"{where} peak LR {peak:g} is {peak / highest:.3g} times the highest of {runs} "
+            f"{where} peak LR {peak:g} is {peak / highest:,.0f} times the highest of {runs} "
             f"({lowest:g} to {highest:g}){hint}{ending}"
         )
     if 0 < peak < LOWEST_LR * lowest:
@@ -59,7 +59,7 @@ def check_reach(draws: Draws, plan: Plan, path: Trajectory) -> None:
         )
     if path.n_steps > LONGEST * longest:
         raise PlanError(
-            f"{where} {path.n_steps:,} steps are {path.n_steps / longest:.3g} times the most of "
+            f"{where} {path.n_steps:,} steps are {path.n_steps / longest:,.0f} times the most of "
             f"{runs} ({longest:,}){ending}"
         )
 
