@@ -90,8 +90,9 @@ class Limit:
                 return units.convert(self.value, unit, units.held, domain)
             shown = units.convert(start, units.held, unit, domain)
             limit = shown * (1.0 + self.value) if self.percent else shown + self.value
-            # A fall below nothing is a loss of nothing.
-            return units.convert(np.maximum(limit, 1e-12), unit, units.held, domain)
+            # A fall below nothing is no loss at all: a perplexity of 1.
+            least = 1.0 if unit == "perplexity" else 0.0
+            return units.convert(np.maximum(limit, least), unit, units.held, domain)
         except StudyError as error:
             raise PlanError(f"goal {domain} = {self.given}: {error}") from error
 
