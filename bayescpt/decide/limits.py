@@ -152,6 +152,23 @@ def read_limit(domain: str, given: Any) -> Limit:
     return Limit(value if plain else given.strip(), value, unit, relative, bool(match["percent"]))
 
 
+def is_far(nats: float, observed: Sequence[float]) -> bool:
+    """Whether a limit is far outside the losses of the fitted runs.
+
+    Parameters
+    ----------
+    nats : float
+        What it means.
+    observed : sequence of float
+        Lowest and highest loss, nats.
+
+    Returns
+    -------
+    bool
+    """
+    return not observed[0] / FAR <= nats <= observed[1] * FAR
+
+
 def check_reach(
     limit: Limit,
     domain: str,
@@ -191,7 +208,7 @@ def check_reach(
         start = float(np.nanmedian(starts))
     # A rise of more than half the loss of the start checkpoint is one in another unit.
     steep = limit.relative and start is not None and meant > FAR * start
-    if not steep and observed and observed[0] / FAR <= meant <= observed[1] * FAR:
+    if not steep and observed and not is_far(meant, observed):
         return
     known = losses[np.isfinite(losses)]
     if not known.size:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from queue import SimpleQueue
 
@@ -150,9 +151,7 @@ def screen(
         evaluator = evaluators.get()
         try:
             losses = evaluator(chunk.placed, kind)
-            starts = None
-            if summary.goal is not None and summary.goal.relative and starts_of is not None:
-                starts = starts_of(chunk.placed, seed)
+            starts = None if starts_of is None else partial(starts_of, chunk.placed, seed)
             return summary.table(chunk.names, losses, starts)
         finally:
             evaluators.put(evaluator)

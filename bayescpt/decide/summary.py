@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -15,7 +15,7 @@ from bayescpt.decide.draws import Kind
 from bayescpt.decide.forecaster import Screener
 from bayescpt.decide.goal_levels import check_starts
 from bayescpt.decide.goals import Goal, check_goal_given, margins
-from bayescpt.decide.limits import check_reach
+from bayescpt.decide.limits import check_reach, is_far
 from bayescpt.decide.montecarlo import batch_effective_draws, probability_mcse
 from bayescpt.decide.risks.quantile import sorted_quantiles
 from bayescpt.decide.weights import normalised_weights
@@ -61,7 +61,10 @@ class Summary:
     observed: Mapping[str, Sequence[float]]
 
     def table(
-        self, plans: Sequence[str], losses: Array, starts: Array | None = None
+        self,
+        plans: Sequence[str],
+        losses: Array,
+        starts: Callable[[], Array] | None = None,
     ) -> dict[str, Array]:
         """Columns of the table of `screen`.
 
@@ -71,8 +74,9 @@ class Summary:
             Names of the plans of the chunk.
         losses : ndarray, shape (n_plans, n_domains, n_draws)
             nats/token; it is sorted in place.
-        starts : ndarray, shape (n_plans, n_domains, n_draws), optional
-            Losses of the start checkpoints, nats/token; NaN from scratch.
+        starts : callable, optional
+            Returns the losses of the start checkpoints, shape (n_plans, n_domains, n_draws),
+            nats/token, NaN from scratch; called where the goal needs them.
 
         Returns
         -------
@@ -105,14 +109,22 @@ class Summary:
         goal: Goal,
         plans: Sequence[str],
         losses: Array,
-        starts: Array | None,
+        starts: Callable[[], Array] | None,
         columns: dict[str, Array],
     ) -> Array:
         """Return what the goal allows, shape (plans, goal domains, draws); add its median."""
         out = np.empty((len(losses), len(goal.domains), losses.shape[-1]))
         for k, (domain, limit) in enumerate(goal.limits.items()):
             d = self.domains.index(domain)
-            start = None if starts is None else starts[:, d]
+            start, seen = None, self.observed.get(domain)
+            far = (
+                not limit.relative
+                and seen is not None
+                and is_far(float(limit.nats(self.units, domain, None)), seen)
+            )
+            # They cost time, and a limit among the losses of the fitted runs does not need them.
+            if starts is not None and (limit.relative or far):
+                start = starts()[:, d]
             if limit.relative:
                 check_starts(limit, domain, start, plans)
             nats = limit.nats(self.units, domain, start)
@@ -120,9 +132,8 @@ class Summary:
             middle = np.median(nats, axis=-1) if nats.ndim else nats
             columns[f"{domain}_limit"] = np.broadcast_to(middle, len(losses))
             # Without the fitted runs, a chunk alone does not say which losses there are.
-            if domain in self.observed:
-                known = self.observed[domain]
-                check_reach(limit, domain, nats, losses[:, d], start, self.units, known)
+            if seen is not None:
+                check_reach(limit, domain, nats, losses[:, d], start, self.units, seen)
         return out
 
     def _add_goal(
