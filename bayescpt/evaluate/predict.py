@@ -203,7 +203,7 @@ def _run_draws(
 
     plan = Plan.from_run(train.run(run))
     steps = np.unique(rows["step"].to_numpy(np.int64))
-    forecast = fitted.forecast([plan], steps=steps, seed=seed, allow_failed=True, extrapolate=True)
+    forecast = fitted.forecast([plan], steps=steps, seed=seed, allow_failed=True)
     loss = forecast.dataset["loss"].isel(plan=0).transpose("chain", "draw", "domain", "step")
     known = [str(name) for name in loss["domain"].values]
     values = loss.values.reshape(-1, len(known), loss.sizes["step"])

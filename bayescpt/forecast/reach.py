@@ -19,7 +19,8 @@ LONGEST = 100.0
 def check_reach(draws: Draws, plan: Plan, path: Trajectory) -> None:
     """Raise an error if a plan is absurdly far from the fitted runs.
 
-    Milder extrapolation is warned about, see `bayescpt.forecast.ranges`.
+    Milder extrapolation is warned about, see `bayescpt.forecast.ranges`. The recipe of a run that
+    exists (`Plan.from_run`) is taken as it is: it was run, and a backtest may hold it out.
 
     Parameters
     ----------
@@ -36,6 +37,8 @@ def check_reach(draws: Draws, plan: Plan, path: Trajectory) -> None:
         If its peak LR or its length is out of all proportion to those of the fitted runs and of
         the runs that they start from.
     """
+    if plan.run is not None:
+        return
     if "reach" not in draws.cache:
         known = list(draws.trajectories.values())
         arrays = [lr for one in known for lr in (one.lr, *one.before)]

@@ -50,6 +50,12 @@ def test_absurd_plans_are_refused_unless_asked_for(draws, far, text):
         assert ((values >= 0) & (values <= CEILING)).all()
 
 
+def test_the_recipe_of_a_run_that_exists_is_taken_as_it_is(draws):
+    existing = replace(plan(3.0), run="held_out")
+    assert any("extrapolates" in text for text in forecast(draws, existing, [200]).warnings)
+    Screener(draws).place(existing)
+
+
 @pytest.mark.parametrize("near", [plan(1.9e-2), plan(3e-6), plan(steps=5_000)])
 def test_milder_extrapolation_is_a_warning(draws, near):
     assert any("extrapolates" in text for text in forecast(draws, near, [100]).warnings)
