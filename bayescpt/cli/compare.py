@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,6 +29,7 @@ from bayescpt.cli.output import fixed, notes, records, say, show_json, show_tabl
 
 if TYPE_CHECKING:
     from bayescpt.decide import Decision
+    from bayescpt.forecast import Forecast
 
 # Names of the risk measures, one file each. Importing them would make --help wait for NumPy.
 RISKS = "|".join(
@@ -107,31 +108,55 @@ def compare(  # numpydoc ignore=PR01
     )
     decision, units = in_shown_unit(decision)
     if as_json:
-        show_json(
-            {
-                "study": forecast.study_name,
-                "best": decision.best,
-                "risk": decision.risk,
-                "rule": decision.rule,
-                "goal_probability": decision.goal_probability,
-                "misses_goal": decision.hopeless,
-                "units": units,
-                "level": decision.level,
-                "by": decision.by,
-                "weights": decision.weights,
-                "goal": None if wanted is None else dict(wanted.thresholds),
-                "goal_levels": decision.levels,
-                "rows": records(decision.table),
-                "contrasts": [] if decision.best is None else records(decision.contrasts),
-                "warnings": decision.warnings,
-                "failed_checks": forecast.failed_checks,
-            }
-        )
+        _show_json(decision, units, forecast)
     else:
         show_decision(decision)
         notes(forecast.failed_checks, decision.warnings)
     if forecast.failed_checks or decision.best is None:
         raise typer.Exit(1)
+
+
+def _show_json(decision: Decision, units: str | None, forecast: Forecast) -> None:
+    """Print a comparison as JSON."""
+    show_json(
+        {
+            "study": forecast.study_name,
+            "best": decision.best,
+            "level": decision.level,
+            "by": decision.by,
+            "weights": decision.weights,
+            **choice(decision, units),
+            "rows": records(decision.table),
+            "contrasts": [] if decision.best is None else records(decision.contrasts),
+            "warnings": decision.warnings,
+            "failed_checks": forecast.failed_checks,
+        }
+    )
+
+
+def choice(decision: Decision, units: str | None) -> dict[str, Any]:
+    """How the plan was chosen, and what that means for the goal, for JSON.
+
+    Parameters
+    ----------
+    decision : Decision
+        Output of `compare`.
+    units : str or None
+        Unit of its losses.
+
+    Returns
+    -------
+    dict of str to Any
+    """
+    return {
+        "risk": decision.risk,
+        "rule": decision.rule,
+        "goal": None if decision.goal is None else dict(decision.goal.thresholds),
+        "goal_levels": decision.levels,
+        "goal_probability": decision.goal_probability,
+        "misses_goal": decision.hopeless,
+        "units": units,
+    }
 
 
 def in_shown_unit(decision: Decision) -> tuple[Decision, str | None]:

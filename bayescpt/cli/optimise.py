@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bayescpt.cli.compare import RISKS, Level, in_shown_unit
+from bayescpt.cli.compare import RISKS, Level, choice, in_shown_unit
 from bayescpt.cli.goal import check_probability
 from bayescpt.cli.inputs import open_goal
 from bayescpt.cli.options import (
@@ -96,14 +96,8 @@ def optimise(  # numpydoc ignore=PR01
             {
                 "study": fitted.study.name,
                 "best": None if optimum.plan is None else optimum.plan.to_dict(),
-                "risk": optimum.decision.risk,
                 "level": level,
-                "rule": optimum.decision.rule,
-                "goal_probability": optimum.decision.goal_probability,
-                "misses_goal": optimum.decision.hopeless,
-                "units": units,
-                "goal": None if wanted is None else dict(wanted.thresholds),
-                "goal_levels": optimum.decision.levels,
+                **choice(optimum.decision, units),
                 "tried": len(optimum.tried),
                 "rows": records(optimum.table),
                 "plans": [plan.to_dict() for plan in optimum.plans],

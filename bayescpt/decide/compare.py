@@ -217,23 +217,16 @@ def compare(
     if by == "best":
         table["best_step"] = values["step"].values[index]
 
-    best, contrasts, chance = None, pd.DataFrame(), None
-    eligible = table["eligible"].to_numpy(dtype=bool)
+    best, chance = None, None
+    contrasts = pd.DataFrame()
     chances = None
     if excess is not None:
         chances = pd.Series((excess <= 0).mean(axis=(1, 2)), index=table.index)
-    if eligible.any():
+    if table["eligible"].any():
         best = _best(table, measure, excess)
         contrasts = _contrasts(table[measure.column], weighted, contributions, best)
-        warnings += _ties(contrasts[eligible], best, measure.name)
-        if chances is not None:
-            chance = float(chances[best])
-            warnings += _hopeless(chances, best)
-    elif chances is not None:
-        warnings.append(
-            f"no plan reaches the goal with probability {min_probability}: none is chosen; the "
-            f"likeliest is {chances.idxmax()!r} with {chances.max():.3f}"
-        )
+        chance = None if chances is None else float(chances[best])
+    warnings += _cautions(table, best, measure.name, contrasts, chances, min_probability)
     attrs = units_attrs(fc)
     levels = {}
     if goal is not None and limits is not None:
@@ -282,6 +275,26 @@ def _best(table: pd.DataFrame, measure: risks.RiskMeasure, excess: Array | None)
         return str(tied[0])
     mean_excess = pd.Series(excess.mean(axis=(1, 2)), index=table.index)
     return str(mean_excess[tied].idxmin())
+
+
+def _cautions(
+    table: pd.DataFrame,
+    best: str | None,
+    risk: str,
+    contrasts: pd.DataFrame,
+    chances: pd.Series | None,
+    min_probability: float | None,
+) -> list[str]:
+    """Return reasons for caution in reading the choice."""
+    if best is not None:
+        out = _ties(contrasts[table["eligible"].to_numpy(dtype=bool)], best, risk)
+        return out if chances is None else [*out, *_hopeless(chances, best)]
+    if chances is None:
+        return []
+    return [
+        f"no plan reaches the goal with probability {min_probability}: none is chosen; the "
+        f"likeliest is {chances.idxmax()!r} with {chances.max():.3f}"
+    ]
 
 
 def _hopeless(chances: pd.Series, best: str) -> list[str]:
