@@ -19,7 +19,7 @@ from bayescpt import evaluate, inference
 from bayescpt.cli import demo, main
 from bayescpt.cli.forecast import show_bands
 from bayescpt.cli.workers import process_pool
-from bayescpt.data import load_example, write_study
+from bayescpt.data import Study, load_example, write_study
 from bayescpt.inference import Fit
 from bayescpt.inference.symbols import add_symbols
 from bayescpt.model.card_file import load_card
@@ -450,7 +450,7 @@ def test_goal_gives_probabilities_with_their_error(cli, fits):
 
 def test_min_probability_decides_the_exit_code(cli, fits):
     words = (fits / "good.nc", "-p", fits / "plans.toml", "--json")
-    never, always = ("-g", "general=0.1"), ("-g", "general=99")
+    never, always = ("-g", "general=-20%"), ("-g", "general=4.9")
     limit = ("--min-probability", "0.5")
     for command in ("goal", "compare"):
         assert cli(command, *words, *never)[0] == 0
@@ -537,6 +537,133 @@ def test_plans_of_the_readme_are_read(cli, fits, tmp_path):
     code, out, _ = cli("goal", fits / "good.nc", "-p", "plans.toml", "-g", "german=9", "--json")
     assert code == 0
     assert [row["plan"] for row in json.loads(out)["rows"]] == ["wsd_r30", "as_logged"]
+
+
+# --- goals and plans as people state them ------------------------------------------------------
+
+
+def test_goals_are_shown_as_given_with_the_nats_they_mean(cli, fits, tmp_path):
+    words = (fits / "good.nc", "-p", fits / "plans.toml")
+    code, out, _ = cli(
+        "goal", *words, "-g", "general=+10%", "-g", "german=ppl:25", "--figure", "g.png"
+    )
+    assert code == 0
+    assert "general <= +10% (3.578 nats per token)" in out
+    assert "german <= ppl:25 (3.219 nats per token)" in out
+    (tmp_path / "goal.toml").write_text('[goal]\ngeneral = "+10%"\ngerman = "ppl:25"\n')
+    told = [
+        json.loads(cli(command, *words, *goals, "--json")[1])
+        for command in ("goal", "compare")
+        for goals in (("-g", "general=+10%", "-g", "german=ppl:25"), ("--goal-file", "goal.toml"))
+    ]
+    for one in told:
+        assert one["goal"] == {"general": "+10%", "german": "ppl:25"}
+        assert one["goal_levels"]["general"]["wsd_r30"] == pytest.approx(1.1 * 3.252689)
+    assert told[0]["rows"] == told[1]["rows"]
+    assert told[2]["best"] == told[3]["best"]
+    code, _, err = cli("goal", *words, "--goal-file", "goal.toml", "-g", "general=3")
+    assert code == 2
+    assert one_line(err)
+
+
+@pytest.mark.parametrize(
+    ("limit", "part"),
+    [
+        ("34.5", "did you mean 'ppl:34.5' (3.541 nats per token)"),
+        ("3450", "did you mean 3.45"),
+        ("2", "did you mean '+2%'"),
+        ("2%", "--goal general=2%"),
+        ("bpb:0.61", "study.bytes_per_token"),
+    ],
+)
+def test_a_goal_in_another_unit_is_one_line(cli, fits, tmp_path, limit, part):
+    (tmp_path / "space.toml").write_text(
+        '[space]\nschedule = "cosine"\nlr = 2e-3\nnum_training_steps = 1000\nreplay_ratio = 0.2\n'
+    )
+    plans = ("-p", fits / "plans.toml")
+    space = ("--space", "space.toml", "--plans", "8")
+    for command, given in (("goal", plans), ("compare", plans), ("optimise", space)):
+        code, out, err = cli(command, fits / "good.nc", *given, "-g", f"general={limit}")
+        assert code == 2
+        assert out == ""
+        assert one_line(err)
+        assert part in err
+
+
+def test_compare_says_which_rule_chose_and_what_misses_the_goal(cli, fits):
+    words = ("compare", fits / "good.nc", "-p", fits / "plans.toml")
+    _, out, _ = cli(*words, "-g", "general=+20%")
+    assert "chosen by: probability of the goal, as no risk is given" in out
+    assert "misses the goal" not in out
+    _, out, _ = cli(*words, "-g", "general=-20%")
+    assert "<- chosen, misses the goal" in out
+    assert "meets the goal with probability 0.000" in out
+    told = json.loads(cli(*words, "-g", "general=-20%", "--risk", "mean", "--json")[1])
+    assert (told["rule"], told["misses_goal"], told["risk"]) == ("mean, as asked", True, "mean")
+    _, out, _ = cli(*words)
+    assert "chosen by: mean, as neither a goal nor a risk is given" in out
+
+
+def test_absurd_plans_are_refused_everywhere_unless_asked_for(cli, fits, tmp_path):
+    plan = (fits / "plans.toml").read_text().replace("lr = 2e-3", "lr = 3", 1)
+    (tmp_path / "absurd.toml").write_text(plan)
+    for command in (("forecast",), ("goal", "-g", "general=3.5"), ("compare",)):
+        words = (command[0], fits / "good.nc", "-p", "absurd.toml", *command[1:])
+        code, out, err = cli(*words)
+        assert (code, out) == (2, "")
+        assert one_line(err)
+        assert "plan 'wsd_r30': its peak LR 3 is 1,500 times" in err
+        assert "--extrapolate" in err
+        assert cli(*words, "--extrapolate")[0] == 0
+    rows = json.loads(cli(*words[:1], *words[1:4], "--json", "--extrapolate")[1])["rows"]
+    assert rows
+    told = json.loads(
+        cli("forecast", fits / "good.nc", "-p", "absurd.toml", "--json", "--extrapolate")[1]
+    )
+    assert all(0 <= row["lower"] <= row["upper"] <= 100 for row in told["rows"])
+
+
+def test_a_study_in_perplexity_is_shown_in_perplexity(cli, study, tmp_path):
+    curves = study.curves.assign(loss=np.exp(study.curves["loss"]))
+    made = Study.from_frames(curves, study.runs, study.lrs, loss_unit="ppl")
+    known = made.select(["de_r25_wsd_s1", "de_r0_wsd"])
+    made_up_fit(known).save(tmp_path / "ppl.nc")
+    made_up_fit(study.select(["de_r25_wsd_s1", "de_r0_wsd"])).save(tmp_path / "nats.nc")
+    (tmp_path / "plans.toml").write_text(demo.PLANS)
+    write_study(made, "mine")
+    assert "perplexity" in cli("check", "mine")[1]
+    words = ("-p", "plans.toml", "--json")
+    shown, held = (json.loads(cli("forecast", name, *words)[1]) for name in ("ppl.nc", "nats.nc"))
+    assert (shown["units"], held["units"]) == ("perplexity", "nat/token")
+    for mine, theirs in zip(shown["rows"], held["rows"], strict=True):
+        assert mine["median"] == pytest.approx(np.exp(theirs["median"]), rel=1e-9)
+    _, out, _ = cli("forecast", "ppl.nc", "-p", "plans.toml", "--figure", "f.png")
+    assert "perplexity" in out
+    _, out, _ = cli("goal", "ppl.nc", "-p", "plans.toml", "-g", "general=35")
+    assert "general <= 35 (3.555 nats per token)" in out
+    _, out, _ = cli("goal", "ppl.nc", "-p", "plans.toml", "-g", "general=+5%", "--figure", "g.png")
+    assert f"general <= +5% ({3.252689 + np.log(1.05):.4g} nats per token)" in out
+    scored = cli("forecast", "ppl.nc", "-r", "de_r25_cos", "--study", "mine", "--json")[1]
+    (general, _) = [r for r in json.loads(scored)["held_out"] if r["domain"] != "code"]
+    last = made.units.show(made.curve("de_r25_cos", "general")["loss"].iloc[-1], "general")
+    assert general["last"] == pytest.approx(float(last))
+
+
+def test_losses_of_a_decision_are_in_the_unit_of_the_study(cli, study, tmp_path):
+    curves = study.curves.assign(loss=study.curves["loss"] / np.log(2))
+    made = Study.from_frames(curves, study.runs, study.lrs, loss_unit="bits")
+    for name, one in (("bits", made), ("nats", study)):
+        made_up_fit(one.select(["de_r25_wsd_s1", "de_r0_wsd"])).save(tmp_path / f"{name}.nc")
+    (tmp_path / "plans.toml").write_text(demo.PLANS)
+    bits, nats = (
+        json.loads(cli("compare", f"{name}.nc", "-p", "plans.toml", "--json")[1])
+        for name in ("bits", "nats")
+    )
+    assert (bits["units"], nats["units"]) == ("bit/token", "nat/token")
+    for part, name in (("rows", "mean"), ("rows", "mcse"), ("contrasts", "upper")):
+        for mine, theirs in zip(bits[part], nats[part], strict=True):
+            assert mine[name] == pytest.approx(theirs[name] / np.log(2))
+    assert "bits per token" in cli("compare", "bits.nc", "-p", "plans.toml")[1]
 
 
 # --- cards -----------------------------------------------------------------------------------

@@ -142,7 +142,7 @@ def backtest(  # numpydoc ignore=PR01
         settings = {"study": opened.name, "by": splits["by"], "fitted": fit, "after": after}
         show_json({**settings, "seed": seed, **_content(joined, scores, calibrations, written)})
     else:
-        show_backtest(scores, keys, after, opened.loss_unit)
+        show_backtest(scores, keys, after, opened.curves_unit)
         if calibrations:
             show_goal_calibration(calibrations)
         for path in written:

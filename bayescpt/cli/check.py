@@ -78,7 +78,10 @@ def _describe(study: Study, name: str) -> dict[str, Any]:
 
     run = study.run(name)
     ratio = np.asarray(run.replay_ratio, dtype=float)
-    curves = {domain: study.curve(name, domain)["loss"] for domain in study.domains}
+    curves = {
+        domain: study.units.show(study.curve(name, domain)["loss"], domain)
+        for domain in study.domains
+    }
     return {
         "run": name,
         "phase": run.phase,
@@ -94,7 +97,7 @@ def _describe(study: Study, name: str) -> dict[str, Any]:
         "n_params": run.n_params,
         "tokens_per_step": run.tokens_per_step,
         "losses": sum(len(curve) for curve in curves.values()),
-        "last_loss": {domain: float(c.iloc[-1]) for domain, c in curves.items() if len(c)},
+        "last_loss": {domain: float(c[-1]) for domain, c in curves.items() if len(c)},
     }
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bayescpt.cli.goal import GRID, Goals, check_probability
-from bayescpt.cli.inputs import open_goal, open_plans, step_grid
+from bayescpt.cli.goal import GRID, check_probability
+from bayescpt.cli.inputs import open_goal, open_plans, open_weights, step_grid
 from bayescpt.cli.options import (
     AllowFailed,
     ByStep,
+    Extrapolate,
     FitFile,
+    GoalFile,
+    GoalTexts,
     Json,
     Kind,
     MinProbability,
@@ -25,6 +29,7 @@ from bayescpt.cli.output import fixed, notes, records, say, show_json, show_tabl
 
 if TYPE_CHECKING:
     from bayescpt.decide import Decision
+    from bayescpt.forecast import Forecast
 
 # Names of the risk measures, one file each. Importing them would make --help wait for NumPy.
 RISKS = "|".join(
@@ -35,10 +40,10 @@ RISKS = "|".join(
     )
 )
 Risk = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar=RISKS,
-        help="Risk measure for choosing the plan; measures of a goal need --goal.",
+        help="Risk measure for choosing the plan; by default probability with a goal, else mean.",
     ),
 ]
 Weights = Annotated[
@@ -63,14 +68,16 @@ def compare(  # numpydoc ignore=PR01
     plans: PlanFiles = None,
     run: RunNames = None,
     study: OtherStudy = None,
-    goals: Goals = None,
-    risk: Risk = "mean",
+    goals: GoalTexts = None,
+    goal_file: GoalFile = None,
+    risk: Risk = None,
     level: Level = 0.9,
     weight: Weights = None,
     by: ByStep = "end",
     kind: Kind = "loss",
     min_probability: MinProbability = None,
     seed: Seed = 0,
+    extrapolate: Extrapolate = False,
     allow_failed: AllowFailed = False,
     as_json: Json = False,
 ) -> None:
@@ -81,15 +88,21 @@ def compare(  # numpydoc ignore=PR01
     from bayescpt.decide import compare as decide
     from bayescpt.inference import load_fit
 
-    thresholds, weights = open_goal(goals), open_goal(weight, "--weight")
+    wanted, weights = open_goal(goals, goal_file), open_weights(weight)
     check_probability(min_probability)
     fitted = load_fit(fit)
     recipes = open_plans(fitted, plans, run, study)
     steps = step_grid(recipes, GRID if by == "best" else 1)
-    forecast = fitted.forecast(recipes, steps=steps, random_seed=seed, allow_failed=allow_failed)
+    forecast = fitted.forecast(
+        recipes,
+        steps=steps,
+        random_seed=seed,
+        allow_failed=allow_failed,
+        extrapolate=extrapolate,
+    )
     decision = decide(
         forecast,
-        goal=thresholds or None,
+        goal=wanted,
         risk=risk,
         level=level,
         weights=weights or None,
@@ -97,27 +110,91 @@ def compare(  # numpydoc ignore=PR01
         min_probability=min_probability,
         kind=kind,  # type: ignore[arg-type]
     )
+    decision, units = in_shown_unit(decision)
     if as_json:
-        show_json(
-            {
-                "study": forecast.study_name,
-                "best": decision.best,
-                "risk": decision.risk,
-                "level": decision.level,
-                "by": decision.by,
-                "weights": decision.weights,
-                "goal": thresholds or None,
-                "rows": records(decision.table),
-                "contrasts": [] if decision.best is None else records(decision.contrasts),
-                "warnings": decision.warnings,
-                "failed_checks": forecast.failed_checks,
-            }
-        )
+        _show_json(decision, units, forecast)
     else:
         show_decision(decision)
         notes(forecast.failed_checks, decision.warnings)
     if forecast.failed_checks or decision.best is None:
         raise typer.Exit(1)
+
+
+def _show_json(decision: Decision, units: str | None, forecast: Forecast) -> None:
+    """Print a comparison as JSON."""
+    show_json(
+        {
+            "study": forecast.study_name,
+            "best": decision.best,
+            "level": decision.level,
+            "by": decision.by,
+            "weights": decision.weights,
+            **choice(decision, units),
+            "rows": records(decision.table),
+            "contrasts": [] if decision.best is None else records(decision.contrasts),
+            "warnings": decision.warnings,
+            "failed_checks": forecast.failed_checks,
+        }
+    )
+
+
+def choice(decision: Decision, units: str | None) -> dict[str, Any]:
+    """How the plan was chosen, and what that means for the goal, for JSON.
+
+    Parameters
+    ----------
+    decision : Decision
+        Output of `compare`.
+    units : str or None
+        Unit of its losses.
+
+    Returns
+    -------
+    dict of str to Any
+    """
+    return {
+        "risk": decision.risk,
+        "rule": decision.rule,
+        "goal": None if decision.goal is None else dict(decision.goal.thresholds),
+        "goal_levels": decision.levels,
+        "goal_probability": decision.goal_probability,
+        "misses_goal": decision.hopeless,
+        "units": units,
+    }
+
+
+def in_shown_unit(decision: Decision) -> tuple[Decision, str | None]:
+    """Decision with its losses in the unit of the user.
+
+    Parameters
+    ----------
+    decision : Decision
+        Output of `compare`.
+
+    Returns
+    -------
+    decision : Decision
+        Scaled, or the same where the weighted domains have no common scale.
+    unit : str or None
+        Unit of its losses.
+    """
+    from bayescpt.data.conversion import LossUnits
+    from bayescpt.decide.risks import measures
+
+    units = LossUnits.of(decision.attrs)
+    factor = units.factor(list(decision.weights))
+    if decision.units is None or factor is None or units.shown == units.held:
+        return decision, decision.units
+    judged = next(m for m in measures() if m.name == decision.risk)
+    losses = [m.column for m in measures() if not m.needs_goal]
+    losses += [] if judged.column == "goal_probability" else ["mcse"]
+    table, contrasts = decision.table.copy(), decision.contrasts.copy()
+    for name in {*losses} & {*table}:
+        table[name] *= factor
+    scaled = {"mean", "lower", "upper", *({"risk", "mcse"} if "mcse" in losses else ())}
+    for name in scaled & {*contrasts}:
+        contrasts[name] *= factor
+    return replace(decision, table=table, contrasts=contrasts, units=units.shown), units.shown
 
 
 def show_decision(decision: Decision) -> None:
@@ -129,9 +206,12 @@ def show_decision(decision: Decision) -> None:
         Output of `compare`.
     """
     from bayescpt.data.units import unit_name
+    from bayescpt.decide.limits import limit_labels
     from bayescpt.decide.risks import measures
 
+    decision, unit = in_shown_unit(decision)
     table = decision.table
+    chosen = "<- chosen, misses the goal" if decision.hopeless else "<- chosen"
     heads = {measure.column: measure.label(decision.level) for measure in measures()}
     heads |= {
         "prob_best": "P(best)",
@@ -141,11 +221,11 @@ def show_decision(decision: Decision) -> None:
     shown = [name for name in table if name in heads]
     weights = " + ".join(f"{value:g} {domain}" for domain, value in decision.weights.items())
     show_table(
-        f"weighted loss ({weights}), {unit_name(decision.units)}",
+        f"weighted loss ({weights}), {unit_name(unit)}",
         ["plan", *(heads[name] for name in shown), "eligible"],
         [
             [
-                f"{plan}  <- chosen" if plan == decision.best else str(plan),
+                f"{plan}  {chosen}" if plan == decision.best else str(plan),
                 *(
                     str(int(row[name]))
                     if name == "best_step"
@@ -157,6 +237,11 @@ def show_decision(decision: Decision) -> None:
             for plan, row in table.iterrows()
         ],
     )
+    if decision.goal is not None:
+        limits = limit_labels(decision.goal.thresholds, decision.levels, decision.attrs)
+        say("goal: " + ", ".join(f"{domain} <= {text}" for domain, text in limits.items()))
+    if decision.best is not None:
+        say(f"chosen by: {decision.rule}")
     if decision.best is not None and len(table) > 1:
         rest = decision.contrasts.drop(index=decision.best)
         for plan, row in rest.iterrows():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 from bayescpt.cli.inputs import open_plans, open_study, plan_steps, step_grid
 from bayescpt.cli.options import (
     AllowFailed,
+    Extrapolate,
     Figure,
     FitFile,
     Json,
@@ -72,6 +74,7 @@ def forecast(  # numpydoc ignore=PR01
         ),
     ] = None,
     seed: Seed = 0,
+    extrapolate: Extrapolate = False,
     allow_failed: AllowFailed = False,
     as_json: Json = False,
 ) -> None:
@@ -85,7 +88,10 @@ def forecast(  # numpydoc ignore=PR01
     fitted = load_fit(fit)
     recipes = open_plans(fitted, plans, run, study)
     at = step_grid(recipes, points) if steps is None else _steps(steps)
-    result = fitted.forecast(recipes, steps=at, random_seed=seed, allow_failed=allow_failed)
+    predict = partial(
+        fitted.forecast, random_seed=seed, allow_failed=allow_failed, extrapolate=extrapolate
+    )
+    result = predict(recipes, steps=at)
     table = band_table(result, prob, kind)
     if steps is None:
         table = own_steps(table, recipes, points)
@@ -95,9 +101,7 @@ def forecast(  # numpydoc ignore=PR01
         table.to_csv(csv, index=False)
     if figure is not None:
         observed = None if scored is None or truth is None else truth.curves
-        whole = fitted.forecast(
-            recipes, step_grid(recipes, FIGURE_STEPS), random_seed=seed, allow_failed=allow_failed
-        )
+        whole = predict(recipes, steps=step_grid(recipes, FIGURE_STEPS))
         _save_figure(figure, whole, observed, prob, kind, first_step, overlay)
     if as_json:
         _show_json(result, table, scored, prob, kind)
@@ -203,12 +207,23 @@ def band_table(result: Forecast, prob: float, kind: str = "loss") -> pd.DataFram
     -------
     pandas.DataFrame
         Columns plan, domain, step, lower, median, upper, for the steps and domains of each plan.
-        The attribute ``units`` is the unit of the losses, or None if the forecast has none.
+        Losses are in the unit of the user. The attribute ``units`` says which, or None if the
+        forecast has none.
     """
+    import pandas as pd
+
+    from bayescpt.data.conversion import LossUnits
+
     # This dimension order keeps the plans in the order of the forecast.
     bands = result.interval(prob, kind).to_dataframe(dim_order=["plan", "domain", "step"])
     table = bands.dropna().reset_index()[["plan", "domain", "step", "lower", "median", "upper"]]
-    table.attrs["units"] = result.dataset.attrs.get("units")
+    units = LossUnits.of(result.dataset.attrs)
+    shown = [
+        part.assign(**{n: units.show(part[n], str(domain)) for n in ("lower", "median", "upper")})
+        for domain, part in table.groupby("domain", sort=False)
+    ]
+    table = pd.concat(shown).sort_index() if shown else table
+    table.attrs["units"] = units.shown if result.dataset.attrs.get("units") else None
     return table
 
 
@@ -286,10 +301,11 @@ def _score_runs(
         for plan in recipes
         if plan.run is not None and plan.run not in fitted.study and truth.has_curve(plan.run)
     ]
-    if unseen and truth.loss_unit != fitted.study.loss_unit:
+    if unseen and truth.curves_unit != fitted.study.curves_unit:
         raise PlanError(
             f"--study {truth.name}: loss_unit is {truth.loss_unit!r}, but the fitted study has "
-            f"{fitted.study.loss_unit!r}; convert the losses of one of them"
+            f"{fitted.study.loss_unit!r}; give bytes_per_token in study.toml to convert between "
+            "them"
         )
     tables = [score_run(fitted, truth, plan, seed, allow_failed) for plan in unseen]
     return pd.concat(tables, ignore_index=True) if tables else None
@@ -334,8 +350,9 @@ def score_run(
         if curve.empty:
             continue
         band = bands.sel(plan=plan.name, domain=domain, step=curve["step"].to_numpy())
-        loss = curve["loss"].to_numpy()
-        low, middle, high = (band[name].to_numpy() for name in ("lower", "median", "upper"))
+        units = fitted.study.units
+        loss = units.show(curve["loss"], domain)
+        low, middle, high = (units.show(band[n], domain) for n in ("lower", "median", "upper"))
         rows.append(
             {
                 "run": plan.run,
@@ -349,7 +366,7 @@ def score_run(
             }
         )
     scored = pd.DataFrame(rows)
-    scored.attrs["units"] = truth.loss_unit
+    scored.attrs["units"] = fitted.study.loss_unit
     return scored
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -11,8 +11,11 @@ from bayescpt.cli.inputs import open_goal, open_plans, step_grid
 from bayescpt.cli.options import (
     AllowFailed,
     ByStep,
+    Extrapolate,
     Figure,
     FitFile,
+    GoalFile,
+    GoalTexts,
     Json,
     Kind,
     MinProbability,
@@ -27,22 +30,14 @@ from bayescpt.errors import PlanError
 if TYPE_CHECKING:
     import pandas as pd
 
-Goals = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--goal",
-        "-g",
-        metavar="DOMAIN=LOSS",
-        help="Maximum loss allowed, such as general=3.3. Repeatable.",
-    ),
-]
 # Number of steps from which --by best chooses.
 GRID = 100
 
 
 def goal(  # numpydoc ignore=PR01
     fit: FitFile,
-    goals: Goals = None,
+    goals: GoalTexts = None,
+    goal_file: GoalFile = None,
     plans: PlanFiles = None,
     run: RunNames = None,
     study: OtherStudy = None,
@@ -51,6 +46,7 @@ def goal(  # numpydoc ignore=PR01
     min_probability: MinProbability = None,
     figure: Figure = None,
     seed: Seed = 0,
+    extrapolate: Extrapolate = False,
     allow_failed: AllowFailed = False,
     as_json: Json = False,
 ) -> None:
@@ -61,15 +57,21 @@ def goal(  # numpydoc ignore=PR01
     from bayescpt.decide import goal_probability
     from bayescpt.inference import load_fit
 
-    thresholds = open_goal(goals)
-    if not thresholds:
-        raise PlanError("no goal: give --goal DOMAIN=LOSS, such as --goal general=3.3")
+    wanted = open_goal(goals, goal_file)
+    if wanted is None:
+        raise PlanError("no goal: give --goal DOMAIN=LOSS, such as --goal general=3.3 or =+2%")
     check_probability(min_probability)
     fitted = load_fit(fit)
     recipes = open_plans(fitted, plans, run, study)
     steps = step_grid(recipes, GRID if by == "best" else 1)
-    forecast = fitted.forecast(recipes, steps=steps, random_seed=seed, allow_failed=allow_failed)
-    table = goal_probability(forecast, thresholds, by=by, kind=kind)  # type: ignore[arg-type]
+    forecast = fitted.forecast(
+        recipes,
+        steps=steps,
+        random_seed=seed,
+        allow_failed=allow_failed,
+        extrapolate=extrapolate,
+    )
+    table = goal_probability(forecast, wanted, by=by, kind=kind)  # type: ignore[arg-type]
     table.attrs["units"] = forecast.dataset.attrs.get("units")
     enough = min_probability is None or bool((table["joint"] >= min_probability).any())
     if figure is not None:
@@ -80,8 +82,10 @@ def goal(  # numpydoc ignore=PR01
         show_json(
             {
                 "study": forecast.study_name,
-                "goal": thresholds,
+                "goal": dict(wanted.thresholds),
+                "goal_levels": table.attrs["levels"],
                 "units": table.attrs["units"],
+                "shown_units": table.attrs.get("shown_units", table.attrs["units"]),
                 "by": by,
                 "kind": kind,
                 "min_probability": min_probability,
@@ -128,11 +132,12 @@ def show_goals(table: pd.DataFrame) -> None:
         Output of `goal_probability`; its attribute ``units`` is the unit of the thresholds.
     """
     from bayescpt.data.units import unit_name
+    from bayescpt.decide.limits import limit_labels
 
     unit = unit_name(table.attrs.get("units"))
-    thresholds = table.attrs["goal"]
-    columns = ["joint", *thresholds]
-    heads = ["all goals", *(f"{domain} <= {value:g}" for domain, value in thresholds.items())]
+    limits = limit_labels(table.attrs["goal"], table.attrs.get("levels", {}), table.attrs)
+    columns = ["joint", *limits]
+    heads = ["all goals", *(f"{domain} <= {text}" for domain, text in limits.items())]
     steps = [name for name in ("best_step",) if name in table]
     show_table(
         "probability of meeting the goal (± Monte Carlo standard error"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bayescpt.data import Study
+    from bayescpt.decide import Goal
     from bayescpt.forecast import Plan
     from bayescpt.inference import Fit
 
@@ -80,7 +81,7 @@ def open_plans(
     from bayescpt.forecast import Plan
     from bayescpt.forecast.plan_file import read_plans
 
-    plans = [plan for path in files or () for plan in read_plans(path, fit.study)]
+    plans = [plan for path in files or () for plan in read_plans(path, fit.study, fit.card)]
     if runs:
         study = fit.study if other is None else open_study(other)
         for name in runs:
@@ -96,15 +97,48 @@ def open_plans(
     return plans
 
 
-def open_goal(given: Sequence[str] | None, option: str = "--goal") -> dict[str, float]:
-    """Thresholds or weights by domain from ``domain=number``.
+def open_goal(given: Sequence[str] | None, file: Path | None = None) -> Goal | None:
+    """Goal from ``domain=loss``, or from a file.
 
     Parameters
     ----------
     given : sequence of str, optional
-        Arguments as given.
-    option : str
-        Option that they belong to.
+        Arguments of ``--goal``.
+    file : Path, optional
+        Argument of ``--goal-file``.
+
+    Returns
+    -------
+    Goal or None
+        None where neither is given.
+
+    Raises
+    ------
+    PlanError
+        If both are given, one is not ``domain=loss``, or a domain is repeated.
+    """
+    from bayescpt.decide import Goal, read_goal
+
+    if given and file is not None:
+        raise PlanError("give --goal or --goal-file, not both")
+    if file is not None:
+        return read_goal(file)
+    limits = _by_domain(given, "--goal", "DOMAIN=NUMBER, such as general=3.3 or general=+2%")
+    for domain, text in limits.items():
+        try:
+            Goal({domain: text})
+        except PlanError as error:
+            raise PlanError(f"--goal {domain}={text}: {error}") from error
+    return Goal(limits) if limits else None
+
+
+def open_weights(given: Sequence[str] | None) -> dict[str, float]:
+    """Weights by domain from ``domain=number``.
+
+    Parameters
+    ----------
+    given : sequence of str, optional
+        Arguments of ``--weight``.
 
     Returns
     -------
@@ -115,18 +149,25 @@ def open_goal(given: Sequence[str] | None, option: str = "--goal") -> dict[str, 
     PlanError
         If one is not ``domain=number``, or a domain is repeated.
     """
-    values: dict[str, float] = {}
+    needed = "DOMAIN=NUMBER, such as general=3"
+    weights: dict[str, float] = {}
+    for domain, text in _by_domain(given, "--weight", needed).items():
+        try:
+            weights[domain] = float(text)
+        except ValueError:
+            raise PlanError(f"--weight {domain}={text}: must be {needed}") from None
+    return weights
+
+
+def _by_domain(given: Sequence[str] | None, option: str, needed: str) -> dict[str, str]:
+    values: dict[str, str] = {}
     for text in given or ():
         domain, _, value = text.rpartition("=")
-        try:
-            number = float(value)
-        except ValueError:
-            number = float("nan")
-        if not domain or number != number:
-            raise PlanError(f"{option} {text}: must be DOMAIN=NUMBER, such as general=3.3")
+        if not domain or not value.strip():
+            raise PlanError(f"{option} {text}: must be {needed}")
         if domain in values:
             raise PlanError(f"{option} {text}: domain {domain!r} is given twice")
-        values[domain] = number
+        values[domain] = value
     return values
 
 

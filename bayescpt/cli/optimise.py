@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bayescpt.cli.compare import RISKS, Level
-from bayescpt.cli.goal import Goals, check_probability
+from bayescpt.cli.compare import RISKS, Level, choice, in_shown_unit
+from bayescpt.cli.goal import check_probability
 from bayescpt.cli.inputs import open_goal
-from bayescpt.cli.options import AllowFailed, FitFile, Json, MinProbability, Seed
+from bayescpt.cli.options import (
+    AllowFailed,
+    FitFile,
+    GoalFile,
+    GoalTexts,
+    Json,
+    MinProbability,
+    Seed,
+)
 from bayescpt.cli.output import fixed, notes, records, say, show_json, show_table
 
 if TYPE_CHECKING:
@@ -37,7 +46,8 @@ Risk = Annotated[
 def optimise(  # numpydoc ignore=PR01
     fit: FitFile,
     space: SpaceFile,
-    goals: Goals = None,
+    goals: GoalTexts = None,
+    goal_file: GoalFile = None,
     risk: Risk = None,
     level: Level = 0.9,
     min_probability: MinProbability = None,
@@ -61,13 +71,13 @@ def optimise(  # numpydoc ignore=PR01
     from bayescpt.decide import read_space
     from bayescpt.inference import load_fit
 
-    thresholds = open_goal(goals)
+    wanted = open_goal(goals, goal_file)
     check_probability(min_probability)
     searched, fitted = read_space(space), load_fit(fit)
     optimum = search(
         fitted,
         searched,
-        goal=thresholds or None,
+        goal=wanted,
         risk=risk,
         level=level,
         min_probability=min_probability,
@@ -77,6 +87,7 @@ def optimise(  # numpydoc ignore=PR01
         random_seed=seed,
         allow_failed=allow_failed,
     )
+    optimum, units = _in_shown_unit(optimum)
     failed = optimum.tried.attrs["failed_checks"]
     # Failed checks are shown separately from the other warnings.
     warnings = [n for n in optimum.warnings if not n.startswith("the fit failed its check")]
@@ -85,9 +96,8 @@ def optimise(  # numpydoc ignore=PR01
             {
                 "study": fitted.study.name,
                 "best": None if optimum.plan is None else optimum.plan.to_dict(),
-                "risk": optimum.decision.risk,
                 "level": level,
-                "goal": thresholds or None,
+                **choice(optimum.decision, units),
                 "tried": len(optimum.tried),
                 "rows": records(optimum.table),
                 "plans": [plan.to_dict() for plan in optimum.plans],
@@ -102,6 +112,16 @@ def optimise(  # numpydoc ignore=PR01
         raise typer.Exit(1)
 
 
+def _in_shown_unit(optimum: Optimum) -> tuple[Optimum, str | None]:
+    """Optimum with its losses in the unit of the user, and that unit."""
+    decision, unit = in_shown_unit(optimum.decision)
+    table = optimum.table.copy()
+    for name in decision.table:
+        if name in table:
+            table[name] = decision.table[name]
+    return replace(optimum, table=table, decision=decision), unit
+
+
 def show_optimum(optimum: Optimum) -> None:
     """Print the best recipes.
 
@@ -111,6 +131,7 @@ def show_optimum(optimum: Optimum) -> None:
         Output of `optimise`.
     """
     from bayescpt.data.units import unit_name
+    from bayescpt.decide.limits import limit_labels
     from bayescpt.decide.risks import measures
 
     table, decision = optimum.table, optimum.decision
@@ -118,12 +139,17 @@ def show_optimum(optimum: Optimum) -> None:
     # Probabilities are already shown; regret would be relative to the few recipes of the table.
     shown = [m for m in measures() if not (m.needs_goal or m.relative) or m.name == decision.risk]
     risks = [m.column for m in shown if m.column in table]
-    heads = {"joint": "all goals"} | {m.column: m.label(decision.level) for m in shown}
+    limits = {}
+    if decision.goal is not None:
+        limits = limit_labels(decision.goal.thresholds, decision.levels, decision.attrs)
+    chosen = "<- chosen, misses the goal" if decision.hopeless else "<- chosen"
+    heads = {"joint": "all goals"} | {d: f"{d} <= {text}" for d, text in limits.items()}
+    heads |= {m.column: m.label(decision.level) for m in shown}
     rows = []
     for name, row in table.iterrows():
         rows.append(
             [
-                f"{name}  <- chosen" if name == decision.best else str(name),
+                f"{name}  {chosen}" if name == decision.best else str(name),
                 *(f"{fixed(row[c])} ± {_error(row[f'{c}_mcse'])}" for c in chances),
                 *(fixed(row[c]) for c in risks),
                 "no" if row["outside"] else "yes",
@@ -136,6 +162,8 @@ def show_optimum(optimum: Optimum) -> None:
         ["recipe", *columns, "in pilots' range"],
         rows,
     )
+    if decision.best is not None:
+        say(f"chosen by: {decision.rule}")
     for name, text in table["outside"].items():
         if text:
             say(f"{name}: {text}; the forecast extrapolates")

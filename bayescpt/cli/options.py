@@ -61,6 +61,30 @@ Kind = Annotated[
         help="loss: the loss that a new run would log; mu: the expected loss.",
     ),
 ]
+GoalTexts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--goal",
+        "-g",
+        metavar="DOMAIN=LOSS",
+        help="Maximum loss allowed: general=3.3 in the study's unit; general=+0.05 or general=+2% "
+        "over the start checkpoint; general=ppl:8.1, code=bpb:0.61. Repeatable.",
+    ),
+]
+GoalFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--goal-file",
+        metavar="TOML",
+        help='File with one table \\[goal], a line per domain such as general = "+2%".',
+    ),
+]
+Extrapolate = Annotated[
+    bool,
+    typer.Option(
+        "--extrapolate", help="Also take plans absurdly far from the pilots, such as an LR of 3."
+    ),
+]
 MinProbability = Annotated[
     float | None,
     typer.Option(

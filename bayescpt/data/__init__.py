@@ -1,6 +1,7 @@
 """The data of a fit: runs, their loss curves and learning-rate schedules."""
 
 from bayescpt.data import schedules
+from bayescpt.data.curriculum import curriculum
 from bayescpt.data.examples import example_studies, load_example, published_fits
 from bayescpt.data.io import read_study, write_study
 from bayescpt.data.schedule import Schedule
@@ -10,6 +11,7 @@ __all__ = [
     "Run",
     "Schedule",
     "Study",
+    "curriculum",
     "example_studies",
     "load_example",
     "published_fits",

@@ -13,12 +13,17 @@ from typing import Any
 import pandas as pd
 
 from bayescpt.data import schedules
+from bayescpt.data.curriculum import curriculum
+from bayescpt.data.schedules.registry import schedule_arguments
 from bayescpt.data.study import Study
 from bayescpt.data.tables import TEXT_COLUMNS
 from bayescpt.data.units import DEFAULT_UNIT, did_you_mean
 from bayescpt.errors import ScheduleError, StudyError
 
-TOML_KEYS = ("name", "general", "loss_unit", "notes", "allow_mixed")
+TOML_KEYS = (
+    *("name", "general", "loss_unit", "notes", "allow_mixed"),
+    *("curves_unit", "bytes_per_token"),
+)
 
 
 def read_study(folder: str | os.PathLike[str]) -> Study:
@@ -29,10 +34,14 @@ def read_study(folder: str | os.PathLike[str]) -> Study:
     folder : path
         Folder with ``study.toml``, ``runs.csv``, ``curves.csv`` and ``lrs.parquet``. Each table may
         be CSV or Parquet. ``study.toml`` has a table ``[study]`` with the optional keys ``name``,
-        ``general``, ``loss_unit``, ``notes`` and ``allow_mixed``; they and the columns of the
-        tables are the arguments of `Study.from_frames`. For a run that is not in lrs, the columns
+        ``general``, ``loss_unit``, ``curves_unit``, ``bytes_per_token``, ``notes`` and
+        ``allow_mixed``; they and the columns of the tables are the arguments of
+        `Study.from_frames`. For a run that is not in lrs, the columns
         ``schedule`` (a constructor of `bayescpt.schedules`) and ``schedule_params``
-        (``key=value;key=value``) of runs give the schedule.
+        (``key=value;key=value``, with the argument names of the constructor; ``steps`` is the
+        number of updates where ``num_training_steps`` is left out) of runs give the schedule. A
+        ``replay_ratio`` that changes along a run may be written in runs as pieces,
+        ``"[[0, 0.1], [5000, 0.5]]"``, see `bayescpt.curriculum`.
 
     Returns
     -------
@@ -63,15 +72,17 @@ def read_study(folder: str | os.PathLike[str]) -> Study:
     runs, curves = _required_table(folder, "runs"), _required_table(folder, "curves")
     lrs = _read_table(folder, "lrs")
     try:
+        lrs = _add_named_schedules(lrs, runs)
         return Study.from_frames(
             curves,
-            runs,
-            _add_named_schedules(lrs, runs),
+            *_expand_curricula(runs, lrs),
             name=str(about.get("name", folder.name)),
             general=about.get("general"),
             loss_unit=str(about.get("loss_unit", DEFAULT_UNIT)),
             notes=str(about.get("notes", "")),
             allow_mixed=about.get("allow_mixed", ()),
+            curves_unit=None if (unit := about.get("curves_unit")) is None else str(unit),
+            bytes_per_token=about.get("bytes_per_token"),
         )
     except StudyError as error:
         raise StudyError(f"study {folder}: {error}") from error
@@ -116,8 +127,18 @@ def write_study(study: Study, folder: str | os.PathLike[str]) -> Path:
         }
         if study.allow_mixed:
             fields["allow_mixed"] = list(study.allow_mixed)
+        if study.curves_unit != study.loss_unit:
+            # Converted back, losses would not be the same to the last digit.
+            fields["curves_unit"] = study.curves_unit
         # JSON strings and arrays of strings are valid TOML, except for a raw DEL character.
         lines = [f"{key} = {json.dumps(value)}" for key, value in fields.items()]
+        if study.bytes_per_token:
+            lines.append("[study.bytes_per_token]")
+            lines += [
+                f"{json.dumps(d)} = {n!r}"
+                for d, n in study.bytes_per_token.items()
+                if d in study.domains
+            ]
         (draft / "study.toml").write_text(
             "\n".join(["[study]", *lines, ""]).replace("\x7f", "\\u007f"), encoding="utf-8"
         )
@@ -158,6 +179,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise StudyError(f"{path}: cannot be read: {error}") from error
     about = content.get("study", content)
+    if isinstance(about, dict) and about is not content and "bytes_per_token" in content:
+        about = {"bytes_per_token": content["bytes_per_token"], **about}
     general = about.get("general") if isinstance(about, dict) else None
     if not isinstance(about, dict) or not isinstance(general, str | None):
         raise StudyError(f"{path}: expected a table [study] with {', '.join(TOML_KEYS)}")
@@ -216,9 +239,43 @@ def _add_named_schedules(lrs: pd.DataFrame | None, runs: pd.DataFrame) -> pd.Dat
             continue
         try:
             arguments = schedules.parse_params(params if isinstance(params, str) else "")
+            steps, takes = row.get("steps"), "num_training_steps" in schedule_arguments(name)
+            # With all its parts, a schedule has a length of its own.
+            if takes and "num_stable_steps" not in arguments and isinstance(steps, int | float):
+                if steps > 0 and steps % 1 == 0:
+                    arguments = {"num_training_steps": int(steps), **arguments}
             schedule = schedules.from_name(name, **arguments)
         except ScheduleError as error:
             raise StudyError(f"runs: run {run!r}: {error}") from error
-        steps = range(1, schedule.n_steps + 1)
-        parts.append(pd.DataFrame({"run": run, "step": steps, "lr": schedule.lr}))
+        updates = range(1, schedule.n_steps + 1)
+        parts.append(pd.DataFrame({"run": run, "step": updates, "lr": schedule.lr}))
     return pd.concat(parts, ignore_index=True) if parts else None
+
+
+def _expand_curricula(
+    runs: pd.DataFrame, lrs: pd.DataFrame | None
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Tables of runs and learning rates with curricula, written as pieces in runs, in the second.
+
+    Where lrs has a replay ratio of its own for a run, that one is kept.
+    """
+    if "replay_ratio" not in runs or "run" not in runs:
+        return runs, lrs
+    ratios = runs["replay_ratio"].astype(object)
+    written = [isinstance(value, str) and value.lstrip().startswith("[") for value in ratios]
+    for row in [k for k, pieces in enumerate(written) if pieces]:
+        run = str(runs["run"].iloc[row])
+        own = None if lrs is None or "run" not in lrs else lrs["run"].astype(str) == run
+        if lrs is None or own is None or not own.any():
+            raise StudyError(
+                f"runs: run {run!r}: replay_ratio is in pieces, but the run has no learning rates; "
+                "give its schedule"
+            )
+        try:
+            along = curriculum(json.loads(ratios.iloc[row]), int(own.sum()))
+        except (json.JSONDecodeError, StudyError) as error:
+            raise StudyError(f"runs: run {run!r}: {error}") from error
+        lrs = lrs.assign(replay=lrs["replay"] if "replay" in lrs else float("nan"))
+        lrs.loc[own & lrs["replay"].isna(), "replay"] = along[lrs.loc[own, "replay"].isna()]
+        ratios.iloc[row] = None
+    return (runs.assign(replay_ratio=ratios), lrs) if any(written) else (runs, lrs)

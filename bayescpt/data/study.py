@@ -14,6 +14,7 @@ from bayescpt.data.checks import curves as curve_checks
 from bayescpt.data.checks import learning_rates as lr_checks
 from bayescpt.data.checks import runs as run_checks
 from bayescpt.data.checks.mixed import check_allow_mixed, check_mixed
+from bayescpt.data.conversion import check_bytes_per_token, in_nats
 from bayescpt.data.figures import Figure, figure
 from bayescpt.data.html import html_block
 from bayescpt.data.run import Run
@@ -53,12 +54,18 @@ class Study(StudyData):
     general : str or None
         The general domain.
     loss_unit : str
-        Unit of every loss: "nat/token", "bit/token", "nat/byte" or "bit/byte".
+        Unit of the losses as they were given, in which the command line shows them: "nat/token",
+        "bit/token", "nat/byte", "bit/byte" or "perplexity".
     notes : str
         Free text.
     allow_mixed : tuple of str
         Which of ``n_params`` and ``tokens_per_step`` may differ between the runs. The laws describe
         runs of one model size and one batch size, so by default neither may.
+    curves_unit : str
+        Unit of the losses in `curves`: "nat/token", to which others are converted when a study is
+        made, or "nat/byte" where losses are per byte and the bytes per token are not known.
+    bytes_per_token : dict of str to float
+        Mean bytes of a token by domain, as far as known.
 
     Examples
     --------
@@ -79,6 +86,8 @@ class Study(StudyData):
         loss_unit: str = DEFAULT_UNIT,
         notes: str = "",
         allow_mixed: Iterable[str] = (),
+        curves_unit: str | None = None,
+        bytes_per_token: float | Mapping[str, float] | None = None,
     ) -> Study:
         """Make a study from tables, and validate it.
 
@@ -100,13 +109,18 @@ class Study(StudyData):
             Name of the study.
         general : str, optional
             The general domain; by default "general" if a curve has it. Use "" for none.
-        loss_unit : {"nat/token", "bit/token", "nat/byte", "bit/byte"}
-            Unit of every loss.
+        loss_unit : {"nat/token", "bit/token", "nat/byte", "bit/byte", "perplexity"}
+            Unit of every loss (short: nats, bits, bpt, bpb, ppl). Losses are held in nats, in which
+            the priors are stated, and shown in this unit.
         notes : str
             Free text.
         allow_mixed : iterable of str
             ``n_params`` if the runs may have several model sizes, ``tokens_per_step`` if they may
             have several batch sizes.
+        curves_unit : str, optional
+            Unit of the losses in `curves`, where it is another than the one to show.
+        bytes_per_token : float or mapping of str to float, optional
+            Mean bytes of a token on each domain, to express losses per byte and per token.
 
         Returns
         -------
@@ -144,7 +158,10 @@ class Study(StudyData):
         >>> Study.from_frames(curves, runs, lrs, name="small")
         Study('small': 1 pt + 1 cpt runs, 2 domains, 4 losses)
         """
-        check_loss_unit(loss_unit)
+        loss_unit = check_loss_unit(loss_unit)
+        given_unit = (
+            loss_unit if curves_unit is None else check_loss_unit(curves_unit, "curves_unit")
+        )
         allowed = check_allow_mixed(allow_mixed)
         runs = tables.add_base(tables.tidy_runs(runs))
         run_checks.check_runs(runs)
@@ -161,9 +178,12 @@ class Study(StudyData):
         if general is None and "general" in measured:
             general = "general"
         curve_checks.check_general(general, measured)
+        each = check_bytes_per_token(bytes_per_token, sorted(measured))
+        curves, held = in_nats(curves, given_unit, each)
         study = cls(
-            name, runs, curves, lr_by_run, replays, general or None, loss_unit, notes, allowed
-        )
+            name, runs, curves, lr_by_run, replays, general or None, loss_unit, notes, allowed,
+            held, each,
+        )  # fmt: skip
         return replace(study, curves=study._sorted(curves))
 
     def select(self, names: Iterable[str]) -> Study:
@@ -281,8 +301,8 @@ class Study(StudyData):
         -------
         str
             Digest of the runs (without their extra columns), curves, learning rates, replay
-            ratios, general domain and loss unit. It does not depend on the order of rows, nor on
-            the name, the notes and `allow_mixed` of the study.
+            ratios, general domain and unit of the curves. It does not depend on the order of rows,
+            nor on the name, the notes, the unit shown and `allow_mixed` of the study.
         """
         return study_digest(self)
 

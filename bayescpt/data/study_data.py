@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayescpt.data.conversion import LossUnits
 from bayescpt.data.run import Run
 from bayescpt.data.schedule import Schedule
 from bayescpt.data.units import DEFAULT_UNIT
@@ -41,11 +42,15 @@ class StudyData:
     general : str or None
         The general domain.
     loss_unit : str
-        Unit of every loss.
+        Unit of the losses as the user gives and sees them.
     notes : str
         Free text.
     allow_mixed : tuple of str
         Columns of `runs` that may differ between runs; see `Study`.
+    curves_unit : str
+        Unit of the losses in `curves`.
+    bytes_per_token : dict of str to float
+        By domain, as far as known.
     """
 
     name: str
@@ -57,6 +62,8 @@ class StudyData:
     loss_unit: str = DEFAULT_UNIT
     notes: str = ""
     allow_mixed: tuple[str, ...] = ()
+    curves_unit: str = DEFAULT_UNIT
+    bytes_per_token: dict[str, float] = field(default_factory=dict)
 
     def __contains__(self, name: object) -> bool:
         """Whether the study has a run of that name."""
@@ -88,6 +95,11 @@ class StudyData:
         """Target domains of the cpt runs, in the order of `runs`."""
         cpt = (run for run in self._runs.values() if run.phase == "cpt")
         return tuple(dict.fromkeys(run.domain for run in cpt if run.domain is not None))
+
+    @property
+    def units(self) -> LossUnits:
+        """The unit of the losses in `curves`, and the one that they are shown in."""
+        return LossUnits(self.curves_unit, self.loss_unit, self.bytes_per_token)
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -145,8 +157,8 @@ class StudyData:
         Returns
         -------
         DataFrame
-            Columns step and loss (in `loss_unit`), in the order of steps; empty if the run was not
-            measured on the domain. A copy: changing it does not change the study.
+            Columns step and loss (in `curves_unit`), in the order of steps; empty if the run was
+            not measured on the domain. A copy: changing it does not change the study.
 
         Raises
         ------
@@ -294,7 +306,7 @@ class StudyData:
         Returns
         -------
         float or None
-            In `loss_unit`: the median of the losses at step 0 of all runs that start from the
+            In `curves_unit`: the median of the losses at step 0 of all runs that start from the
             checkpoint, or else the loss of the run itself at its last step. None if neither was
             measured.
 
@@ -329,7 +341,7 @@ class StudyData:
         Returns
         -------
         float or None
-            In `loss_unit`, as from `checkpoint_loss`; None for a run from scratch.
+            In `curves_unit`, as from `checkpoint_loss`; None for a run from scratch.
 
         Raises
         ------

@@ -29,7 +29,7 @@ def study_digest(study: StudyData) -> str:
     str
         Digest in hexadecimal.
     """
-    sha = hashlib.sha256(json.dumps([study.general, study.loss_unit]).encode())
+    sha = hashlib.sha256(json.dumps([study.general, study.curves_unit]).encode())
     # A column that came later counts only where it says something: older digests still hold.
     core = [c for c in CORE_COLUMNS if c in study.runs and (c != "tokens" or study.runs[c].any())]
     for row in study.runs[core].sort_values("run").itertuples(index=False):
@@ -63,6 +63,8 @@ def dump_study(study: StudyData) -> str:
         "name": study.name,
         "general": study.general,
         "loss_unit": study.loss_unit,
+        "curves_unit": study.curves_unit,
+        "bytes_per_token": study.bytes_per_token,
         "notes": study.notes,
         "allow_mixed": list(study.allow_mixed),
         "runs": packing.pack_frame(study.runs),
@@ -104,6 +106,9 @@ def load_study_fields(text: str) -> tuple[dict[str, Any], str]:
             "replays": {run: packing.unpack(ratio) for run, ratio in content["replays"].items()},
             "general": content["general"],
             "loss_unit": content["loss_unit"],
+            # Older files have losses in the unit that they were given in, and no other.
+            "curves_unit": content.get("curves_unit", content["loss_unit"]),
+            "bytes_per_token": dict(content.get("bytes_per_token", {})),
             "notes": content["notes"],
             "allow_mixed": tuple(content.get("allow_mixed", ())),  # absent in older files
         }

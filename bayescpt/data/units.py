@@ -1,4 +1,4 @@
-"""Units of losses: those that a study may have, and how labels call them."""
+"""Names of the units of losses: those that a study may have, and how labels call them."""
 
 from __future__ import annotations
 
@@ -14,37 +14,58 @@ UNIT_NAMES = {
     "bit/token": "bits per token",
     "nat/byte": "nats per byte",
     "bit/byte": "bits per byte",
+    "perplexity": "perplexity",
+}
+# Short names, in study.toml and before the number of a goal.
+ALIASES = {
+    "nats": "nat/token",
+    "bits": "bit/token",
+    "bpt": "bit/token",
+    "bpb": "bit/byte",
+    "ppl": "perplexity",
 }
 
 
-def check_loss_unit(unit: str) -> None:
-    """Raise an error if the unit of a study's losses is unknown.
+def check_loss_unit(unit: str, key: str = "loss_unit") -> str:
+    """Name of a unit in full; raise an error if it is unknown.
 
     Parameters
     ----------
     unit : str
-        Value of ``loss_unit`` in ``study.toml``.
+        Value of ``loss_unit`` in ``study.toml``: one of `UNIT_NAMES` or of `ALIASES`.
+    key : str
+        Key that it belongs to.
+
+    Returns
+    -------
+    str
+        One of `UNIT_NAMES`.
 
     Raises
     ------
     StudyError
-        If it is not one of `UNIT_NAMES`; the message suggests the most similar one.
+        If it is unknown; the message suggests the most similar one.
 
     Examples
     --------
     >>> from bayescpt.data.units import check_loss_unit
+    >>> check_loss_unit("bpb")
+    'bit/byte'
     >>> check_loss_unit("nats/token")
     Traceback (most recent call last):
     ...
     bayescpt.errors.StudyError: study.toml: loss_unit is 'nats/token'; did you mean 'nat/token'? \
-known units: nat/token, bit/token, nat/byte, bit/byte
+known units: nat/token, bit/token, nat/byte, bit/byte, perplexity (short: nats, bits, bpt, bpb, ppl)
     """
+    unit = ALIASES.get(unit, unit)
     if unit not in UNIT_NAMES:
         names = {name: known for known, name in UNIT_NAMES.items()}
         hint = did_you_mean(unit, [*UNIT_NAMES, *names], names)
         raise StudyError(
-            f"study.toml: loss_unit is {unit!r}; {hint}known units: {', '.join(UNIT_NAMES)}"
+            f"study.toml: {key} is {unit!r}; {hint}known units: {', '.join(UNIT_NAMES)} "
+            f"(short: {', '.join(ALIASES)})"
         )
+    return unit
 
 
 def did_you_mean(

@@ -1,6 +1,7 @@
 """Decisions on forecasts: goals, risk measures and the comparison of plans."""
 
 from bayescpt.decide.compare import Decision, compare
+from bayescpt.decide.goal_file import read_goal
 from bayescpt.decide.goals import Goal, goal_probability
 from bayescpt.decide.optimise import Optimum, optimise
 from bayescpt.decide.risks.cvar import cvar
@@ -23,6 +24,7 @@ __all__ = [
     "optimise",
     "probability_best",
     "quantile",
+    "read_goal",
     "read_space",
     "screen",
 ]

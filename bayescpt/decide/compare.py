@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,8 +25,15 @@ from bayescpt.decide.draws import (
     loss_draws,
     missing_domains,
     names,
+    units_attrs,
 )
-from bayescpt.decide.goals import Goal, best_joint_steps, check_goal_given, goal_excess
+from bayescpt.decide.goal_levels import goal_limits, levels_by_plan
+from bayescpt.decide.goals import (
+    Goal,
+    best_joint_steps,
+    check_goal_given,
+    goal_excess,
+)
 from bayescpt.decide.montecarlo import mean_mcse
 from bayescpt.decide.risks.regret import probability_best
 from bayescpt.decide.weights import normalised_weights
@@ -35,6 +43,8 @@ from bayescpt.errors import PlanError
 INDISTINGUISHABLE_MCSE = 2.0
 # Differences below the rounding error of a sum of losses, in nats/token.
 ROUNDING = 1e-12
+# A chosen plan that meets the goal with at most this probability is chosen with a warning.
+HOPELESS = 0.01
 
 Array = NDArray[np.float64]
 
@@ -55,6 +65,8 @@ class Decision:
         The eligible plan with the best risk; None if no plan is eligible.
     risk : str
         Risk measure that it was chosen by.
+    rule : str
+        How that measure came about, and what it says, in words.
     level : float
         Level of the quantile and the CVaR.
     by : str
@@ -62,7 +74,10 @@ class Decision:
     weights : mapping of str to float
         Weight of each domain in the weighted loss; they sum to 1.
     goal : Goal or None
-        Thresholds, if there were any.
+        The goal, if there was one.
+    goal_probability : float or None
+        Probability that the chosen plan meets the goal; None without a goal or a choice. Where it
+        is `HOPELESS` or less, a warning says so.
     contrasts : pandas.DataFrame
         Each plan minus the chosen one, taken draw by draw; indexed by plan. `mean`, `lower` and
         `upper` (central 90%) of the difference in weighted loss (nats/token), `prob_better`
@@ -71,7 +86,11 @@ class Decision:
     warnings : list of str
         Reasons for caution in reading the choice.
     units : str or None
-        Unit of the losses, as in a study's ``loss_unit``; None where it is not known.
+        Unit of the losses; None where it is not known.
+    levels : mapping of str to mapping of str to float
+        The loss that the goal allows, by domain and plan, nats/token; empty without a goal.
+    attrs : mapping of str to Any
+        Units of the forecast, as in its dataset.
     """
 
     table: pd.DataFrame
@@ -84,6 +103,15 @@ class Decision:
     contrasts: pd.DataFrame
     warnings: list[str]
     units: str | None = None
+    rule: str = ""
+    goal_probability: float | None = None
+    levels: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the chosen plan misses the goal with probability .99 or more."""
+        return self.goal_probability is not None and self.goal_probability <= HOPELESS
 
     def _repr_html_(self) -> str:
         chosen = "no plan is eligible" if self.best is None else f"chosen: {self.best}"
@@ -95,8 +123,8 @@ class Decision:
 
 def compare(
     fc: ForecastLike | xr.Dataset,
-    goal: Goal | Mapping[str, float] | None = None,
-    risk: str = "mean",
+    goal: Goal | Mapping[str, float | str] | None = None,
+    risk: str | None = None,
     level: float = 0.9,
     weights: Mapping[str, float] | None = None,
     by: By = "end",
@@ -109,11 +137,12 @@ def compare(
     ----------
     fc : ForecastLike or xarray.Dataset
         Forecast of the plans.
-    goal : Goal or mapping of str to float, optional
-        Domain to the highest loss allowed, nats/token.
-    risk : str
+    goal : Goal or mapping of str to float or str, optional
+        The highest loss allowed by domain, in any form that `Goal` takes.
+    risk : str, optional
         Name of a registered risk measure: ``mean``, ``quantile`` or ``cvar`` of the weighted loss,
         ``probability`` of the joint goal, or expected ``regret`` (which ranks as the mean does).
+        By default ``probability`` with a goal, else ``mean``.
         `bayescpt.decide.risks.RiskMeasure` says how to add another.
     level : float
         Level of the measures that have one (the quantile and the CVaR); 0.9 looks at the worst
@@ -135,7 +164,8 @@ def compare(
     Returns
     -------
     Decision
-        Table, choice, contrasts and warnings. Ties go to the plan named first.
+        Table, choice, contrasts and warnings. Ties go to the plan nearest to the goal, then to the
+        one named first.
 
     Raises
     ------
@@ -158,10 +188,10 @@ def compare(
     >>> [bc.compare(fc, risk=risk).best for risk in ("mean", "cvar")]
     ['gamble', 'steady']
     """
-    measure = risks.get(risk)
+    goal = None if goal is None else Goal.of(goal)
+    measure, rule = ranking(goal, risk)
     risks.check_level(level)
     check_by(by)
-    goal = None if goal is None else Goal.of(goal)
     check_goal_given(measure, goal, min_probability)
 
     values = loss_draws(fc, kind)
@@ -169,21 +199,21 @@ def compare(
     shares = _weights(values, goal, weights, warnings)
     needed = list(dict.fromkeys([*shares, *(goal.domains if goal else [])]))
     check_domains(values, needed)
+    limits = None if goal is None else goal_limits(fc, goal, kind)
     values = values.sel(domain=needed)
     scale = np.array([shares.get(domain, 0.0) for domain in needed])
     if by == "end":
         index, unknown_ends = end_steps(values, fc)
         warnings += unknown_ends
     else:
-        index = _best_steps(values, goal, scale)
+        index = _best_steps(values, goal, limits, scale)
 
     losses = at_steps(values, index)
     weighted = np.einsum("d,pdcn->pcn", scale, losses)
     excess = None
-    if goal is not None:
-        thresholds = np.array(list(goal.thresholds.values()))
+    if goal is not None and limits is not None:
         goal_domains = [needed.index(domain) for domain in goal.domains]
-        excess = goal_excess(losses[:, goal_domains], thresholds)
+        excess = goal_excess(losses[:, goal_domains], limits)
     judged = excess if measure.needs_goal and excess is not None else weighted
     contributions = _by_draw(measure, judged, level)
 
@@ -195,21 +225,94 @@ def compare(
     if by == "best":
         table["best_step"] = values["step"].values[index]
 
-    best, contrasts = None, pd.DataFrame()
-    eligible = table["eligible"].to_numpy(dtype=bool)
-    if eligible.any():
-        order = -table[measure.column] if measure.higher_is_better else table[measure.column]
-        best = str(order[eligible].idxmin())
-        contrasts = _contrasts(table[measure.column], weighted, contributions, best)
-        warnings += _ties(contrasts[eligible], best, risk)
-    elif excess is not None:
+    best, chance = None, None
+    contrasts = pd.DataFrame()
+    chances = None
+    if excess is not None:
         chances = pd.Series((excess <= 0).mean(axis=(1, 2)), index=table.index)
-        warnings.append(
-            f"no plan reaches the goal with probability {min_probability}: none is chosen; the "
-            f"likeliest is {chances.idxmax()!r} with {chances.max():.3f}"
-        )
-    unit = values.attrs.get("units")
-    return Decision(table, best, risk, level, by, shares, goal, contrasts, warnings, unit)
+    if table["eligible"].any():
+        best = _best(table, measure, excess)
+        contrasts = _contrasts(table[measure.column], weighted, contributions, best)
+        chance = None if chances is None else float(chances[best])
+    warnings += _cautions(table, best, measure.name, contrasts, chances, min_probability)
+    attrs = units_attrs(fc)
+    levels = {}
+    if goal is not None and limits is not None:
+        levels = levels_by_plan(goal, names(values, "plan"), limits)
+    return Decision(
+        table, best, measure.name, level, by, shares, goal, contrasts, warnings,
+        values.attrs.get("units"), rule, chance, levels, attrs,
+    )  # fmt: skip
+
+
+def ranking(goal: Goal | None, risk: str | None) -> tuple[risks.RiskMeasure, str]:
+    """Return the measure that plans are ranked by, and why it is that one.
+
+    Parameters
+    ----------
+    goal : Goal or None
+        The goal, if there is one.
+    risk : str or None
+        Name of a measure, if the user gave one.
+
+    Returns
+    -------
+    measure : RiskMeasure
+        The one named; else the probability of the goal or, without a goal, the mean.
+    rule : str
+        In words.
+
+    Raises
+    ------
+    PlanError
+        If there is no measure of that name.
+    """
+    if risk is not None:
+        return risks.get(risk), f"{risk}, as asked"
+    if goal is None:
+        return risks.get("mean"), "mean, as neither a goal nor a risk is given"
+    return risks.get("probability"), "probability of the goal, as no risk is given"
+
+
+def _best(table: pd.DataFrame, measure: risks.RiskMeasure, excess: Array | None) -> str:
+    """Return the eligible plan of the best risk; among equal ones the nearest to the goal."""
+    eligible = table[table["eligible"]]
+    risk = eligible[measure.column]
+    tied = risk.index[risk == (risk.max() if measure.higher_is_better else risk.min())]
+    if excess is None or not measure.needs_goal:
+        return str(tied[0])
+    mean_excess = pd.Series(excess.mean(axis=(1, 2)), index=table.index)
+    return str(mean_excess[tied].idxmin())
+
+
+def _cautions(
+    table: pd.DataFrame,
+    best: str | None,
+    risk: str,
+    contrasts: pd.DataFrame,
+    chances: pd.Series | None,
+    min_probability: float | None,
+) -> list[str]:
+    """Return reasons for caution in reading the choice."""
+    if best is not None:
+        out = _ties(contrasts[table["eligible"].to_numpy(dtype=bool)], best, risk)
+        return out if chances is None else [*out, *_hopeless(chances, best)]
+    if chances is None:
+        return []
+    return [
+        f"no plan reaches the goal with probability {min_probability}: none is chosen; the "
+        f"likeliest is {chances.idxmax()!r} with {chances.max():.3f}"
+    ]
+
+
+def _hopeless(chances: pd.Series, best: str) -> list[str]:
+    """Return a warning where the chosen plan hardly ever meets the goal."""
+    if chances[best] > HOPELESS:
+        return []
+    text = f"the chosen plan {best!r} meets the goal with probability {chances[best]:.3f}"
+    if chances.max() > HOPELESS:
+        return [f"{text}; {chances.idxmax()!r} meets it with {chances.max():.3f}"]
+    return [f"{text}, and no plan with more than {HOPELESS:g}: the goal is out of reach of them"]
 
 
 def _weights(
@@ -233,10 +336,12 @@ def _weights(
     return dict.fromkeys(domains, 1.0 / len(domains))
 
 
-def _best_steps(values: xr.DataArray, goal: Goal | None, scale: Array) -> NDArray[np.intp]:
+def _best_steps(
+    values: xr.DataArray, goal: Goal | None, limits: Array | None, scale: Array
+) -> NDArray[np.intp]:
     """Return the index of each plan's best step among those forecast."""
-    if goal is not None:
-        return best_joint_steps(values, goal)
+    if goal is not None and limits is not None:
+        return best_joint_steps(values, goal, limits)
     means = np.einsum("d,pds->ps", scale, values.values.mean(axis=(3, 4)))
     return np.argmin(np.where(np.isnan(means), np.inf, means), axis=1)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import xarray as xr
@@ -84,6 +85,71 @@ def inherited_warnings(fc: ForecastLike | xr.Dataset) -> list[str]:
     """
     failed = [f"the fit failed its check: {name}" for name in getattr(fc, "failed_checks", [])]
     return [*failed, *getattr(fc, "warnings", [])]
+
+
+def start_losses(
+    fc: ForecastLike | xr.Dataset, domain: str, values: xr.DataArray
+) -> NDArray[np.float64] | None:
+    """Return the losses of the start checkpoints of plans.
+
+    Parameters
+    ----------
+    fc : ForecastLike or xarray.Dataset
+        Forecast; its variable ``start_loss`` is read.
+    domain : str
+        Domain.
+    values : xarray.DataArray
+        Draws of the loss, whose plans, chains and draws the result has.
+
+    Returns
+    -------
+    ndarray, shape (n_plans, n_chains, n_draws), or None
+        nats/token; NaN for a plan from scratch. None where the forecast does not hold them.
+    """
+    dataset = fc if isinstance(fc, xr.Dataset) else fc.dataset
+    if "start_loss" not in dataset:
+        return None
+    found = dataset["start_loss"].sel(plan=values["plan"], domain=domain)
+    return np.asarray(found.transpose("plan", "chain", "draw").values, dtype=np.float64)
+
+
+def units_attrs(fc: ForecastLike | xr.Dataset) -> dict[str, Any]:
+    """Return the attributes of a forecast that say in which units its losses are, and shown.
+
+    Parameters
+    ----------
+    fc : ForecastLike or xarray.Dataset
+        Forecast.
+
+    Returns
+    -------
+    dict of str to Any
+        ``units`` (None where it is not known), ``shown_units`` and ``bytes_per_token``, for
+        `bayescpt.data.conversion.LossUnits.of`.
+    """
+    dataset = fc if isinstance(fc, xr.Dataset) else fc.dataset
+    keys = ("units", "shown_units", "bytes_per_token")
+    own = {key: dataset.attrs[key] for key in keys if key in dataset.attrs}
+    by_variable = (v.attrs["units"] for v in dataset.data_vars.values() if "units" in v.attrs)
+    return {"units": next(by_variable, None), **own}
+
+
+def observed_losses(fc: ForecastLike | xr.Dataset) -> dict[str, list[float]]:
+    """Return the lowest and highest loss of the fitted runs by domain.
+
+    Parameters
+    ----------
+    fc : ForecastLike or xarray.Dataset
+        Forecast; its dataset's attribute ``observed`` is read.
+
+    Returns
+    -------
+    dict of str to list of float
+        nats/token; empty where the forecast does not hold them.
+    """
+    dataset = fc if isinstance(fc, xr.Dataset) else fc.dataset
+    found: dict[str, list[float]] = json.loads(dataset.attrs.get("observed", "{}"))
+    return found
 
 
 def names(values: xr.DataArray, dim: str) -> list[str]:

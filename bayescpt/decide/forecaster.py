@@ -53,6 +53,10 @@ class FinalEvaluator(Protocol):
 class Screener(Protocol):
     """Evaluates many plans at their last steps.
 
+    It may also have ``start_losses(placed, seed)``, losses of the start checkpoints of plans, shape
+    (n_plans, n_domains, n_draws), which goals relative to them need; ``units``, a `LossUnits`; and
+    ``observed``, the lowest and highest loss of the fitted runs by domain.
+
     Attributes
     ----------
     domains : tuple of str
@@ -149,6 +153,7 @@ class Forecaster(Protocol):
         steps: ArrayLike | None = None,
         random_seed: int = 0,
         allow_failed: bool = False,
+        extrapolate: bool = False,
         /,
     ) -> Forecast:
         """Forecast the loss curves of plans; called with positional arguments.
@@ -163,6 +168,8 @@ class Forecaster(Protocol):
             Seed of the noise.
         allow_failed : bool
             Forecast even if a convergence check failed.
+        extrapolate : bool
+            Also forecast plans absurdly far from the pilots.
 
         Returns
         -------
@@ -178,13 +185,15 @@ class Forecaster(Protocol):
         """
         ...  # pragma: no cover
 
-    def screener(self, allow_failed: bool = False) -> Screener:
+    def screener(self, allow_failed: bool = False, extrapolate: bool = False) -> Screener:
         """Return what evaluates many plans at their last steps.
 
         Parameters
         ----------
         allow_failed : bool
             Go on even if a convergence check failed.
+        extrapolate : bool
+            Also take plans absurdly far from the pilots.
 
         Returns
         -------
@@ -199,7 +208,9 @@ class Forecaster(Protocol):
         ...  # pragma: no cover
 
 
-def open_screener(forecaster: Forecaster, allow_failed: bool = False) -> Screener:
+def open_screener(
+    forecaster: Forecaster, allow_failed: bool = False, extrapolate: bool = False
+) -> Screener:
     """Return the screener of a forecaster.
 
     Parameters
@@ -208,6 +219,8 @@ def open_screener(forecaster: Forecaster, allow_failed: bool = False) -> Screene
         Fit, or ensemble of fits.
     allow_failed : bool
         Go on even if a convergence check failed.
+    extrapolate : bool
+        Also take plans absurdly far from the pilots.
 
     Returns
     -------
@@ -228,4 +241,6 @@ def open_screener(forecaster: Forecaster, allow_failed: bool = False) -> Screene
             f"a {type(forecaster).__name__} cannot be screened: it has no {', '.join(missing)}; "
             "give a Fit, or an object with the methods of bayescpt.decide.forecaster.Forecaster"
         )
+    if extrapolate:
+        return forecaster.screener(allow_failed, extrapolate=True)
     return forecaster.screener(allow_failed)

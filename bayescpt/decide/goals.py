@@ -1,10 +1,11 @@
-"""Goals (loss thresholds by domain) and the probability that a plan meets them."""
+"""Goals (the highest loss allowed by domain) and the probability that a plan meets them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,124 +18,136 @@ from bayescpt.decide.draws import (
     Kind,
     at_steps,
     check_by,
-    check_domains,
     end_steps,
     inherited_warnings,
     last_steps,
     loss_draws,
     names,
+    units_attrs,
 )
+from bayescpt.decide.goal_levels import goal_limits, levels_by_plan
+from bayescpt.decide.limits import Limit, read_limit
 from bayescpt.decide.montecarlo import probability_mcse
 from bayescpt.decide.risks import RiskMeasure
 from bayescpt.errors import PlanError
 
+Array = NDArray[np.float64]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, init=False)
 class Goal:
-    """Loss thresholds by domain; met when every loss is at or below its threshold.
+    """The highest loss allowed by domain; met when every loss is at or below it.
 
     Parameters
     ----------
-    thresholds : mapping of str to float
-        Domain to the highest loss allowed, nats/token.
+    thresholds : mapping of str to float or str, optional
+        By domain, for names that are no Python names. A number is a loss in the unit of the study
+        (nats per token, unless its ``loss_unit`` is another). Text may be a rise over the start
+        checkpoint of each plan, ``"+0.05"`` or ``"+2%"`` (``"-0.2"`` and ``"-10%"`` for a fall),
+        or name its unit: ``"ppl:8.1"``, ``"bpb:0.61"``, ``"bpt:3.1"``, ``"nats:2.1"``.
+    **domains : float or str
+        The same by keyword.
 
     Raises
     ------
     PlanError
-        If there is no threshold, or one is not a finite number.
+        If there is no limit, or one is in none of these forms.
 
     Examples
     --------
     >>> import bayescpt as bc
-    >>> bc.Goal({"general": 3.3, "german": 2.95}).domains
+    >>> bc.Goal(general="+2%", german="+0.05").domains
     ['general', 'german']
+    >>> bc.Goal({"general": 3.3, "code": "ppl:8.1"}).thresholds["code"]
+    'ppl:8.1'
     """
 
-    thresholds: Mapping[str, float]
+    limits: Mapping[str, Limit]
 
-    def __post_init__(self) -> None:
-        """Check the thresholds and freeze them."""
-        if not self.thresholds:
+    def __init__(
+        self, thresholds: Mapping[str, float | str] | None = None, /, **domains: float | str
+    ) -> None:
+        """Read the limits and freeze them."""
+        given = {**({} if thresholds is None else thresholds), **domains}
+        if not given:
             raise PlanError("the goal has no threshold; give one, such as {'general': 3.3}")
-        checked: dict[str, float] = {}
-        for domain, threshold in self.thresholds.items():
-            try:
-                value = float(threshold)
-            except (TypeError, ValueError):
-                value = float("nan")
-            if not np.isfinite(value):
-                raise PlanError(
-                    f"the goal's threshold for domain {domain!r} is {threshold!r}; it must be a "
-                    "finite number of nats/token"
-                )
-            checked[str(domain)] = value
-        if "joint" in checked:
+        limits = {str(domain): read_limit(str(domain), value) for domain, value in given.items()}
+        if "joint" in limits:
             raise PlanError("a domain called 'joint' would hide the joint probability")
-        object.__setattr__(self, "thresholds", MappingProxyType(checked))
+        object.__setattr__(self, "limits", MappingProxyType(limits))
 
     @classmethod
-    def of(cls, goal: Goal | Mapping[str, float]) -> Goal:
+    def of(cls, goal: Goal | Mapping[str, float | str]) -> Goal:
         """Return a Goal from a Goal or a mapping.
 
         Parameters
         ----------
-        goal : Goal or mapping of str to float
-            Thresholds by domain, nats/token.
+        goal : Goal or mapping of str to float or str
+            Limits by domain.
 
         Returns
         -------
         Goal
-            The same thresholds, checked.
+            The same limits, checked.
 
         Raises
         ------
         PlanError
-            If there is no threshold, or one is not a finite number.
+            If there is no limit, or one is in none of the forms that `Goal` takes.
         """
         return goal if isinstance(goal, cls) else cls(dict(goal))  # type: ignore[arg-type]
 
     @property
     def domains(self) -> list[str]:
-        """Domains with a threshold, in the order given."""
-        return list(self.thresholds)
+        """Domains with a limit, in the order given."""
+        return list(self.limits)
+
+    @property
+    def thresholds(self) -> Mapping[str, float | str]:
+        """Limits by domain, as they were given."""
+        given = {domain: limit.given for domain, limit in self.limits.items()}
+        return MappingProxyType(given)
+
+    @property
+    def relative(self) -> list[str]:
+        """Domains whose limit is a rise over the start checkpoint."""
+        return [domain for domain, limit in self.limits.items() if limit.relative]
 
 
-def margins(losses: NDArray[np.float64], thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
+def margins(losses: Array, limits: Array) -> Array:
     """Return the distance to the goal by domain; at or above 0 where it is met.
 
     Parameters
     ----------
     losses : ndarray, shape (n_plans, n_domains, ...)
         nats/token.
-    thresholds : ndarray, shape (n_domains,)
-        nats/token.
+    limits : ndarray, shape (n_plans, n_domains, ...)
+        nats/token, from `goal_limits`.
 
     Returns
     -------
     ndarray, shape (n_plans, n_domains, ...)
-        threshold - loss, nats/token.
+        limit - loss, nats/token.
     """
-    return thresholds.reshape(1, -1, *[1] * (losses.ndim - 2)) - losses
+    return limits - losses
 
 
-def goal_excess(
-    losses: NDArray[np.float64], thresholds: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the largest excess of a domain's loss over its threshold.
+def goal_excess(losses: Array, limits: Array) -> Array:
+    """Return the largest excess of a domain's loss over its limit.
 
     Parameters
     ----------
     losses : ndarray, shape (n_plans, n_domains, ...)
         nats/token.
-    thresholds : ndarray, shape (n_domains,)
-        nats/token.
+    limits : ndarray, shape (n_plans, n_domains, ...)
+        nats/token, from `goal_limits`.
 
     Returns
     -------
     ndarray, shape (n_plans, ...)
         nats/token; at or below 0 where the whole goal is met.
     """
-    return np.asarray(-margins(losses, thresholds).min(axis=1))
+    return np.asarray(-margins(losses, limits).min(axis=1))
 
 
 def check_goal_given(
@@ -169,7 +182,7 @@ def check_goal_given(
         raise PlanError(f"min_probability is {min_probability!r}; it must lie in 0..1")
 
 
-def best_joint_steps(values: xr.DataArray, goal: Goal) -> NDArray[np.intp]:
+def best_joint_steps(values: xr.DataArray, goal: Goal, limits: Array) -> NDArray[np.intp]:
     """Return the forecast step at which each plan's joint goal probability is highest.
 
     It is one step per plan, which maximises the probability over all draws, and not the best step
@@ -181,7 +194,9 @@ def best_joint_steps(values: xr.DataArray, goal: Goal) -> NDArray[np.intp]:
     values : xarray.DataArray
         nats/token, dims (plan, domain, step, chain, draw).
     goal : Goal
-        Thresholds; its domains must be forecast by every plan.
+        Limits; its domains must be forecast by every plan.
+    limits : ndarray, shape (n_plans, n_domains, n_chains, n_draws)
+        nats/token, from `goal_limits`.
 
     Returns
     -------
@@ -190,8 +205,8 @@ def best_joint_steps(values: xr.DataArray, goal: Goal) -> NDArray[np.intp]:
     """
     hits = np.logical_and.reduce(
         [
-            values.sel(domain=domain).values <= threshold
-            for domain, threshold in goal.thresholds.items()
+            values.sel(domain=domain).values <= limits[:, d, None]
+            for d, domain in enumerate(goal.domains)
         ]
     )
     joint = hits.mean(axis=(2, 3))
@@ -200,7 +215,7 @@ def best_joint_steps(values: xr.DataArray, goal: Goal) -> NDArray[np.intp]:
 
 def goal_probability(
     fc: ForecastLike | xr.Dataset,
-    goal: Goal | Mapping[str, float],
+    goal: Goal | Mapping[str, float | str],
     by: By = "end",
     kind: Kind = "loss",
 ) -> pd.DataFrame:
@@ -210,8 +225,8 @@ def goal_probability(
     ----------
     fc : ForecastLike or xarray.Dataset
         Forecast of the plans.
-    goal : Goal or mapping of str to float
-        Domain to the highest loss allowed, nats/token.
+    goal : Goal or mapping of str to float or str
+        The highest loss allowed by domain, in any form that `Goal` takes.
     by : {"end", "best"}
         `end` judges each plan at the last step of its own schedule, which must be among the
         forecast steps. (A dataset alone does not say where plans end: they are then judged at
@@ -227,14 +242,15 @@ def goal_probability(
     pandas.DataFrame
         Indexed by plan: `joint`, one column per goal domain, `joint_mcse`, `<domain>_mcse`
         (Monte Carlo standard errors that account for the correlation between draws, never 0), and
-        `best_step` with `by="best"`. `attrs` holds the goal's thresholds, `by` and
-        the forecast's warnings.
+        `best_step` with `by="best"`. `attrs` holds the goal as it was given, the `levels` it means
+        by domain and plan (nats/token), `by` and the forecast's warnings.
 
     Raises
     ------
     PlanError
         If a domain is unknown, a plan does not forecast it, the forecast does not reach the end of
-        a plan that is judged there, a threshold is not finite or `by` is unknown.
+        a plan that is judged there, `by` is unknown, or a limit of the goal is far outside all
+        losses, of unknown form, or relative to a start checkpoint that a plan does not have.
 
     Examples
     --------
@@ -251,15 +267,14 @@ def goal_probability(
     check_by(by)
     goal = Goal.of(goal)
     values = loss_draws(fc, kind)
-    check_domains(values, goal.domains)
+    limits = goal_limits(fc, goal, kind)
     warnings = inherited_warnings(fc)
     if by == "end":
         index, unknown_ends = end_steps(values, fc)
         warnings += unknown_ends
     else:
-        index = best_joint_steps(values, goal)
-    losses = at_steps(values.sel(domain=goal.domains), index)
-    margin = margins(losses, np.array(list(goal.thresholds.values())))
+        index = best_joint_steps(values, goal, limits)
+    margin = margins(at_steps(values.sel(domain=goal.domains), index), limits)
     # The joint goal is met when the smallest margin is: it is treated as one more domain.
     margin = np.concatenate([margin.min(axis=1, keepdims=True), margin], axis=1)
     hits = margin >= 0
@@ -269,10 +284,12 @@ def goal_probability(
     table[[f"{column}_mcse" for column in columns]] = probability_mcse(hits, margin)
     if by == "best":
         table["best_step"] = values["step"].values[index]
-    table.attrs = {
+    attrs: dict[Any, Any] = units_attrs(fc)
+    table.attrs = attrs | {
+        "units": values.attrs.get("units"),
         "goal": dict(goal.thresholds),
+        "levels": levels_by_plan(goal, list(plans), limits),
         "by": by,
         "warnings": warnings,
-        "units": values.attrs.get("units"),
     }
     return table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bayescpt.data.html import html_block
 from bayescpt.decide import risks
-from bayescpt.decide.compare import Decision, compare
+from bayescpt.decide.compare import Decision, compare, ranking
 from bayescpt.decide.forecaster import Forecaster, Screener, open_screener
 from bayescpt.decide.goals import Goal, check_goal_given, goal_probability
 from bayescpt.decide.screen import screen
@@ -69,7 +69,7 @@ class Optimum:
 def optimise(
     fit: Forecaster,
     space: Space | Mapping[str, Any],
-    goal: Goal | Mapping[str, float] | None = None,
+    goal: Goal | Mapping[str, float | str] | None = None,
     risk: str | None = None,
     level: float = 0.9,
     weights: Mapping[str, float] | None = None,
@@ -97,8 +97,8 @@ def optimise(
         Fit of the pilot runs, or anything else that forecasts, such as an ensemble of fits.
     space : Space or mapping of str to Any
         Settings that may vary; see `Space`. Without ``start``, the fit's only start checkpoint.
-    goal : Goal or mapping of str to float, optional
-        Domain to the highest loss allowed, nats/token.
+    goal : Goal or mapping of str to float or str, optional
+        The highest loss allowed by domain, in any form that `Goal` takes.
     risk : str, optional
         Name of a registered risk measure, as in `compare`; by default ``probability`` with a goal,
         else ``mean``. ``regret`` is searched by the mean, which ranks recipes in the same order.
@@ -146,16 +146,18 @@ def optimise(
     if n_plans < 8 or top < 1:
         raise PlanError(f"n_plans = {n_plans}, top = {top}; they must be at least 8 and 1")
     goal = None if goal is None else Goal.of(goal)
-    measure = risks.get(risk or ("mean" if goal is None else "probability"))
+    measure, rule = ranking(goal, risk)
     check_goal_given(measure, goal, min_probability)
     # A relative measure cannot be screened.
     screened = risks.get(measure.ranks_as) if measure.ranks_as else measure
-    clipped, warnings = _searched_space(open_screener(fit, allow_failed), space, extrapolate)
+    screener = open_screener(fit, allow_failed)
+    clipped, warnings = _searched_space(screener, space, extrapolate)
 
     def _screen(plans: list[Plan]) -> pd.DataFrame:
         return screen(
             fit, plans, goal, screened.name, level, weights,
             probs=(0.5,), random_seed=random_seed, allow_failed=allow_failed,
+            extrapolate=extrapolate,
         )  # fmt: skip
 
     search = _Search(
@@ -165,8 +167,11 @@ def optimise(
     tried = search.tried
     finalists = [search.plans[name] for name in tried.index[:top]]
     ends = sorted({plan.schedule.n_steps for plan in finalists})
-    forecast = fit.forecast(finalists, ends, random_seed + 1, allow_failed)
+    # Left out where it is not asked for: what forecasts need not know of it.
+    far = (True,) if extrapolate else ()
+    forecast = fit.forecast(finalists, ends, random_seed + 1, allow_failed, *far)
     decision = compare(forecast, goal, measure.name, level, weights, "end", min_probability)
+    decision = replace(decision, rule=rule)
     order = _order(decision, measure)
     table = decision.table.join(tried["outside"])
     if goal is not None:
@@ -198,7 +203,8 @@ def _searched_space(
     searched = Space.of(space)
     if not any(axis.name == "start" for axis in searched.axes):
         searched = searched.starting_from(screener.checkpoints)
-    fitted = screener.ranges.get("cpt")
+    # Without a start checkpoint, recipes are pre-training from scratch.
+    fitted = screener.ranges.get("cpt" if screener.checkpoints else "pt")
     if extrapolate or fitted is None:
         return searched, []
     return searched.within(fitted)
@@ -310,8 +316,8 @@ def _ranked(
     if goal is not None:
         # Where all probabilities are 0, how far the medians are above the goal gives a direction;
         over = [
-            table[f"{domain}_q50"].to_numpy() - threshold
-            for domain, threshold in goal.thresholds.items()
+            table[f"{domain}_q50"].to_numpy() - table[f"{domain}_limit"].to_numpy()
+            for domain in goal.domains
         ]
         keys.append(np.maximum(over, 0.0).sum(axis=0))
         # where all are 1, how far they are below it.

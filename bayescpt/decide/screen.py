@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from queue import SimpleQueue
 
@@ -56,7 +57,7 @@ class Chunk:
 def screen(
     fit: Forecaster,
     plans: Iterable[Plan],
-    goal: Goal | Mapping[str, float] | None = None,
+    goal: Goal | Mapping[str, float | str] | None = None,
     risk: str = "mean",
     level: float = 0.9,
     weights: Mapping[str, float] | None = None,
@@ -66,6 +67,7 @@ def screen(
     allow_failed: bool = False,
     chunk_bytes: int = CHUNK_BYTES,
     workers: int | None = None,
+    extrapolate: bool = False,
 ) -> pd.DataFrame:
     """Judge any number of plans at their own last steps.
 
@@ -80,8 +82,8 @@ def screen(
     plans : iterable of Plan
         Recipes, no two of one name. It is fastest if plans that differ in replay ratio alone
         follow each other.
-    goal : Goal or mapping of str to float, optional
-        Domain to the highest loss allowed, nats/token.
+    goal : Goal or mapping of str to float or str, optional
+        The highest loss allowed by domain, in any form that `Goal` takes.
     risk : str
         Name of a registered risk measure that judges a plan without the others: ``mean``,
         ``quantile`` or ``cvar`` of the weighted loss, or ``probability`` of the goal, which adds
@@ -103,13 +105,16 @@ def screen(
         Approximate memory that one chunk of plans may take, bytes; it has at least one plan.
     workers : int, optional
         Number of threads; by default one per core, at most 8.
+    extrapolate : bool
+        Also take plans absurdly far from the pilots; see `Fit.forecast`.
 
     Returns
     -------
     pandas.DataFrame
         One row per plan, in order, indexed by plan. With a goal ``joint`` and one column per goal
         domain, the probabilities, and ``joint_mcse``, ``<domain>_mcse``, their Monte Carlo
-        standard errors (by batch means, so within a few percent of those of `goal_probability`).
+        standard errors (by batch means, so within a few percent of those of `goal_probability`),
+        and ``<domain>_limit``, the loss that the goal allows (nats/token).
         The chosen risk and its ``<risk>_mcse`` (nats/token). ``<domain>_q5``, ..., quantiles of
         the loss (nats/token; NaN on a domain that the plan has no forecast for). ``outside``:
         where the plan leaves the range of the fitted runs, or "". `attrs` holds goal, risk, level,
@@ -133,7 +138,7 @@ def screen(
     >>> table = bc.screen(fit, plans, goal={"german": 3.0})  # doctest: +SKIP
     >>> likeliest = table["joint"].idxmax()  # doctest: +SKIP
     """
-    screener = open_screener(fit, allow_failed)
+    screener = open_screener(fit, allow_failed, extrapolate)
     summary = make_summary(screener, goal, risk, level, weights, probs, kind)
     bytes_per_plan = 8 * ARRAYS * screener.n_draws * len(screener.domains)
     size = max(1, int(chunk_bytes) // bytes_per_plan)
@@ -142,10 +147,14 @@ def screen(
     for _ in range(n_threads):
         evaluators.put(screener.evaluator(random_seed))
 
+    starts_of = getattr(screener, "start_losses", None)
+
     def _summarise(chunk: Chunk) -> Columns:
         evaluator = evaluators.get()
         try:
-            return summary.table(chunk.names, evaluator(chunk.placed, kind))
+            losses = evaluator(chunk.placed, kind)
+            starts = None if starts_of is None else partial(starts_of, chunk.placed, random_seed)
+            return summary.table(chunk.names, losses, starts)
         finally:
             evaluators.put(evaluator)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,14 +11,16 @@ from typing import Any
 import numpy as np
 
 from bayescpt.data import schedules
+from bayescpt.data.curriculum import is_pieces
+from bayescpt.data.schedules.registry import registered_schedules, schedule_arguments
+from bayescpt.data.schedules.shares import SHARES, suggestion
+from bayescpt.data.units import did_you_mean
 from bayescpt.errors import PlanError
 from bayescpt.forecast import Plan
 from bayescpt.forecast.ranges import FittedRange
 
 # Keys of the plan; all others are arguments of its schedule.
 PLAN_KEYS = ("replay_ratio", "start", "domain")
-# Settings that give the length of a part of a schedule as a share of its steps.
-SHARES = {"warmup_share": "num_warmup_steps", "decay_share": "num_decay_steps"}
 REQUIRED = ("schedule", "lr", "num_training_steps")
 # Significant digits of a setting: more would give many recipes that hardly differ.
 DIGITS = 3
@@ -85,8 +86,8 @@ class Axis:
             What lies outside, or "".
         """
         if self.values:
-            within = tuple(v for v in self.values if low * 0.999 <= v <= high * 1.001)
-            out = [f"{v:g}" for v in self.values if v not in within]
+            within = tuple(v for v in self.values if _lies_in(v, low, high))
+            out = [_shown("", v).strip() for v in self.values if v not in within]
             note = f"{self.name} {', '.join(out)}" if out else ""
             return (replace(self, values=within) if within else None), note
         ends = (max(self.low, low), min(self.high, high))
@@ -98,6 +99,12 @@ class Axis:
         return inside, f"{self.name} {' and '.join(out)}"
 
 
+def _lies_in(value: Any, low: float, high: float) -> bool:
+    """Whether a value, or each ratio of a curriculum, lies between two ends."""
+    parts = [ratio for _, ratio in value] if isinstance(value, tuple) else [value]
+    return all(low * 0.999 <= part <= high * 1.001 for part in parts)
+
+
 class Space:
     """A space of recipes to search.
 
@@ -105,12 +112,13 @@ class Space:
     ----------
     **settings : Any
         ``schedule`` (a constructor of `bayescpt.schedules`), ``lr`` (its peak) and
-        ``num_training_steps`` are required; ``replay_ratio`` (0 by default), ``start``, ``domain``
-        and further arguments of the schedule are optional. ``warmup_share`` and ``decay_share``
-        give the length of those parts as a share of all steps. Each setting is one value; a list
-        of values; or a range, which is a tuple (low, high) or a mapping with ``low`` and ``high``,
-        searched uniformly (``lr`` in its logarithm). Where several schedules are listed, each gets
-        only the arguments that it takes.
+        ``num_training_steps`` are required, and ``replay_ratio`` (a number, or pieces as
+        `bayescpt.curriculum` takes them) where the card has a replay term; ``start``, ``domain``
+        and further arguments of the schedule are optional. ``warmup_share``, ``decay_share``,
+        ``stable_share`` and ``cooldown_share`` give the length of a part as a share of all steps.
+        Each setting is one value; a list of values; or a range, which is a tuple (low, high) or a
+        mapping with ``low`` and ``high``, searched uniformly (``lr`` in its logarithm). Where
+        several schedules are listed, each gets only the arguments that it takes.
 
     Raises
     ------
@@ -135,17 +143,19 @@ class Space:
         missing = [key for key in REQUIRED if key not in settings]
         if missing:
             raise PlanError(f"the space has no {missing[0]!r}; it needs {', '.join(REQUIRED)}")
-        self.axes = tuple(
-            _axis(name, setting) for name, setting in {"replay_ratio": 0.0, **settings}.items()
-        )
+        # The replay ratio first, in the names of recipes too.
+        order = sorted(settings, key=lambda name: name != "replay_ratio")
+        self.axes = tuple(_axis(name, settings[name]) for name in order)
         kinds = next(axis for axis in self.axes if axis.name == "schedule").values
         self._arguments = {str(kind): _arguments(str(kind)) for kind in kinds}
         known = {"schedule", *PLAN_KEYS, *SHARES}.union(*self._arguments.values())
         unknown = [axis.name for axis in self.axes if axis.name not in known]
         if unknown:
+            name = unknown[0]
+            hint = suggestion(name, sorted(known))
             raise PlanError(
-                f"the space has {unknown[0]!r}, which is no argument of "
-                f"{' or '.join(self._arguments)}; known are {', '.join(sorted(known))}"
+                f"the space has {name!r}, which is no argument of "
+                f"{' or '.join(self._arguments)}; {hint}known are {', '.join(sorted(known))}"
             )
 
     @classmethod
@@ -284,13 +294,10 @@ class Space:
         for name, value in point.items():
             argument = SHARES.get(name, name)
             if argument in takes:
-                share = name in SHARES
-                arguments[argument] = round(value * point["num_training_steps"]) if share else value
+                arguments[name] = value
         own = {key: point[key] for key in PLAN_KEYS if key in point}
         shown = [
-            str(point[axis.name])
-            if isinstance(point[axis.name], str)
-            else f"{axis.name} {point[axis.name]:g}"
+            _shown(axis.name, point[axis.name])
             for axis in self.varied
             if SHARES.get(axis.name, axis.name) in {"schedule", *PLAN_KEYS, *takes}
         ]
@@ -343,8 +350,19 @@ def read_space(path: str | Path) -> Space:
         raise PlanError(f"{path}: {error}") from error
 
 
+def _shown(name: str, value: Any) -> str:
+    """A setting in the name of a recipe."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, tuple):
+        return f"{name} " + " ".join(f"{ratio:g}@{step:g}" for step, ratio in value)
+    return f"{name} {value:g}"
+
+
 def _axis(name: str, setting: Any) -> Axis:
     """Return the axis of a setting: one value, a list, or a range."""
+    if name == "replay_ratio" and is_pieces(setting):
+        setting = [setting]
     if isinstance(setting, Mapping):
         if set(setting) != {"low", "high"}:
             raise PlanError(f"{name}: a range has 'low' and 'high'; this has {sorted(setting)}")
@@ -359,12 +377,23 @@ def _axis(name: str, setting: Any) -> Axis:
     values = tuple(setting) if isinstance(setting, list | np.ndarray | range) else (setting,)
     if not values:
         raise PlanError(f"{name}: the list is empty")
-    return Axis(name, tuple(v.item() if isinstance(v, np.generic) else v for v in values))
+    return Axis(name, tuple(_value(name, v) for v in values))
+
+
+def _value(name: str, value: Any) -> Any:
+    """One value of a setting, which can be compared and hashed."""
+    if name == "replay_ratio" and is_pieces(value):
+        return tuple((float(step), float(ratio)) for step, ratio in value)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _arguments(kind: str) -> set[str]:
     """Return the names of the arguments of a schedule."""
-    known = [k for k in schedules.__all__ if k not in ("from_array", "from_name", "piecewise")]
+    # Pieces have no peak nor length of their own.
+    known = [name for name in registered_schedules() if name != "piecewise"]
     if kind not in known:
-        raise PlanError(f"the space has schedule {kind!r}; it must be one of {', '.join(known)}")
-    return set(inspect.signature(getattr(schedules, kind)).parameters)
+        hint = did_you_mean(kind, known)
+        raise PlanError(
+            f"the space has schedule {kind!r}; {hint}it must be one of {', '.join(known)}"
+        )
+    return set(schedule_arguments(kind))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescpt.data.conversion import LossUnits
 from bayescpt.decide import risks
 from bayescpt.decide.draws import Kind
 from bayescpt.decide.forecaster import Screener
+from bayescpt.decide.goal_levels import check_starts
 from bayescpt.decide.goals import Goal, check_goal_given, margins
+from bayescpt.decide.limits import check_reach, is_far
 from bayescpt.decide.montecarlo import batch_effective_draws, probability_mcse
 from bayescpt.decide.risks.quantile import sorted_quantiles
 from bayescpt.decide.weights import normalised_weights
@@ -41,6 +44,10 @@ class Summary:
         Weights of the domains in the weighted loss, summing to 1.
     probs : tuple of float
         Probabilities of the quantiles of each domain's loss.
+    units : LossUnits
+        Unit of the losses, and that of a goal without one.
+    observed : mapping of str to sequence of float
+        Lowest and highest loss of the fitted runs by domain, nats/token, where they are known.
     """
 
     domains: tuple[str, ...]
@@ -50,8 +57,15 @@ class Summary:
     level: float
     weights: dict[str, float]
     probs: tuple[float, ...]
+    units: LossUnits
+    observed: Mapping[str, Sequence[float]]
 
-    def table(self, plans: Sequence[str], losses: Array) -> dict[str, Array]:
+    def table(
+        self,
+        plans: Sequence[str],
+        losses: Array,
+        starts: Callable[[], Array] | None = None,
+    ) -> dict[str, Array]:
         """Columns of the table of `screen`.
 
         Parameters
@@ -60,6 +74,9 @@ class Summary:
             Names of the plans of the chunk.
         losses : ndarray, shape (n_plans, n_domains, n_draws)
             nats/token; it is sorted in place.
+        starts : callable, optional
+            Returns the losses of the start checkpoints, shape (n_plans, n_domains, n_draws),
+            nats/token, NaN from scratch; called where the goal needs them.
 
         Returns
         -------
@@ -75,7 +92,8 @@ class Summary:
         columns: dict[str, Array] = {}
         excess = None
         if self.goal is not None:
-            excess = self._add_goal(self.goal, losses, columns)
+            limits = self._limits(self.goal, plans, losses, starts, columns)
+            excess = self._add_goal(self.goal, losses, limits, columns)
         if self.measure.screen_column not in columns:
             self._add_risk(losses, excess, columns)
         if self.probs:
@@ -86,10 +104,44 @@ class Summary:
                     columns[f"{domain}_q{100 * prob:g}"] = quantiles[:, d, k]
         return columns
 
-    def _add_goal(self, goal: Goal, losses: Array, columns: dict[str, Array]) -> Array:
+    def _limits(
+        self,
+        goal: Goal,
+        plans: Sequence[str],
+        losses: Array,
+        starts: Callable[[], Array] | None,
+        columns: dict[str, Array],
+    ) -> Array:
+        """Return what the goal allows, shape (plans, goal domains, draws); add its median."""
+        out = np.empty((len(losses), len(goal.domains), losses.shape[-1]))
+        for k, (domain, limit) in enumerate(goal.limits.items()):
+            d = self.domains.index(domain)
+            start, seen = None, self.observed.get(domain)
+            far = (
+                not limit.relative
+                and seen is not None
+                and is_far(float(limit.nats(self.units, domain, None)), seen)
+            )
+            # They cost time, and a limit among the losses of the fitted runs does not need them.
+            if starts is not None and (limit.relative or far):
+                start = starts()[:, d]
+            if limit.relative:
+                check_starts(limit, domain, start, plans)
+            nats = limit.nats(self.units, domain, start)
+            out[:, k] = nats
+            middle = np.median(nats, axis=-1) if nats.ndim else nats
+            columns[f"{domain}_limit"] = np.broadcast_to(middle, len(losses))
+            # Without the fitted runs, a chunk alone does not say which losses there are.
+            if seen is not None:
+                check_reach(limit, domain, nats, losses[:, d], start, self.units, seen)
+        return out
+
+    def _add_goal(
+        self, goal: Goal, losses: Array, limits: Array, columns: dict[str, Array]
+    ) -> Array:
         """Add the probabilities of the goal; return the excess over it, shape (plans, draws)."""
         at = [self.domains.index(domain) for domain in goal.domains]
-        margin = margins(losses[:, at], np.array(list(goal.thresholds.values())))
+        margin = margins(losses[:, at], limits)
         # As in goal_probability: the smallest margin decides the joint goal.
         margin = np.concatenate([margin.min(axis=1, keepdims=True), margin], axis=1)
         hits = margin >= 0
@@ -139,7 +191,7 @@ class Summary:
 
 def make_summary(
     screener: Screener,
-    goal: Goal | Mapping[str, float] | None,
+    goal: Goal | Mapping[str, float | str] | None,
     risk: str,
     level: float,
     weights: Mapping[str, float] | None,
@@ -182,7 +234,9 @@ def make_summary(
             raise PlanError(f"unknown domain {domain!r}; the forecast knows {list(domains)}")
     shares = normalised_weights(weights)
     probs = tuple(map(float, probs))
-    return Summary(domains, screener.n_chains, goal, measure, level, shares, probs)
+    units = getattr(screener, "units", LossUnits())
+    observed = getattr(screener, "observed", {})
+    return Summary(domains, screener.n_chains, goal, measure, level, shares, probs, units, observed)
 
 
 def _screened_measure(risk: str) -> risks.RiskMeasure:

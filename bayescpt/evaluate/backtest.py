@@ -170,7 +170,7 @@ def backtest(
         if on_split is not None:
             on_split(name)
     table = pd.concat(tables, ignore_index=True)
-    table.attrs["units"] = study.loss_unit
+    table.attrs["units"] = study.curves_unit
     return Backtest(
         table,
         pd.DataFrame(fits),

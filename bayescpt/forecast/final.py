@@ -11,12 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescpt.data.conversion import LossUnits
 from bayescpt.forecast.discrepancy.effects import run_effects
 from bayescpt.forecast.folding import Folding, Value
 from bayescpt.forecast.noise import noise_scale, plan_rng, simulate_noise
 from bayescpt.forecast.plan import Plan, Starts
+from bayescpt.forecast.possible import possible
 from bayescpt.forecast.posterior import Draws
 from bayescpt.forecast.ranges import FittedRange, fitted_ranges, identity_notes
+from bayescpt.forecast.reach import check_reach
+from bayescpt.forecast.starts import observed_range, start_losses
 from bayescpt.laws.trajectory import Trajectory
 from bayescpt.laws.view import View
 
@@ -56,11 +60,13 @@ class Placer:
     ----------
     draws : Draws
         Posterior with its study.
+    extrapolate : bool
+        Also take plans absurdly far from the pilots.
     """
 
-    def __init__(self, draws: Draws) -> None:
-        self._draws = draws
-        self._starts = Starts(draws.study, draws.rows.refs.warmup)
+    def __init__(self, draws: Draws, extrapolate: bool = False) -> None:
+        self._draws, self._extrapolate = draws, extrapolate
+        self._starts = Starts(draws.study, draws.rows.refs.warmup, draws.card)
         self._ranges = fitted_ranges(draws)
         self._cache: OrderedDict[Hashable, tuple[View, tuple[str, ...]]] = OrderedDict()
         self._last: tuple[Any, str] = (None, "")
@@ -80,11 +86,14 @@ class Placer:
         Raises
         ------
         PlanError
-            If the study lacks the plan's start checkpoint or target domain.
+            If the study lacks the plan's start checkpoint or target domain, the plan lacks a
+            replay ratio that the law needs, or it is absurdly far from the pilots.
         """
-        path = self._starts.trajectory(plan)
+        path = self._starts.trajectory(self._starts.complete(plan))
+        if not self._extrapolate:
+            check_reach(self._draws, plan, path)
         within = self._ranges.get(path.phase)
-        if np.ndim(plan.replay_ratio):
+        if path.replay.strides != (0,):
             view, outside = self._view(path)
             replay = float(view.replay[0])
         else:
@@ -190,6 +199,7 @@ class FinalLosses:
             if path.is_cpt:
                 p["start_level"] = starts[domain]
             out[:, d] += draws.card.law.value(p, f, self._folding).array
+        possible(out)
 
     def _random(
         self, plans: list[Placed], kind: str, domains: list[str], out: Array
@@ -274,11 +284,13 @@ class Screener:
     ----------
     draws : Draws
         Posterior with its study.
+    extrapolate : bool
+        Also take plans absurdly far from the pilots.
     """
 
-    def __init__(self, draws: Draws) -> None:
+    def __init__(self, draws: Draws, extrapolate: bool = False) -> None:
         self._draws = draws
-        self._placer = Placer(draws)
+        self._placer = Placer(draws, extrapolate)
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -305,6 +317,33 @@ class Screener:
         """Range of the fitted runs of each phase."""
         return fitted_ranges(self._draws)
 
+    @property
+    def units(self) -> LossUnits:
+        """Unit of the losses, and that of the user."""
+        return self._draws.study.units
+
+    @property
+    def observed(self) -> dict[str, list[float]]:
+        """Lowest and highest loss of the fitted runs by domain, nats."""
+        return observed_range(self._draws)
+
+    def start_losses(self, plans: Sequence[Placed], seed: int = 0) -> Array:
+        """Losses of the start checkpoints of plans.
+
+        Parameters
+        ----------
+        plans : sequence of Placed
+            From `place`.
+        seed : int
+            Seed of the noise.
+
+        Returns
+        -------
+        ndarray, shape (plans, domains, draws)
+            Nats; NaN from scratch.
+        """
+        return np.stack([start_losses(self._draws, plan.path, seed) for plan in plans])
+
     def place(self, plan: Plan) -> Placed:
         """Place a plan at its start checkpoint; not thread-safe.
 
@@ -320,7 +359,8 @@ class Screener:
         Raises
         ------
         PlanError
-            If the study lacks the plan's start checkpoint or target domain.
+            If the study lacks the plan's start checkpoint or target domain, the plan lacks a
+            replay ratio that the law needs, or it is absurdly far from the pilots.
         """
         return self._placer.place(plan)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,8 +20,11 @@ from bayescpt.forecast.expected import expected_curve
 from bayescpt.forecast.in_flight import COLUMNS, losses_so_far
 from bayescpt.forecast.noise import plan_rng, simulate_noise
 from bayescpt.forecast.plan import Plan, Starts
+from bayescpt.forecast.possible import possible
 from bayescpt.forecast.posterior import Draws
 from bayescpt.forecast.ranges import range_warnings
+from bayescpt.forecast.reach import check_reach
+from bayescpt.forecast.starts import observed_range, start_losses
 from bayescpt.laws.trajectory import Trajectory
 from bayescpt.laws.view import View
 
@@ -36,7 +40,9 @@ class Forecast:
     ----------
     dataset : xr.Dataset
         ``mu``, the expected loss, and ``loss``, the loss that a new run would log; dims chain,
-        draw, plan, domain, step; nats per token. NaN past the last step of a plan.
+        draw, plan, domain, step; nats per token. NaN past the last step of a plan. ``start_loss``,
+        the loss of the start checkpoint, without dim step: as measured, else by draw; NaN from
+        scratch. Attributes say the units and the range of the fitted losses.
     plans : list of Plan
         The recipes, in order.
     warnings : list of str
@@ -186,6 +192,7 @@ def forecast(
     plans: Sequence[Plan] | Plan,
     steps: ArrayLike | None = None,
     seed: int = 0,
+    extrapolate: bool = False,
 ) -> Forecast:
     """Forecast plans from posterior draws.
 
@@ -201,6 +208,8 @@ def forecast(
         Steps at which to forecast; by default every step from the start.
     seed : int
         Seed of the noise.
+    extrapolate : bool
+        Also forecast plans absurdly far from the pilots; see `bayescpt.forecast.reach`.
 
     Returns
     -------
@@ -209,8 +218,8 @@ def forecast(
     Raises
     ------
     PlanError
-        If there is no plan, two plans share a name, a step is out of range, or a plan does not
-        match the study.
+        If there is no plan, two plans share a name, a step is out of range, a plan does not match
+        the study, or one is absurdly far from the pilots and `extrapolate` is not set.
     """
     recipes = [plans] if isinstance(plans, Plan) else list(plans)
     if not recipes:
@@ -219,11 +228,16 @@ def forecast(
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise PlanError(f"two plans are named {repeated[0]!r}; names must be unique")
-    starts = Starts(draws.study, draws.rows.refs.warmup)
+    starts = Starts(draws.study, draws.rows.refs.warmup, draws.card)
+    assumed = [text for plan in recipes for text in starts.assumptions(plan)]
+    recipes = [starts.complete(plan) for plan in recipes]
     paths = [starts.trajectory(plan) for plan in recipes]
+    if not extrapolate:
+        for plan, path in zip(recipes, paths, strict=True):
+            check_reach(draws, plan, path)
     at = _steps(steps, paths)
     domains = draws.labels.domain
-    warnings = range_warnings(draws, recipes, paths)
+    warnings = [*assumed, *range_warnings(draws, recipes, paths)]
     kept = _thin(draws, len(recipes) * len(domains) * at.size, warnings)
     shape = (len(recipes), len(domains), kept.size, at.size)
     mu, loss = np.full(shape, np.nan), np.full(shape, np.nan)
@@ -231,8 +245,9 @@ def forecast(
         inside = (at >= (0 if path.is_cpt else 1)) & (at <= path.n_steps)
         if inside.any():
             mu[p][..., inside], loss[p][..., inside] = _curves(kept, path, at[inside], seed)
+    start = np.stack([start_losses(kept, path, seed) for path in paths])
     return Forecast(
-        dataset=_dataset(mu, loss, kept, names, domains, at),
+        dataset=_dataset(mu, loss, start, kept, names, domains, at),
         plans=recipes,
         warnings=warnings,
         study_name=draws.study.name,
@@ -255,7 +270,7 @@ def _curves(
             mu[d] = expected_curve(draws, view, domain, rng)
             effects = run_effects(draws, path, domain, distance, rng)
             loss[d] = mu[d] + effects.discrepancy(view) + noise[d]
-    return mu, loss
+    return possible(mu), possible(loss)
 
 
 def _steps(steps: ArrayLike | None, paths: list[Trajectory]) -> NDArray[np.int64]:
@@ -289,6 +304,7 @@ def _thin(draws: Draws, cells: int, warnings: list[str]) -> Draws:
 def _dataset(
     mu: NDArray[np.float64],
     loss: NDArray[np.float64],
+    start: NDArray[np.float64],
     draws: Draws,
     names: list[str],
     domains: Sequence[str],
@@ -301,9 +317,14 @@ def _dataset(
         moved = np.moveaxis(values, 2, 0)
         return moved.reshape(sizes["chain"], sizes["draw"], *moved.shape[1:])
 
-    unit = {"units": draws.study.loss_unit}
+    units = {**draws.study.units.attrs(), "observed": json.dumps(observed_range(draws))}
+    unit = {"units": units["units"]}
     return xr.Dataset(
-        {"mu": (dims, shaped(mu), unit), "loss": (dims, shaped(loss), unit)},
+        {
+            "mu": (dims, shaped(mu), unit),
+            "loss": (dims, shaped(loss), unit),
+            "start_loss": (dims[:-1], shaped(start), unit),
+        },
         coords={
             "chain": draws.posterior["chain"].to_numpy(),
             "draw": draws.posterior["draw"].to_numpy(),
@@ -311,5 +332,5 @@ def _dataset(
             "domain": list(domains),
             "step": at,
         },
-        attrs=unit,
+        attrs=units,
     )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayescpt.data import Run, Schedule
-from bayescpt.errors import PlanError
+from bayescpt.data.curriculum import curriculum, is_pieces
+from bayescpt.errors import PlanError, StudyError
 from bayescpt.laws.trajectory import Trajectory, start_fields
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
+    from bayescpt.model.card import Card
 
 
 @dataclass(frozen=True)
@@ -26,10 +30,14 @@ class Plan:
         Name in forecasts and tables.
     schedule : Schedule
         Learning rate at every step.
-    replay_ratio : float or ndarray, shape (n_steps,)
-        Share of general data in the batches, 0..1; one value, or one per step.
+    replay_ratio : float, ndarray of shape (n_steps,), or sequence of (step, ratio)
+        Share of general data in the batches, 0..1: one value, one per step, or pieces, as
+        `bayescpt.curriculum` takes them. A plan of continual pre-training must have one, where the
+        card has a replay term; one from scratch has none.
     start : str or None
-        Run of the study whose final checkpoint it starts from; None for pre-training from scratch.
+        Run of the study whose final checkpoint it starts from. Where it is omitted, a plan with a
+        replay ratio starts from the only checkpoint that the fitted runs start from, which the
+        forecast notes; one without is pre-training from scratch.
     domain : str or None
         Target domain; may be omitted if the study has only one.
     branch_of : str or None
@@ -42,7 +50,8 @@ class Plan:
     Raises
     ------
     PlanError
-        If `schedule` is not a Schedule, or the replay ratio is outside 0..1 or of the wrong shape.
+        If `schedule` is not a Schedule, or the replay ratio is outside 0..1, of the wrong shape or
+        of pieces that do not fit the schedule.
 
     Examples
     --------
@@ -52,16 +61,17 @@ class Plan:
     >>> plan.schedule.peak_lr, plan.replay_ratio
     (0.002, 0.5)
 
-    A curriculum has one replay ratio per step:
+    A curriculum has one replay ratio per step, or pieces:
 
-    >>> curriculum = Plan("ramp", schedule, np.linspace(0.5, 0.0, 1000), start="pt")
-    >>> curriculum.replay_ratio.shape
-    (1000,)
+    >>> ramp = Plan("ramp", schedule, np.linspace(0.5, 0.0, 1000), start="pt")
+    >>> steps = Plan("steps", schedule, [(0, 0.1), (600, 0.5)], start="pt")
+    >>> ramp.replay_ratio.shape, steps.replay_ratio[[599, 600]].tolist()
+    ((1000,), [0.1, 0.5])
     """
 
     name: str
     schedule: Schedule
-    replay_ratio: float | NDArray[np.float64] = 0.0
+    replay_ratio: float | NDArray[np.float64] | Sequence[Sequence[float]] | None = None
     start: str | None = None
     domain: str | None = None
     branch_of: str | None = None
@@ -75,6 +85,14 @@ class Plan:
                 f"plan {self.name!r}: schedule is a {type(self.schedule).__name__}; make one with "
                 "bayescpt.schedules, or from an array with schedules.from_array"
             )
+        if self.replay_ratio is None:
+            return
+        if is_pieces(self.replay_ratio):
+            try:
+                whole = curriculum(self.replay_ratio, self.schedule.n_steps)  # type: ignore[arg-type]
+            except StudyError as error:
+                raise PlanError(f"plan {self.name!r}: {error}") from error
+            object.__setattr__(self, "replay_ratio", whole)
         ratio = np.asarray(self.replay_ratio, dtype=float)
         if ratio.ndim and ratio.shape != (self.schedule.n_steps,):
             raise PlanError(
@@ -124,7 +142,7 @@ class Plan:
         return cls(
             name=name or run.name,
             schedule=run.schedule,
-            replay_ratio=1.0 if pt else run.replay_ratio,
+            replay_ratio=None if pt else run.replay_ratio,
             start=run.parent,
             domain=run.domain,
             branch_of=run.branch_of,
@@ -146,19 +164,21 @@ class Plan:
         >>> Plan("flat", schedule, replay_ratio=0.25, start="pt").to_dict()["replay_ratio"]
         0.25
         """
-        ratio = np.asarray(self.replay_ratio, dtype=float)
+        ratio = None if self.replay_ratio is None else np.asarray(self.replay_ratio, dtype=float)
         return {
             "name": self.name,
             "schedule": self.schedule.name,
             "n_steps": self.schedule.n_steps,
             "peak_lr": self.schedule.peak_lr,
-            "replay_ratio": None if self.start is None else ratio.tolist(),
+            "replay_ratio": None if ratio is None else ratio.tolist(),
             "start": self.start,
             "domain": self.domain,
         }
 
 
-def plan_trajectory(plan: Plan, study: Study, warmup: str = "true") -> Trajectory:
+def plan_trajectory(
+    plan: Plan, study: Study, warmup: str = "true", card: Card | None = None
+) -> Trajectory:
     """Trajectory of a plan, continuing from its start checkpoint.
 
     Parameters
@@ -169,6 +189,8 @@ def plan_trajectory(plan: Plan, study: Study, warmup: str = "true") -> Trajector
         Study with the start checkpoint and its ancestors.
     warmup : str
         Convention for the area before the start, as in `References`.
+    card : Card, optional
+        The card that it is for; see `Starts`.
 
     Returns
     -------
@@ -177,9 +199,10 @@ def plan_trajectory(plan: Plan, study: Study, warmup: str = "true") -> Trajector
     Raises
     ------
     PlanError
-        If the study lacks the start checkpoint or the target domain.
+        If the study lacks the start checkpoint or the target domain, or the plan a replay ratio.
     """
-    return Starts(study, warmup).trajectory(plan)
+    starts = Starts(study, warmup, card)
+    return starts.trajectory(starts.complete(plan))
 
 
 class Starts:
@@ -191,12 +214,90 @@ class Starts:
         Study with the start checkpoints and their ancestors.
     warmup : str
         Convention for the area before the start, as in `References`.
+    card : Card, optional
+        The card that plans are for: its law says whether they need a replay ratio, and whether
+        there can be plans from scratch. Without it, plans are taken as they are.
     """
 
-    def __init__(self, study: Study, warmup: str = "true") -> None:
-        self._study, self._warmup = study, warmup
+    def __init__(self, study: Study, warmup: str = "true", card: Card | None = None) -> None:
+        self._study, self._warmup, self._card = study, warmup, card
         self._targets = study.targets
         self._placed: dict[str | None, dict[str, Any]] = {}
+
+    @cached_property
+    def checkpoints(self) -> tuple[str, ...]:
+        """Checkpoints that the continual pre-training runs of the study start from."""
+        parents = (self._study.run(name).parent for name in self._study.cpt_runs)
+        return tuple(dict.fromkeys(parent for parent in parents if parent is not None))
+
+    def complete(self, plan: Plan) -> Plan:
+        """Plan with what it leaves to the study: its start checkpoint, if there is only one.
+
+        Parameters
+        ----------
+        plan : Plan
+            The recipe.
+
+        Returns
+        -------
+        Plan
+            The same plan where it leaves nothing out.
+
+        Raises
+        ------
+        PlanError
+            If it is from scratch and the law does not describe that, or starts from a checkpoint
+            and has no replay ratio, which the law needs.
+        """
+        if self._assumes_start(plan):
+            plan = replace(plan, start=self.checkpoints[0])
+        if plan.start is None:
+            self._check_scratch(plan)
+        elif plan.replay_ratio is None and self._card is not None and self._card.law.needs_replay:
+            raise PlanError(
+                f"plan {plan.name!r}: replay_ratio is missing: give the share of general data in "
+                "its batches, 0 to 1 (0 where there is none)"
+            )
+        return plan
+
+    def assumptions(self, plan: Plan) -> list[str]:
+        """What `complete` fills in, in words.
+
+        Parameters
+        ----------
+        plan : Plan
+            The recipe.
+
+        Returns
+        -------
+        list of str
+            One sentence per assumption.
+        """
+        if not self._assumes_start(plan):
+            return []
+        return [
+            f"plan {plan.name!r} names no start: it is taken to start from "
+            f"{self.checkpoints[0]!r}, as all pilots do"
+        ]
+
+    def _assumes_start(self, plan: Plan) -> bool:
+        """Whether a plan is continual pre-training from the only checkpoint there is."""
+        if plan.start is not None or self._card is None or len(self.checkpoints) != 1:
+            return False
+        scratch = self._card.law.describes_pretraining
+        if plan.replay_ratio is None:
+            return not scratch and not self._card.law.needs_replay
+        # Replay of 1 is what pre-training has, where the law describes that.
+        return not (scratch and np.all(np.asarray(plan.replay_ratio) == 1.0))
+
+    def _check_scratch(self, plan: Plan) -> None:
+        if self._card is None or self._card.law.describes_pretraining:
+            return
+        known = " or ".join(map(repr, self.checkpoints))
+        raise PlanError(
+            f"plan {plan.name!r} starts from scratch, but card {self._card.name!r} fits no "
+            f"pre-training rows; give its start checkpoint, {known}, and its replay_ratio"
+        )
 
     def trajectory(self, plan: Plan) -> Trajectory:
         """Trajectory of a plan, continuing from its start checkpoint.
@@ -256,6 +357,9 @@ class Starts:
 
 def _replay(plan: Plan) -> NDArray[np.float64]:
     """Replay ratio; 1 from scratch, where all data are general."""
+    if plan.replay_ratio is None:
+        # Only laws without a term for replay get here with a start checkpoint.
+        return np.ones(()) if plan.start is None else np.zeros(())
     ratio = np.asarray(plan.replay_ratio, dtype=float)
     if plan.start is not None:
         return ratio

@@ -9,32 +9,43 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayescpt.data import Schedule, schedules
+from bayescpt.data.curriculum import is_pieces
+from bayescpt.data.schedules.registry import schedule_arguments
+from bayescpt.data.schedules.shares import check_names, suggestion
+from bayescpt.data.units import did_you_mean
 from bayescpt.errors import PlanError, ScheduleError
-from bayescpt.forecast.plan import Plan
+from bayescpt.forecast.plan import Plan, Starts
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
+    from bayescpt.model.card import Card
 
 # Keys of the plan itself; all others are arguments of its schedule.
 OWN_KEYS = ("name", "schedule", "replay_ratio", "start", "domain", "from_scratch")
 
 
-def read_plans(path: str | Path, study: Study | None = None) -> list[Plan]:
+def read_plans(
+    path: str | Path, study: Study | None = None, card: Card | None = None
+) -> list[Plan]:
     """Read plans from a TOML file.
 
     Each ``[[plan]]`` has a ``name`` and a schedule: ``schedule``, a constructor of
-    `bayescpt.schedules`, with its arguments as further keys, or only ``lr``, an array with one LR
-    per step. ``replay_ratio`` is a number or an array with one value per step (default 0),
-    ``start`` the run whose final checkpoint the plan starts from, and ``domain`` its target, which
-    may be omitted if the study has only one.
+    `bayescpt.schedules`, with its arguments as further keys (``warmup_share`` and the like give the
+    length of a part as a share of all steps), or only ``lr``, an array with one LR per step.
+    ``replay_ratio`` is a number, pieces such as ``[[0, 0.1], [5000, 0.5]]`` (0.1 from the start,
+    0.5 from step 5000 on) or an array with one value per step; ``start`` the run whose final
+    checkpoint the plan starts from, and ``domain`` its target. The last two may be omitted where
+    the study has only one.
 
     Parameters
     ----------
     path : str or Path
         The file.
     study : Study, optional
-        The fitted study. If it has continual pre-training runs, a plan without ``start`` is an
+        The fitted study. If its runs start from several checkpoints, a plan without ``start`` is an
         error unless it says ``from_scratch = true``.
+    card : Card, optional
+        The fitted card: it says whether plans need a replay ratio and may be from scratch.
 
     Returns
     -------
@@ -58,7 +69,10 @@ def read_plans(path: str | Path, study: Study | None = None) -> list[Plan]:
         raise PlanError(f"{source}: no [[plan]] table; start each plan with a line [[plan]]")
     other = [key for key in content if key != "plan"]
     if other:
-        raise PlanError(f"{source}: unknown key {other[0]!r}; a plan file has [[plan]] tables only")
+        hint = did_you_mean(other[0], ["plan"])
+        raise PlanError(
+            f"{source}: unknown key {other[0]!r}; {hint}a plan file has [[plan]] tables only"
+        )
     plans: list[Plan] = []
     for number, table in enumerate(tables, 1):
         name = table.get("name")
@@ -66,11 +80,14 @@ def read_plans(path: str | Path, study: Study | None = None) -> list[Plan]:
             raise PlanError(f"{source}: plan {number}: key 'name' must be a string; got {name!r}")
         if name in [plan.name for plan in plans]:
             raise PlanError(f"{source}: plan {name!r}: key 'name' is taken by an earlier plan")
-        plans.append(_plan(name, table, f"{source}: plan {name!r}", study))
+        plans.append(_plan(name, table, f"{source}: plan {name!r}", study, card))
     return plans
 
 
-def _plan(name: str, table: dict[str, Any], where: str, study: Study | None) -> Plan:
+def _plan(
+    name: str, table: dict[str, Any], where: str, study: Study | None, card: Card | None
+) -> Plan:
+    schedule = _schedule(table, where)
     start, domain = (_text(table, key, where) for key in ("start", "domain"))
     scratch = table.get("from_scratch", False)
     if not isinstance(scratch, bool):
@@ -79,7 +96,13 @@ def _plan(name: str, table: dict[str, Any], where: str, study: Study | None) -> 
         raise PlanError(
             f"{where}: key 'start' contradicts from_scratch = true; give only one of them"
         )
-    if study is not None and study.cpt_runs and start is None and not scratch:
+    if scratch and card is not None and not card.law.describes_pretraining:
+        raise PlanError(
+            f"{where}: key 'from_scratch' = true, but card {card.name!r} fits no pre-training: "
+            "give 'start'"
+        )
+    several = study is not None and len(Starts(study).checkpoints) != 1
+    if study is not None and study.cpt_runs and several and start is None and not scratch:
         raise PlanError(
             f"{where}: key 'start' is missing: give the run whose final checkpoint it starts from, "
             f"such as {study.run(study.cpt_runs[0]).parent!r} (or from_scratch = true)"
@@ -94,13 +117,17 @@ def _plan(name: str, table: dict[str, Any], where: str, study: Study | None) -> 
             f"{where}: key 'domain' = {domain!r}: no run of the study trains on it; targets are "
             f"{', '.join(study.targets) or 'none'}"
         )
-    schedule = _schedule(table, where)
-    ratio = _numbers(table.get("replay_ratio", 1.0 if scratch else 0.0), "replay_ratio", where)
+    continual = start is not None or (study is not None and study.cpt_runs and not scratch)
+    if "replay_ratio" not in table and continual and card is not None and card.law.needs_replay:
+        raise PlanError(
+            f"{where}: key 'replay_ratio' is missing: give the share of general data in its "
+            "batches, 0 to 1 (0 where there is none)"
+        )
     try:
         return Plan(
             name=name,
             schedule=schedule,
-            replay_ratio=float(ratio) if ratio.ndim == 0 else ratio,
+            replay_ratio=1.0 if scratch else _replay(table, where),
             start=start,
             domain=domain,
         )
@@ -109,23 +136,34 @@ def _plan(name: str, table: dict[str, Any], where: str, study: Study | None) -> 
         raise PlanError(f"{where.partition(': plan ')[0]}: {error}") from error
 
 
+def _replay(table: dict[str, Any], where: str) -> Any:
+    """Replay ratio as a plan takes it; None where there is no key."""
+    value = table.get("replay_ratio")
+    if value is None or is_pieces(value):
+        return value
+    ratio = _numbers(value, "replay_ratio", where)
+    return float(ratio) if ratio.ndim == 0 else ratio
+
+
 def _schedule(table: dict[str, Any], where: str) -> Schedule:
     shape = _text(table, "schedule", where)
     given = {key: value for key, value in table.items() if key not in OWN_KEYS}
     try:
         if shape is not None:
+            check_names(given, schedule_arguments(shape), OWN_KEYS)
             return schedules.from_name(shape, **given)
         if isinstance(given.get("lr"), list):
             unknown = [key for key in given if key != "lr"]
             if unknown:
+                own = sorted({"lr", *OWN_KEYS} - {"schedule"})
                 raise PlanError(
-                    f"{where}: unknown key {unknown[0]!r}; with an array of LRs, a plan has only "
-                    f"{', '.join(sorted({'lr', *OWN_KEYS} - {'schedule'}))}"
+                    f"{where}: unknown key {unknown[0]!r}; {suggestion(unknown[0], own)}with an "
+                    f"array of LRs, a plan has only {', '.join(own)}"
                 )
             return schedules.from_array(_numbers(given["lr"], "lr", where))
     except ScheduleError as error:
         # A misspelt plan key looks like an argument of the schedule.
-        hint = f"; keys of a plan are {', '.join(OWN_KEYS)}" if "unexpected" in str(error) else ""
+        hint = f"; keys of a plan are {', '.join(OWN_KEYS)}" if "unknown arg" in str(error) else ""
         raise PlanError(f"{where}: {error}{hint}") from error
     raise PlanError(
         f"{where}: key 'schedule' is missing: give a constructor of bayescpt.schedules such as "

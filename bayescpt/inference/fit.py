@@ -277,6 +277,7 @@ class Fit(FitData):
         steps: ArrayLike | None = None,
         random_seed: int = 0,
         allow_failed: bool = False,
+        extrapolate: bool = False,
     ) -> Forecast:
         """Forecast the loss curves of plans.
 
@@ -290,6 +291,9 @@ class Fit(FitData):
             Seed of the noise; also accepted as ``seed``.
         allow_failed : bool
             Forecast even if a convergence check failed.
+        extrapolate : bool
+            Also forecast plans absurdly far from the pilots (a peak LR above ten times theirs, a
+            hundred times their length), which are an error otherwise.
 
         Returns
         -------
@@ -300,7 +304,8 @@ class Fit(FitData):
         ConvergenceError
             If a check failed and `allow_failed` is not set.
         PlanError
-            If a plan does not match the study.
+            If a plan does not match the study, lacks a replay ratio that the card needs, or is
+            absurdly far from the pilots and `extrapolate` is not set.
 
         Examples
         --------
@@ -308,17 +313,19 @@ class Fit(FitData):
         >>> plan = bc.Plan("half", schedule, replay_ratio=0.5, start="pt")  # doctest: +SKIP
         >>> fit.forecast(plan, steps=[500, 1000]).interval(0.9)  # doctest: +SKIP
         """
-        curves = forecast(self.draws(allow_failed), plans, steps, random_seed)
+        curves = forecast(self.draws(allow_failed), plans, steps, random_seed, extrapolate)
         curves.failed_checks.extend(self.failed_checks)
         return curves
 
-    def screener(self, allow_failed: bool = False) -> Screener:
+    def screener(self, allow_failed: bool = False, extrapolate: bool = False) -> Screener:
         """Return an evaluator of many plans at their last steps, as used by `bayescpt.screen`.
 
         Parameters
         ----------
         allow_failed : bool
             Proceed even if a convergence check failed.
+        extrapolate : bool
+            Also take plans absurdly far from the pilots.
 
         Returns
         -------
@@ -336,7 +343,7 @@ class Fit(FitData):
         >>> screener.evaluator(seed=1)(placed).shape  # doctest: +SKIP
         (100, 2, 4000)
         """
-        return Screener(self.draws(allow_failed))
+        return Screener(self.draws(allow_failed), extrapolate)
 
     def save(self, path: str | Path) -> Path:
         """Write the fit to one netCDF file, atomically.

@@ -138,6 +138,13 @@ class Law:
         return tuple(name for name, value in seen.items() if np.ndim(value) == 1)
 
     @cached_property
+    def needs_replay(self) -> bool:
+        """Whether losses of continual pre-training depend on the replay ratio."""
+        return self.continual and (
+            self.choices.get("replay", "none") != "none" or self.reads_replay
+        )
+
+    @cached_property
     def reads_replay(self) -> bool:
         """Whether features or effects depend on replay ratios other than the remembered one."""
 

@@ -35,7 +35,7 @@ def plot_forecast(
     prob: float | Sequence[float] = (0.5, 0.9),
     plans: Sequence[str] | None = None,
     fitted: pd.DataFrame | None = None,
-    goal: Goal | Mapping[str, float] | None = None,
+    goal: Goal | Mapping[str, float | str] | None = None,
     kind: Kind = "loss",
     first_step: int | Mapping[str, int] = 0,
 ) -> Figure:
@@ -63,8 +63,8 @@ def plot_forecast(
     fitted : pandas.DataFrame, optional
         Curves that were fitted, with the columns of `observed`; drawn as small grey dots, thinned
         likewise.
-    goal : Goal or mapping of str to float, optional
-        Highest loss allowed per domain, in the unit of the forecast; drawn as dashed lines.
+    goal : Goal or mapping of str to float or str, optional
+        Highest loss allowed per domain, in any form that `Goal` takes; drawn as dashed lines.
     kind : {"loss", "mu"}
         ``loss`` is the loss that the log of a new run will show; ``mu`` is the expected loss.
     first_step : int or mapping of str to int

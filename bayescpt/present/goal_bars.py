@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayescpt.data.units import unit_name
+from bayescpt.decide.limits import limit_labels, limit_text
 from bayescpt.errors import PlanError
 from bayescpt.present.legend import figure_legend
 from bayescpt.present.style import HATCHES, INK, MUTED, colour, folded, new_figure, percent, tidy
@@ -154,6 +155,9 @@ def _style_axes(ax: Axes) -> None:
 def _goal_title(table: pd.DataFrame) -> str:
     if "goal" not in table.attrs:
         return ""
-    goal = ", ".join(f"{domain} ≤ {loss:g}" for domain, loss in table.attrs["goal"].items())
-    unit = unit_name(table.attrs.get("units"))
+    given = table.attrs["goal"]
+    labels = limit_labels(given, table.attrs.get("levels", {}), table.attrs)
+    goal = ", ".join(f"{domain} ≤ {label}" for domain, label in labels.items())
+    plain = all(label == limit_text(given[domain]) for domain, label in labels.items())
+    unit = unit_name(table.attrs.get("units")) if plain else ""
     return f"Goal: {goal} ({unit})" if unit else f"Goal: {goal}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from bayescpt.data.conversion import LossUnits
 from bayescpt.data.units import loss_label
 from bayescpt.decide.draws import (
     ForecastLike,
@@ -17,10 +18,12 @@ from bayescpt.decide.draws import (
     end_steps,
     loss_draws,
     names,
+    units_attrs,
 )
+from bayescpt.decide.goal_levels import goal_levels
 from bayescpt.decide.goals import Goal
 from bayescpt.errors import PlanError
-from bayescpt.present.labels import forecast_unit
+from bayescpt.present.labels import forecast_unit, shown_draws
 from bayescpt.present.legend import figure_legend
 from bayescpt.present.style import GOAL, INK, MARKERS, colour, new_figure, tidy
 
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
 
 def plot_losses(
     fc: ForecastLike | xr.Dataset,
-    goal: Goal | Mapping[str, float] | None = None,
+    goal: Goal | Mapping[str, float | str] | None = None,
     domains: tuple[str, str] | None = None,
     best: str | None = None,
     max_draws: int = 400,
@@ -44,9 +47,9 @@ def plot_losses(
     fc : ForecastLike or xarray.Dataset
         Forecast of the plans, or its dataset. The attribute ``units`` of the dataset is the unit in
         the axis labels.
-    goal : Goal or mapping of str to float, optional
-        Highest loss allowed per domain, in the unit of the forecast. The shaded box holds the
-        losses that meet the goal.
+    goal : Goal or mapping of str to float or str, optional
+        Highest loss allowed per domain, in any form that `Goal` takes. The shaded box holds the
+        losses that meet the goal; there are several where it is relative to several checkpoints.
     domains : tuple of two str, optional
         Domains on the horizontal and the vertical axis; by default the first two of the goal if it
         has two, or else of the forecast.
@@ -82,7 +85,8 @@ def plot_losses(
     >>> plot_losses(forecast, goal={"general": 3.1, "german": 3.0}).axes[0].get_xlabel()
     'general loss (nats per token)'
     """
-    values = loss_draws(fc, kind)
+    units = LossUnits.of(units_attrs(fc))
+    values = shown_draws(loss_draws(fc, kind), units)
     goal = None if goal is None else Goal.of(goal)
     if domains is None:
         two = goal.domains if goal is not None and len(goal.domains) > 1 else None
@@ -120,13 +124,31 @@ def plot_losses(
             label=f"{plan} (chosen)" if plan == best else plan,
         )
     if goal is not None:
-        _goal_box(ax, goal.thresholds.get(domains[0]), goal.thresholds.get(domains[1]))
+        for corner in _corners(goal_levels(fc, goal, kind), domains, plans, units):
+            _goal_box(ax, *corner)
     unit = forecast_unit(fc)
     ax.set_xlabel(loss_label(unit, domains[0]), fontsize=9, color=INK)
     ax.set_ylabel(loss_label(unit, domains[1]), fontsize=9, color=INK)
     handles, texts = ax.get_legend_handles_labels()
     figure_legend(fig, dict(zip(texts, handles, strict=True)))
     return fig
+
+
+def _corners(
+    levels: dict[str, dict[str, float]],
+    domains: tuple[str, str],
+    plans: list[str],
+    units: LossUnits,
+) -> list[tuple[float | None, ...]]:
+    """Right and top of the box of each plan, without repeats; None where there is no limit."""
+    found = [
+        tuple(
+            float(units.show(levels[domain][plan], domain)) if domain in levels else None
+            for domain in domains
+        )
+        for plan in plans
+    ]
+    return list(dict.fromkeys(found))
 
 
 def _goal_box(ax: Axes, right: float | None, top: float | None) -> None:

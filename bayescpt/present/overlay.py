@@ -32,7 +32,7 @@ def plot_overlay(
     prob: float = 0.9,
     plans: Sequence[str] | None = None,
     fitted: pd.DataFrame | None = None,
-    goal: Goal | Mapping[str, float] | None = None,
+    goal: Goal | Mapping[str, float | str] | None = None,
     kind: Kind = "loss",
     first_step: int | Mapping[str, int] = 0,
 ) -> Figure:
@@ -50,7 +50,7 @@ def plot_overlay(
         Plans to draw, in this order; all by default.
     fitted : pandas.DataFrame, optional
         Curves that were fitted.
-    goal : Goal or mapping of str to float, optional
+    goal : Goal or mapping of str to float or str, optional
         Highest loss allowed per domain; drawn as dashed lines.
     kind : {"loss", "mu"}
         ``loss`` is the loss that the log of a new run will show; ``mu`` is the expected loss.
@@ -138,7 +138,7 @@ def _curves(ax: Axes, panels: Panels, plans: list[str], domain: str) -> dict[str
         ends.append((steps[-1], low[-1], middle[-1], high[-1], look))
         panels.draw_curves(ax, plan, domain)
     _draw_ends(ax, ends)
-    panels.draw_goal(ax, domain)
+    panels.draw_goal(ax, domain, plans)
     return legend
 
 

@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayescpt.decide.draws import ForecastLike, Kind, loss_draws, names
+from bayescpt.data.conversion import LossUnits
+from bayescpt.decide.draws import ForecastLike, Kind, loss_draws, names, units_attrs
+from bayescpt.decide.goal_levels import goal_levels
 from bayescpt.decide.goals import Goal
 from bayescpt.errors import PlanError
+from bayescpt.present.labels import shown_curves, shown_draws
 from bayescpt.present.legend import band_alpha
 from bayescpt.present.style import GOAL, INK, MUTED, TITLE, folded, listed, thinned, tidy
 
@@ -27,7 +30,7 @@ def panels_of(
     prob: float | Sequence[float],
     plans: Sequence[str] | None,
     fitted: pd.DataFrame | None,
-    goal: Goal | Mapping[str, float] | None,
+    goal: Goal | Mapping[str, float | str] | None,
     kind: Kind,
     first_step: int | Mapping[str, int],
 ) -> Panels:
@@ -61,14 +64,16 @@ def panels_of(
     PlanError
         As `plot_forecast`.
     """
-    values = _select_plans(loss_draws(fc, kind), plans)
+    units = LossUnits.of(units_attrs(fc))
+    values = shown_draws(_select_plans(loss_draws(fc, kind), plans), units)
     chosen, domains = names(values, "plan"), names(values, "domain")
     probs = _check_probs(prob)
-    goal = None if goal is None else Goal.of(goal)
+    goal, levels = None if goal is None else Goal.of(goal), {}
     if goal is not None:
         unknown = [domain for domain in goal.domains if domain not in domains]
         if unknown:
             raise PlanError(f"unknown domain {listed(unknown)}; the forecast has {domains}")
+        levels = goal_levels(fc, goal, kind)
     so_far = getattr(fc, "so_far", None)
     if so_far is not None and len(so_far):
         fitted = so_far if fitted is None else pd.concat([so_far, fitted]).drop_duplicates()
@@ -78,8 +83,8 @@ def panels_of(
     return Panels(
         values,
         probs,
-        {} if goal is None else dict(goal.thresholds),
-        {label: frame for label, frame in curves.items() if frame is not None},
+        {d: {p: float(units.show(x, d)) for p, x in of.items()} for d, of in levels.items()},
+        {label: shown_curves(f, units) for label, f in curves.items() if f is not None},
         first_step,
         getattr(fc, "now", {}),
     )
@@ -95,8 +100,8 @@ class Panels:
         Draws of the loss, of the plans to draw.
     probs : list of float
         Probabilities of the bands, widest first.
-    thresholds : dict of str to float
-        Goal by domain.
+    levels : dict of str to dict of str to float
+        Goal by domain and plan, in the unit shown.
     curves : dict of str to DataFrame
         Measured losses by what they are.
     first_step : int or mapping of str to int
@@ -109,7 +114,7 @@ class Panels:
 
     values: xr.DataArray
     probs: list[float]
-    thresholds: dict[str, float]
+    levels: dict[str, dict[str, float]]
     curves: dict[str, pd.DataFrame]
     first_step: int | Mapping[str, int]
     now: Mapping[str, int] = field(default_factory=dict)
@@ -168,7 +173,7 @@ class Panels:
         self.draw_curves(ax, plan, domain)
         if self.now.get(plan, -1) >= self.first(plan):
             self.legend["now"] = ax.axvline(self.now[plan], color=INK, lw=0.9, ls=":", zorder=2)
-        self.draw_goal(ax, domain)
+        self.draw_goal(ax, domain, [plan])
         ax.set_title(folded(plan, TITLE), loc="left", fontsize=9.5, fontweight="bold", color=INK)
         ax.set_title(domain, loc="right", fontsize=9.5, color=tone)
 
@@ -188,8 +193,8 @@ class Panels:
             rows = frame[(frame["run"] == plan) & (frame["domain"] == domain)]
             self.legend |= _draw_points(ax, rows[rows["step"] >= self.first(plan)], label)
 
-    def draw_goal(self, ax: Axes, domain: str) -> None:
-        """Draw the goal on a domain, if there is one.
+    def draw_goal(self, ax: Axes, domain: str, plans: Sequence[str]) -> None:
+        """Draw the goal of plans on a domain, if there is one.
 
         Parameters
         ----------
@@ -197,10 +202,13 @@ class Panels:
             Panel.
         domain : str
             Name of the domain.
+        plans : sequence of str
+            Names of the plans; those of one limit share its line.
         """
-        if domain in self.thresholds:
-            threshold = self.thresholds[domain]
-            self.legend["goal"] = ax.axhline(threshold, color=GOAL, lw=1.0, ls=(0, (4, 3)))
+        if domain not in self.levels:
+            return
+        for level in dict.fromkeys(self.levels[domain][plan] for plan in plans):
+            self.legend["goal"] = ax.axhline(level, color=GOAL, lw=1.0, ls=(0, (4, 3)))
 
 
 def learning_rates(

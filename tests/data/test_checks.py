@@ -316,7 +316,7 @@ def test_a_trunk_or_parent_without_a_curve_counts(tables, name):
         ("bits/byte", r"did you mean 'bit/byte'\? known units"),
         ("nats per token", r"did you mean 'nat/token'\? known units"),
         ("Nat/Token", r"did you mean 'nat/token'\? known units"),
-        ("perplexity", r"known units: nat/token, bit/token, nat/byte, bit/byte"),
+        ("loss", r"known units: nat/token, bit/token, nat/byte, bit/byte, perplexity"),
     ],
 )
 def test_unknown_loss_unit(tables, unit, hint):

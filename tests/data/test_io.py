@@ -125,7 +125,10 @@ def test_named_schedule_only_where_lrs_has_none(folder, tables):
 def test_unknown_named_schedule_names_run_and_folder(folder, tables):
     (folder / "lrs.csv").unlink()
     tables.runs.assign(schedule="cosin").to_csv(folder / "runs.csv", index=False)
-    with pytest.raises(StudyError, match=r"tiny: runs: run 'base': unknown schedule 'cosin'; kno"):
+    with pytest.raises(
+        StudyError,
+        match=r"tiny: runs: run 'base': unknown schedule 'cosin'; did you mean 'cosine'\? kno",
+    ):
         read_study(folder)
 
 

@@ -294,10 +294,13 @@ def test_parse_params_reads_numbers_and_text():
             lambda: schedules.piecewise([(5, "constant", 0.0, 1.0)]),
             r"piece 1: constant, but starts at 0.0 and ends at 1.0",
         ),
-        (lambda: schedules.from_name("cosin"), r"unknown schedule 'cosin'; known: constant, "),
+        (
+            lambda: schedules.from_name("cosin"),
+            r"unknown schedule 'cosin'; did you mean 'cosine'\? known: constant, ",
+        ),
         (
             lambda: schedules.from_name("constant", lr=LR, steps=3),
-            r"schedules.constant: .*; arguments: lr, num_training_steps",
+            r"unknown argument 'steps'; did you mean 'num_training_steps'\? arguments: lr, num_t",
         ),
         (lambda: schedules.parse_params("lr"), r"schedule parameter 'lr'; expected key=value"),
     ],

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from bayescpt.decide import Space, read_space
@@ -127,3 +128,24 @@ def test_a_space_is_read_from_a_file(tmp_path):
         assert str(caught.value).startswith(str(file))
     with pytest.raises(PlanError, match="no such file"):
         read_space(tmp_path / "none.toml")
+
+
+def test_curricula_are_values_of_the_replay_ratio():
+    ramp = [[0, 0.1], [50, 0.5]]
+    one = space(replay_ratio=ramp)
+    assert one.size == 1
+    (plan,) = [one.plan(one.point({}))]
+    np.testing.assert_array_equal(plan.replay_ratio, np.repeat([0.1, 0.5], 50))
+    made = space(replay_ratio=[0.2, ramp, [[0, 0.5], [50, 0.9]]])
+    assert made.size == 3
+    names = [made.plan(made.point({"replay_ratio": u})).name for u in (0.0, 0.5, 0.9)]
+    assert names == ["replay_ratio 0.2", "replay_ratio 0.1@0 0.5@50", "replay_ratio 0.5@0 0.9@50"]
+    clipped, notes = made.within(FITTED)
+    assert clipped.size == 2
+    assert notes == ["not searched: replay_ratio 0.5@0 0.9@50: outside the fitted 0.1..0.5"]
+
+
+def test_a_misspelt_setting_is_told_what_was_meant():
+    for given, meant in (("replay", "replay_ratio"), ("decay_frac", "decay_share")):
+        with pytest.raises(PlanError, match=f"'{given}', .*did you mean '{meant}'"):
+            space(schedule="wsd", lr=1e-3, **{given: 0.2})

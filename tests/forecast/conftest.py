@@ -69,6 +69,8 @@ def make_draws(simulated_study) -> MakeDraws:
             for name in ("discrepancy_near", "discrepancy_far"):
                 values[name] = np.abs(drawn(("discrepancy",), rng.standard_normal))
         posterior = add_symbols(xr.Dataset(values), made, card)
+        # Draws of the priors alone would put some losses below 0, where a forecast keeps none.
+        posterior["start_level"] = posterior["start_level"] + 20.0
         return Draws(posterior, card, used, made)
 
     return make

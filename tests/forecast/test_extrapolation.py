@@ -133,12 +133,13 @@ def test_pretraining_from_scratch_is_like_a_fitted_run_of_its_recipe(make_draws,
     assert float(wide.loss.std() / made[0]["loss"].sel(step=1000).std()) > 5
 
 
-def test_replay_without_a_start_is_an_error(draws):
+def test_replay_from_scratch_is_an_error(draws):
+    study = draws.study
     for ratio in (0.3, np.r_[np.zeros(100), np.ones(100)], np.full(200, 0.5)):
         with pytest.raises(
             PlanError, match="plan 'a' starts from scratch, where replay does not apply"
         ):
-            forecast(draws, Plan("a", schedules.wsd(2e-3, 200, 10, 40), ratio))
+            plan_trajectory(Plan("a", schedules.wsd(2e-3, 200, 10, 40), ratio), study)
     for ratio in (0.0, 1.0, np.zeros(200), np.ones(200)):
         made = plan_trajectory(Plan("a", schedules.constant(1e-3, 200), ratio), draws.study)
         np.testing.assert_array_equal(made.replay, np.ones(200))

@@ -153,8 +153,9 @@ def test_the_dataset_has_the_draws_under_their_own_labels(draws):
 
 @pytest.mark.parametrize("unit", ["nat/token", "bit/byte", ""])
 def test_the_unit_is_the_studys(draws, unit):
-    other = replace(draws, study=replace(draws.study, loss_unit=unit))
-    assert forecast(other, plan(), [200]).dataset.attrs["units"] == unit
+    other = replace(draws, study=replace(draws.study, curves_unit=unit, loss_unit="bit/token"))
+    attrs = forecast(other, plan(), [200]).dataset.attrs
+    assert (attrs["units"], attrs["shown_units"]) == (unit, "bit/token")
 
 
 def test_steps_past_a_plans_own_end_are_nan(draws):

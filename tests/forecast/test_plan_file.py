@@ -7,6 +7,7 @@ import pytest
 from bayescpt.data import Study, load_example, schedules
 from bayescpt.errors import PlanError
 from bayescpt.forecast.plan_file import read_plans
+from bayescpt.model.card_file import load_card
 
 WSD = 'schedule = "wsd"\nlr = 2e-3\nnum_training_steps = 100\nnum_decay_steps = 20\n'
 
@@ -47,7 +48,7 @@ def test_plans_come_in_order_with_all_they_say(write, study):
     )
     assert (second.name, second.replay_ratio, second.start, second.domain) == (
         "b",
-        0.0,
+        None,
         "pt_r1",
         None,
     )
@@ -121,3 +122,59 @@ def test_defects_name_file_plan_and_key(write, study, text, parts):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(PlanError, match=r"none\.toml: no such file"):
         read_plans(tmp_path / "none.toml")
+
+
+# --- with the fitted card ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def one_base(study):
+    return study.select(["de_r25_cos", "de_r0_wsd"])
+
+
+def test_replay_in_pieces_and_shares_of_the_steps(write, study):
+    text = plan(
+        'start = "pt_r0"\nreplay_ratio = [[0, 0.1], [50, 0.5]]',
+        schedule='schedule = "wsd"\nlr = 2e-3\nnum_training_steps = 100\n'
+        "warmup_share = 0.1\ndecay_share = 0.2\n",
+    )
+    (made,) = read_plans(write(text), study, load_card("cpt_replay"))
+    assert made.schedule == schedules.wsd(2e-3, 100, 10, 20)
+    np.testing.assert_array_equal(made.replay_ratio, np.repeat([0.1, 0.5], 50))
+
+
+def test_the_only_start_may_be_left_out(write, one_base):
+    (made,) = read_plans(write(plan("replay_ratio = 0.2")), one_base, load_card("cpt_replay"))
+    assert made.start is None  # the forecast fills it in, with a note
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        (plan('start = "pt_r0"'), ["plan 'a'", "'replay_ratio' is missing"]),
+        (plan(), ["plan 'a'", "'replay_ratio' is missing"]),
+        (plan("from_scratch = true"), ["plan 'a'", "'from_scratch'", "cpt_replay"]),
+        (plan("replay = 0.2"), ["plan 'a'", "'replay'", "did you mean 'replay_ratio'?"]),
+        (plan("replay_rato = 0.2"), ["plan 'a'", "did you mean 'replay_ratio'?"]),
+        (plan("warmup = 5"), ["plan 'a'", "did you mean 'num_warmup_steps'?"]),
+        (plan('replay_ratio = 0.2\nparent = "pt_r0"'), ["plan 'a'", "did you mean 'start'?"]),
+        (plan("replay_ratio = [[0, 0.1], [100, 0.5]]"), ["plan 'a'", "step 100, past the end"]),
+        (plan("replay_ratio = [[5, 0.1]]"), ["plan 'a'", "from step 5", "from 0"]),
+        (plan("replay_ratio = 0.2\ndecay_share = 0.1"), ["plan 'a'", "decay_share", "not both"]),
+        (plan(schedule='schedule = "cosin"\nlr = 1e-3\n'), ["'cosin'", "did you mean 'cosine'?"]),
+        ("[[plans]]\n" + WSD, ["[[plan]]"]),
+    ],
+)
+def test_defects_for_a_card_name_file_plan_and_key(write, one_base, text, parts):
+    path = write(text)
+    with pytest.raises(PlanError) as caught:
+        read_plans(path, one_base, load_card("cpt_replay"))
+    message = str(caught.value)
+    assert message.startswith(str(path))
+    assert all(part in message for part in parts), message
+    assert "\n" not in message
+
+
+def test_a_card_without_replay_needs_no_ratio(write, one_base):
+    (made,) = read_plans(write(plan('start = "pt_r0"')), one_base, load_card("cpt"))
+    assert made.replay_ratio is None

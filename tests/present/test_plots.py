@@ -233,9 +233,9 @@ def test_scatter_shows_the_end_of_each_plan_and_the_goal_box(forecast):
 
 
 def test_a_goal_out_of_reach_is_still_in_view(forecast):
-    [ax] = plot_losses(forecast, {"general": 1.0, "german": 9.0}).axes
+    [ax] = plot_losses(forecast, {"general": 1.0, "german": 8.0}).axes
     assert ax.get_xlim()[0] < 1.0
-    assert ax.get_ylim()[1] >= 9.0
+    assert ax.get_ylim()[1] >= 8.0
 
 
 def test_scatter_of_a_goal_on_one_domain_is_open_above(forecast):

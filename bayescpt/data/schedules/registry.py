@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescpt.data.schedule import Schedule
+from bayescpt.data.schedules.shares import check_names, spell_out
+from bayescpt.data.units import did_you_mean
 from bayescpt.errors import ScheduleError
 
 Array = NDArray[np.float64]
@@ -122,7 +124,9 @@ def from_name(name: str, **params: Any) -> Schedule:
     name : str
         Name of a registered schedule, such as ``cosine`` or ``wsd``.
     **params
-        Arguments of the constructor.
+        Arguments of the constructor. ``warmup_share``, ``decay_share``, ``stable_share`` and
+        ``cooldown_share`` give the length of a part as a share of all steps, where the constructor
+        takes it as a number of steps.
 
     Returns
     -------
@@ -141,19 +145,47 @@ def from_name(name: str, **params: Any) -> Schedule:
     >>> schedules.from_name("constant", lr=3e-4, num_training_steps=100)
     Schedule('constant': 100 steps, peak 0.0003, final 0.0003)
     """
-    if name not in _REGISTRY:
-        raise ScheduleError(
-            f"unknown schedule {name!r}; known: {', '.join(registered_schedules())}"
-        )
-    constructor = _REGISTRY[name]
+    constructor = _constructor(name)
     signature = inspect.signature(constructor)
     try:
-        signature.bind(**params)
+        check_names(params, signature.parameters)
+        arguments = spell_out(params)
+    except ScheduleError as error:
+        raise ScheduleError(f"schedules.{name}: {error}") from None
+    try:
+        signature.bind(**arguments)
     except TypeError as error:
         raise ScheduleError(
             f"schedules.{name}: {error}; arguments: {', '.join(signature.parameters)}"
         ) from None
-    return constructor(**params)
+    return constructor(**arguments)
+
+
+def schedule_arguments(name: str) -> tuple[str, ...]:
+    """Names of the arguments of a schedule.
+
+    Parameters
+    ----------
+    name : str
+        Name of a registered schedule.
+
+    Returns
+    -------
+    tuple of str
+        In the order of its constructor.
+
+    Raises
+    ------
+    ScheduleError
+        If the name is unknown.
+
+    Examples
+    --------
+    >>> from bayescpt.data.schedules.registry import schedule_arguments
+    >>> schedule_arguments("constant")
+    ('lr', 'num_training_steps')
+    """
+    return tuple(inspect.signature(_constructor(name)).parameters)
 
 
 def parse_params(text: str) -> dict[str, Any]:
@@ -187,6 +219,15 @@ def parse_params(text: str) -> dict[str, Any]:
             raise ScheduleError(f"schedule parameter {part!r}; expected key=value")
         params[key] = _number_or_text(value)
     return params
+
+
+def _constructor(name: str) -> Callable[..., Schedule]:
+    if name not in _REGISTRY:
+        known = registered_schedules()
+        raise ScheduleError(
+            f"unknown schedule {name!r}; {did_you_mean(name, known)}known: {', '.join(known)}"
+        )
+    return _REGISTRY[name]
 
 
 def _add[**P](name: str, constructor: Callable[P, Schedule]) -> Callable[P, Schedule]:

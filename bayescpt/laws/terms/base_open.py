@@ -9,9 +9,10 @@ import numpy as np
 
 from bayescpt.laws.functions import select
 from bayescpt.laws.open_base import open_area, pilot_lr
-from bayescpt.laws.parameter import Advice, Parameter
+from bayescpt.laws.parameter import Parameter
 from bayescpt.laws.term import register
 from bayescpt.laws.terms.base import ALPHA, BASE_REF, Base
+from bayescpt.laws.terms.level import LENGTH
 from bayescpt.laws.view import SMALLEST
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ OPEN = Parameter(
     "m and s: pre-training of 20 times the median pilot's forward area, 2.4 to 170 times at 90%; "
     "narrower where runs.csv gives the tokens of the base (LR twice the pilots') or its size",
     "Wang et al., arXiv 2505.07796: S1pt of an open base is inferred, its S2pt = 0",
-    Advice("how much the base still learns", "add a longer run"),
+    LENGTH,
 )  # fmt: skip
 
 
