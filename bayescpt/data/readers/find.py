@@ -1,0 +1,93 @@
+"""The logs in files and folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from bayescpt.data.readers.record import LogRun, ReadOptions
+from bayescpt.data.readers.registry import find_reader, registered_readers
+from bayescpt.errors import StudyError
+
+# Weights and archives, of which a training folder is full.
+_NOT_LOGS = {
+    *(".bin", ".pt", ".pth", ".ckpt", ".safetensors", ".npy", ".npz", ".pkl", ".model", ".gguf"),
+    *(".zip", ".gz", ".tar", ".zst", ".png", ".pdf", ".svg", ".py", ".pyc", ".so", ".ipynb", ".md"),
+}
+
+
+def read_log_files(paths: Iterable[str | os.PathLike[str]], options: ReadOptions) -> list[LogRun]:
+    """Runs in logs, as the logs tell them.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        Log files, and folders, which are searched with all folders in them. A file that is reached
+        twice, as through W&B's link ``latest-run``, is read once.
+    options : ReadOptions
+        What the user says of columns.
+
+    Returns
+    -------
+    list of LogRun
+        In the order of the paths; a run may be there in several parts.
+
+    Raises
+    ------
+    StudyError
+        If a path does not exist, no reader recognises a file that was named, or no run is found.
+    """
+    runs: list[LogRun] = []
+    seen: set[Path] = set()
+    empty: list[Path] = []
+    given = [Path(path) for path in paths]
+    for path in given:
+        if not path.exists():
+            raise StudyError(f"{path}: no such file or folder")
+        for file in _files(path):
+            real = file.resolve()
+            if real in seen:
+                continue
+            seen.add(real)
+            reader = find_reader(file)
+            found = [] if reader is None else reader.read(file, options)
+            runs += [run for run in found if len(run.evals) or len(run.train) or len(run.lr)]
+            if reader is None and file == path:
+                raise StudyError(f"{path}: no reader knows this file; {_known()}")
+            if not found:
+                empty.append(file)
+    if not runs:
+        where = ", ".join(str(path) for path in given) or "no path"
+        tried = f" (looked at {', '.join(str(f) for f in empty[:5])})" if empty else ""
+        raise StudyError(
+            f"{where}: no loss or learning rate by step found{tried}; {_known()}. Columns of a "
+            'table with other names are explained by a column map, such as heldout_de = "eval:'
+            'german", it = "step"'
+        )
+    return runs
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+        return
+    for folder, folders, names in os.walk(path, followlinks=True):
+        # Hidden folders; W&B's link to the latest run, which is there under its own name too.
+        folders[:] = sorted(f for f in folders if not f.startswith((".", "__")) and f != "latest-run")
+        for name in sorted(names, key=_natural):
+            file = Path(folder, name)
+            hidden = name.startswith(".")
+            if not hidden and file.suffix.lower() not in _NOT_LOGS and file.stat().st_size:
+                yield file
+
+
+def _natural(name: str) -> tuple[object, ...]:
+    """Sort key by which part 10 comes after part 9."""
+    digits = "".join(c if c.isdigit() else " " for c in name).split()
+    return ("".join(c for c in name if not c.isdigit()), [int(d) for d in digits], name)
+
+
+def _known() -> str:
+    kinds = "; ".join(reader.what for reader in registered_readers())
+    return f"known kinds: {kinds}"
