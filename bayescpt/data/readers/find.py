@@ -72,9 +72,16 @@ def _files(path: Path) -> Iterator[Path]:
     if path.is_file():
         yield path
         return
+    walked: set[Path] = set()
     for folder, folders, names in os.walk(path, followlinks=True):
+        if (real := Path(folder).resolve()) in walked:  # a link to a folder above
+            folders.clear()
+            continue
+        walked.add(real)
         # Hidden folders; W&B's link to the latest run, which is there under its own name too.
-        folders[:] = sorted(f for f in folders if not f.startswith((".", "__")) and f != "latest-run")
+        folders[:] = sorted(
+            f for f in folders if not f.startswith((".", "__")) and f != "latest-run"
+        )
         for name in sorted(names, key=_natural):
             file = Path(folder, name)
             hidden = name.startswith(".")

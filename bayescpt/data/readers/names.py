@@ -238,9 +238,11 @@ def name_of_path(path: Path) -> tuple[str, str]:
     """
     path = path.absolute()
     stem = path.name.split(".")[0] if path.name.startswith("events.out") else path.stem
-    if not _USUAL_FILE.fullmatch(stem):
-        return stem, ""
-    parts: list[str] = []
+    usual = _USUAL_FILE.fullmatch(stem)
+    if usual is None:
+        restart = _RESTART.fullmatch(stem)
+        return (restart[1], restart[2]) if restart else (stem, "")
+    parts = [stem] if usual["number"] else []
     folder = path.parent
     while _PART_FOLDER.fullmatch(folder.name):
         if not _EMPTY_FOLDER.fullmatch(folder.name):
@@ -290,12 +292,14 @@ def _loss_meaning(key: str) -> Meaning:
 _WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z0-9]+(?![a-z])|[^\W_]+")
 _USUAL_FILE = re.compile(
     r"(?i)(trainer_state|trainer_log|metrics|main|train|training|log|logs|output|stdout|stderr"
-    r"|events|history|curves?|loss(es)?|results?|eval|data|mlflow|progress|scalars|run|record)"
+    r"|events|history|curves?|loss(es)?|results?|eval|data|mlflow|progress|scalars|run|record|slurm)"
+    r"(?P<number>[-_.]?\d[\d_.-]*)?"
 )
 _PART_FOLDER = re.compile(
     r"(?i)(checkpoint-\d+|version_\d+|checkpoints?|logs?|lightning_logs|csv_logs|tensorboard"
     r"|tb|output|files|runs/[^/]+|attempt_?\d+|restart_?\d+)"
 )
+_RESTART = re.compile(r"(?i)(.+?)[-_.]((?:restart|resumed?|part|attempt|cont)[-_.]?\d*)")
 _EMPTY_FOLDER = re.compile(
     r"(?i)(checkpoints?|logs?|lightning_logs|csv_logs|tensorboard|tb|output|files)"
 )

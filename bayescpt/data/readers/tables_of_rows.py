@@ -10,7 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayescpt.data.readers.names import DOMAIN_COLUMNS, meaning, name_of_path, set_name, step_counter
+from bayescpt.data.readers.names import (
+    DOMAIN_COLUMNS,
+    meaning,
+    name_of_path,
+    set_name,
+    step_counter,
+)
 from bayescpt.data.readers.record import EVAL_COLUMNS, LogRun, ReadOptions, empty_frame
 from bayescpt.data.readers.recipe import recipe_beside
 from bayescpt.data.readers.wide import split_wide

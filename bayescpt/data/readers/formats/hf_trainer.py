@@ -74,7 +74,9 @@ class HFTrainer(Reader):
         run.config = recipe_beside(path) | recipe({"max_steps": state.get("max_steps")})
         run.notes = parts.notes
         if left_out.get("prediction"):
-            run.notes.append(f"{left_out['prediction']} rows of predictions without a step left out")
+            run.notes.append(
+                f"{left_out['prediction']} rows of predictions without a step left out"
+            )
         if left_out.get("summary"):
             run.notes.append("train_loss of the last row is the mean of the whole run: left out")
         return [run]

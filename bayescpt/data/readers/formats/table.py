@@ -70,9 +70,7 @@ class Table(Reader):
         return runs
 
 
-def _read_json(
-    path: Path, head: bytes, options: ReadOptions, notes: list[str]
-) -> pd.DataFrame:
+def _read_json(path: Path, head: bytes, options: ReadOptions, notes: list[str]) -> pd.DataFrame:
     rows = RowCollector(options.columns)
     if head.lstrip()[:1] == b"{":
         json_lines(path, rows.add, notes)
