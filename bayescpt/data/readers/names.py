@@ -41,6 +41,7 @@ DOMAIN_COLUMNS = (
 )
 LR_KEYS = (
     *("lr", "learning_rate", "learningrate", "train/lr", "train/learning_rate"),
+    "learning_rate/learning_rate",
     *(
         "optim/lr",
         "optim/lr_group0",
@@ -67,6 +68,7 @@ _OTHER_LOSSES = {
     *("aux", "auxiliary", "z", "balance", "balancing", "router", "load", "kl", "reward", "mtp"),
     *("best", "min", "max", "std", "stderr", "var", "scale", "ema", "smooth", "smoothed"),
     *("samples", "vs", "count", "weight", "time", "runtime", "second", "predict", "prediction"),
+    "downstream",  # OLMo-core's tasks
 }
 
 
@@ -199,6 +201,8 @@ def set_name(key: str) -> str:
     >>> from bayescpt.data.readers.names import set_name
     >>> set_name("eval/lm/c4_en-validation/CE loss"), set_name("validation-greek")
     ('c4_en', 'greek')
+    >>> set_name("validation-1")
+    'val_1'
     """
     words = [(m.group().lower(), m.start(), m.end()) for m in _WORD.finditer(key)]
     first, last = 0, len(words)
@@ -209,7 +213,9 @@ def set_name(key: str) -> str:
     if first == last:
         spoken = {word for word, _, _ in words}
         return "test" if "test" in spoken and not spoken & (_EVAL_WORDS - {"test"}) else UNNAMED
-    return key[words[first][1] : words[last - 1][2]]
+    name = key[words[first][1] : words[last - 1][2]]
+    # A table would read a bare number back as one.
+    return f"{UNNAMED}_{name}" if name.isdecimal() else name
 
 
 def name_of_path(path: Path) -> tuple[str, str]:
