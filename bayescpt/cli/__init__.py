@@ -1,4 +1,4 @@
-"""The command line: ``bayescpt demo | check | fit | forecast | goal | backtest | ...``.
+"""The command line: ``bayescpt demo | import | check | fit | forecast | goal | backtest | ...``.
 
 Tables go to standard output, as JSON with ``--json``; progress and errors go to standard error.
 
@@ -24,6 +24,7 @@ from bayescpt.cli import (
     fit,
     forecast,
     goal,
+    import_logs,
     optimise,
 )
 from bayescpt.errors import BayescptError, ConvergenceError, MissingExtraError
@@ -43,6 +44,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo.demo)
+app.command("import")(import_logs.import_logs)
 app.command("check")(check.check)
 app.command("fit")(fit.fit)
 app.command("forecast")(forecast.forecast)

@@ -55,7 +55,12 @@ def progress(text: str, quiet: bool = False) -> None:
         sys.stderr.flush()
 
 
-def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def show_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    width: int | None = None,
+) -> None:
     """Print a table; columns of numbers are right-aligned.
 
     Parameters
@@ -66,6 +71,8 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
         Column headings.
     rows : iterable of sequences
         Cells: text unchanged, numbers formatted by `number`, None and NaN empty.
+    width : int, optional
+        Most columns of text; by default those of the terminal.
     """
     from rich import box
     from rich.table import Table
@@ -79,6 +86,8 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     for row in cells:
         table.add_row(*(Text(cell if isinstance(cell, str) else number(cell)) for cell in row))
     out = console()
+    if width is not None:
+        out.width = min(out.width, width)
     with out.capture() as drawn:
         # Printed separately: Rich would wrap a table title at the width of the table.
         out.print(Text(title, style="bold"), soft_wrap=True)

@@ -3,6 +3,7 @@
 from bayescpt.data import schedules
 from bayescpt.data.examples import example_studies, load_example, published_fits
 from bayescpt.data.io import read_study, write_study
+from bayescpt.data.readers.assemble import read_logs
 from bayescpt.data.schedule import Schedule
 from bayescpt.data.study import Run, Study
 
@@ -13,6 +14,7 @@ __all__ = [
     "example_studies",
     "load_example",
     "published_fits",
+    "read_logs",
     "read_study",
     "schedules",
     "write_study",

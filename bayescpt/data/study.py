@@ -85,8 +85,8 @@ class Study(StudyData):
             One row per measured loss: columns ``run``, ``step``, ``domain`` and ``loss``.
         runs : DataFrame
             One row per run: columns ``run`` and ``phase`` ("pt" or "cpt") and, where they apply,
-            ``parent``, ``domain``, ``replay_ratio`` (by default 0 in cpt runs), ``steps`` (by
-            default the length of the schedule), ``branch_of``, ``branch_step``, ``seed``,
+            ``parent``, ``domain``, ``replay_ratio`` (of every cpt run), ``steps`` (by default the
+            length of the schedule), ``branch_of``, ``branch_step``, ``seed``,
             ``n_params`` and ``tokens_per_step``. Other columns are kept.
         lrs : DataFrame or mapping, optional
             Columns ``run``, ``step`` (from 1) and ``lr``, and ``replay`` for replay ratios that

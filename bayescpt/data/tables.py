@@ -18,6 +18,7 @@ from bayescpt.data.checks.columns import (
 )
 from bayescpt.data.checks.curves import check_curve_steps
 from bayescpt.data.checks.learning_rates import check_lr_runs, check_lr_steps, lr_array
+from bayescpt.data.checks.run_columns import check_run_columns
 from bayescpt.data.schedule import Schedule
 
 Array = NDArray[np.float64]
@@ -47,8 +48,10 @@ def tidy_runs(runs: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     StudyError
-        If a column or all rows are missing, or a value is not a number where one is expected.
+        If a column or all rows are missing or a column is misspelt, or a value is not a number
+        where one is expected.
     """
+    check_run_columns(runs.columns)
     require_columns(runs, ("run", "phase"), "runs")
     require_rows(runs, "runs")
     original = runs.reset_index(drop=True)
@@ -59,8 +62,6 @@ def tidy_runs(runs: pd.DataFrame) -> pd.DataFrame:
             tidy[column] = as_text(values)
         else:
             tidy[column] = to_numbers(values, column, tidy["run"], "runs")
-    if "replay_ratio" not in original:
-        tidy.loc[tidy["phase"] == "cpt", "replay_ratio"] = 0.0
     for column in ("steps", "branch_step"):
         require_whole_numbers(tidy[column], column, tidy["run"], "runs")
     tidy["branch_step"] = tidy["branch_step"].fillna(0).astype("int64")

@@ -5,8 +5,10 @@ from bayescpt.present.fan_chart import plot_forecast
 from bayescpt.present.goal_bars import plot_goal_probability
 from bayescpt.present.held_out import plot_held_out
 from bayescpt.present.loss_scatter import plot_losses
+from bayescpt.present.study_figure import draw_study
 
 __all__ = [
+    "draw_study",
     "plot_coverage",
     "plot_forecast",
     "plot_goal_probability",

@@ -89,10 +89,9 @@ class RowCollector:
                 continue
             name = prefix + key if prefix else key
             if isinstance(value, float | int):
-                kept = self._kept.get(name, False)
-                if kept is False:
-                    kept = self._kept[name] = self._new(name)
-                if kept is not None:
+                if name not in self._kept:
+                    self._kept[name] = self._new(name)
+                if (kept := self._kept[name]) is not None:
                     kept[0].append(self.rows)
                     kept[1].append(value if value == value else math.inf)
             elif isinstance(value, str):
@@ -101,7 +100,7 @@ class RowCollector:
                 self._add(value, f"{name}/")
 
     def _add_text(self, name: str, value: str) -> None:
-        if self._kept.get(name, False) is None:
+        if name in self._kept and self._kept[name] is None:
             return
         if name not in self._text:
             if not has_meaning(name, self._columns):

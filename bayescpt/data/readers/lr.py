@@ -94,7 +94,7 @@ def find_lr(
         return FoundLR(None)
     unit = _unit(rates, decimals)
     highest = float(rates.max())
-    if highest <= 0 or 2 * unit.max() > _COARSE * highest and len(np.unique(rates)) > 1:
+    if highest <= 0 or (2 * unit.max() > _COARSE * highest and len(np.unique(rates)) > 1):
         return FoundLR(
             None, None, ["learning rates are printed with too few digits to tell the schedule"]
         )
@@ -131,7 +131,8 @@ class _Fits:
         self.steps, self.rates = steps, rates
         slack = np.maximum(TOLERANCE * rates, _SLACK * rates.max())
         self.tolerance = np.maximum(slack, unit * (1 + 1e-9))
-        self.share, self.shape, self.late = 0.0, None, 0
+        self.share, self.late = 0.0, 0
+        self.shape: Shape | None = None
         few = np.unique(np.linspace(0, len(rates) - 1, 9).astype(int))
         self._few = few
 
@@ -157,7 +158,7 @@ def _shapes(
 
 
 def _unit(rates: Floats, decimals: int | None) -> Floats:
-    """Largest rounding error of each rate, from the digits that are printed; 0 at full precision."""
+    """Largest rounding error of each rate, from its printed digits; 0 at full precision."""
     if decimals is not None:
         return np.full(rates.shape, 0.5 * 10.0**-decimals)
     some = np.unique(rates[rates > 0])
@@ -167,15 +168,19 @@ def _unit(rates: Floats, decimals: int | None) -> Floats:
     size = np.floor(np.log10(some))
     for digits in range(1, 8):
         scaled = some / 10.0 ** (size - digits + 1)
-        if np.allclose(scaled, np.round(scaled), rtol=1e-9, atol=0):
+        if _whole(scaled):
             break
     else:
         return np.zeros(rates.shape)
-    places = next((k for k in range(1, 16) if np.allclose(some * 10.0**k % 1 % 1, 0, atol=1e-6)
-                   or np.allclose(some * 10.0**k, np.round(some * 10.0**k), rtol=1e-9)), 16)  # fmt: skip
+    # Decimals where all have the same number of them, beyond which the digits are not known.
+    places = next((k for k in range(1, 16) if _whole(some * 10.0**k)), 16)
     with np.errstate(divide="ignore"):
         own = 0.5 * 10.0 ** (np.floor(np.log10(rates)) - digits + 1)
     return np.maximum(np.where(rates > 0, own, 0.0), 0.5 * 10.0**-places)
+
+
+def _whole(values: Floats) -> bool:
+    return bool(np.allclose(values, np.round(values), rtol=1e-9, atol=1e-6) and values.min() > 0.5)
 
 
 def _schedule(shape: Shape, steps: int) -> Schedule | None:

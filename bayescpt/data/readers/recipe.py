@@ -106,7 +106,7 @@ def recipe_beside(path: Path) -> dict[str, Any]:
 
 
 def flat_yaml(text: str) -> dict[str, Any]:
-    """Scalars of a YAML file's outermost level; all else is skipped.
+    r"""Scalars of a YAML file's outermost level; all else is skipped.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def flat_yaml(text: str) -> dict[str, Any]:
     Examples
     --------
     >>> from bayescpt.data.readers.recipe import flat_yaml
-    >>> flat_yaml("lr: 1.0e-4  # peak\\nmodel:\\n  depth: 3")
+    >>> flat_yaml("lr: 1.0e-4  # peak\nmodel:\n  depth: 3")
     {'lr': '1.0e-4'}
     """
     pairs = re.findall(r"(?m)^([\w.-]+):[ \t]+([^#\n]+?)[ \t]*(?:#.*)?$", text)

@@ -17,8 +17,8 @@ from bayescpt.data.readers.names import (
     set_name,
     step_counter,
 )
-from bayescpt.data.readers.record import EVAL_COLUMNS, LogRun, ReadOptions, empty_frame
 from bayescpt.data.readers.recipe import recipe_beside
+from bayescpt.data.readers.record import EVAL_COLUMNS, LogRun, ReadOptions, empty_frame
 from bayescpt.data.readers.wide import split_wide
 from bayescpt.errors import StudyError
 
@@ -119,10 +119,11 @@ def _split_sets(
 ) -> tuple[pd.DataFrame, pd.DataFrame, NDArray[np.float64]]:
     """Evaluations of a table with a column of sets, the rest of the table, and its steps."""
     steps = frame[step_column].to_numpy(np.float64, na_value=np.nan)
-    roles = {name: _role(name, columns) for name in frame.columns}
-    rest = frame[[name for name in frame.columns if roles[name] in ("eval", "ppl", "train", "lr")]]
+    roles = {str(name): _role(str(name), columns) for name in frame.columns}
+    metrics = [name for name in roles if roles[name] in ("eval", "ppl", "train", "lr")]
+    rest = frame[metrics]
     # The loss on the set of the row: `val_loss` rather than `loss`, a perplexity where it is all.
-    losses = [name for role in ("eval", "train", "ppl") for name in rest if roles[name] == role]
+    losses = [name for role in ("eval", "train", "ppl") for name in metrics if roles[name] == role]
     if domain is None or not losses:
         return empty_frame(EVAL_COLUMNS), rest, steps
     column = losses[0]
@@ -136,7 +137,7 @@ def _split_sets(
     of_set = usable[~trained]
     sets = np.array([set_name(name) for name in names], dtype=object)[codes][~trained]
     evals = pd.DataFrame({"step": steps[of_set], "domain": sets, "loss": values[of_set]})
-    rest = rest.drop(columns=[name for name in rest if roles[name] == "ppl"])
+    rest = rest.drop(columns=[name for name in metrics if roles[name] == "ppl"])
     if roles[column] == "train":  # the training loss stands in the rows that are no set's
         kept = frame[column].copy()
         kept.iloc[of_set] = np.nan

@@ -43,8 +43,10 @@ def tidy(run: LogRun) -> LogRun:
     >>> from bayescpt.data.readers.tidy import tidy
     >>> rows = pd.DataFrame({"step": [10, 20, 30, 20, 30], "loss": [3.0, 2.9, 2.8, 2.7, 2.6]})
     >>> done = tidy(LogRun("pilot", "table", train=rows))
-    >>> done.train["loss"].tolist(), done.notes
-    ([3.0, 2.7, 2.6], ['the log resumes at step 20: rows from there on that came before are dropped'])
+    >>> done.train["loss"].tolist()
+    [3.0, 2.7, 2.6]
+    >>> done.notes
+    ['the log resumes at step 20: rows from there on that came before are dropped']
     """
     notes = list(run.notes)
     per_update, unit = _per_update(run)
@@ -57,7 +59,14 @@ def tidy(run: LogRun) -> LogRun:
     frames = {table: _finite(frame, table, notes) for table, frame in frames.items()}
     _count_from_one(frames, notes)
     frames = _without_repeats(frames, notes)
-    return replace(run, **frames, steps_are="updates", notes=notes)
+    return replace(
+        run,
+        evals=frames["evals"],
+        lr=frames["lr"],
+        train=frames["train"],
+        steps_are="updates",
+        notes=notes,
+    )
 
 
 def _per_update(run: LogRun) -> tuple[float, str]:
@@ -175,7 +184,7 @@ def _later_wins(rows: pd.DataFrame, column: str) -> tuple[pd.DataFrame, list[int
 
 
 def _drop_abandoned(frames: dict[str, pd.DataFrame]) -> None:
-    """Drop evaluations past the last update of a log that resumes: they are of the abandoned part."""
+    """Drop evaluations past the last update of a log that resumes, of the part left behind."""
     last = max((int(frames[t]["step"].max()) for t in ("train", "lr") if len(frames[t])), default=0)
     if last:
         frames["evals"] = frames["evals"][frames["evals"]["step"] <= last]

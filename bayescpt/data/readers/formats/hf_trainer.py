@@ -11,8 +11,8 @@ import numpy as np
 
 from bayescpt.data.readers.collect import RowCollector
 from bayescpt.data.readers.names import name_of_path
-from bayescpt.data.readers.record import LogRun, ReadOptions
 from bayescpt.data.readers.recipe import recipe, recipe_beside
+from bayescpt.data.readers.record import LogRun, ReadOptions
 from bayescpt.data.readers.registry import Reader, register_reader
 from bayescpt.data.readers.wide import split_wide
 from bayescpt.errors import StudyError
