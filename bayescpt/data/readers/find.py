@@ -54,7 +54,10 @@ def read_log_files(paths: Iterable[str | os.PathLike[str]], options: ReadOptions
             found = [] if reader is None else reader.read(file, options)
             runs += [run for run in found if len(run.evals) or len(run.train) or len(run.lr)]
             if reader is None and file == path:
-                raise StudyError(f"{path}: no reader knows this file; {_known()}")
+                raise StudyError(
+                    f"{path}: no reader knows this file, whose first line is {_first_line(path)}; "
+                    f"{_known()}"
+                )
             if not found:
                 empty.append(file)
     if not runs:
@@ -93,6 +96,13 @@ def _natural(name: str) -> tuple[object, ...]:
     """Sort key by which part 10 comes after part 9."""
     digits = "".join(c if c.isdigit() else " " for c in name).split()
     return ("".join(c for c in name if not c.isdigit()), [int(d) for d in digits], name)
+
+
+def _first_line(path: Path) -> str:
+    with path.open("rb") as file:
+        line = file.readline(200).strip()
+    text = line.decode("utf-8", errors="replace")
+    return repr(text if len(text) <= 80 else f"{text[:77]}...")
 
 
 def _known() -> str:

@@ -253,7 +253,10 @@ def name_of_path(path: Path) -> tuple[str, str]:
     while _PART_FOLDER.fullmatch(folder.name):
         if not _EMPTY_FOLDER.fullmatch(folder.name):
             parts.insert(0, folder.name)
+        dated = _DATED_FOLDER.fullmatch(folder.name)
         folder = folder.parent
+        if dated and folder.name == "runs":
+            folder = folder.parent
     return folder.name or stem, "/".join(parts)
 
 
@@ -303,8 +306,10 @@ _USUAL_FILE = re.compile(
 )
 _PART_FOLDER = re.compile(
     r"(?i)(checkpoint-\d+|version_\d+|checkpoints?|logs?|lightning_logs|csv_logs|tensorboard"
-    r"|tb|output|files|runs/[^/]+|attempt_?\d+|restart_?\d+)"
+    r"|tb|output|files|attempt_?\d+|restart_?\d+|[a-z]{3}\d\d_\d\d-\d\d-\d\d_.+)"
 )
+# SummaryWriter's default, in the folder runs: one for each start.
+_DATED_FOLDER = re.compile(r"(?i)[a-z]{3}\d\d_\d\d-\d\d-\d\d_.+")
 _RESTART = re.compile(r"(?i)(.+?)[-_.]((?:restart|resumed?|part|attempt|cont)[-_.]?\d*)")
 _EMPTY_FOLDER = re.compile(
     r"(?i)(checkpoints?|logs?|lightning_logs|csv_logs|tensorboard|tb|output|files)"

@@ -145,7 +145,7 @@ class TextRun:
             step_table(train[0], "loss", train[1]),
             part=part,
             lr_decimals=self.lr_decimals,
-            notes=[f"{self.broken} damaged numbers left out"] if self.broken else [],
+            notes=[f"damaged numbers left out: {self.broken}"] if self.broken else [],
         )
 
     def _value(self, text: str) -> float | None:

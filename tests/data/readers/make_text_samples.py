@@ -16,12 +16,17 @@ SAMPLES = Path(__file__).parent / "samples"
 PEAK, MIN_LR, WARMUP, STEPS = 2.0e-4, 2.0e-5, 20, 200
 
 
-def cosine(step):
-    """LR of update `step` (from 1): linear warm-up, then a cosine to the minimum."""
-    if step <= WARMUP:
-        return PEAK * step / WARMUP
-    progress = (step - WARMUP) / (STEPS - WARMUP)
+def cosine(done):
+    """LR after `done` updates: a linear warm-up, a cosine to the minimum, which is then kept."""
+    if done <= WARMUP:
+        return PEAK * done / WARMUP
+    progress = min((done - WARMUP) / (STEPS - WARMUP), 1.0)
     return MIN_LR + (PEAK - MIN_LR) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def llm_c_rate(done):
+    """LR of llm.c, whose warm-up is ahead by one."""
+    return PEAK * (done + 1) / WARMUP if done < WARMUP else cosine(done)
 
 
 def loss(step, final=2.4, drop=0.8):
@@ -100,7 +105,7 @@ def megatron(sets, rank="", life=((0, STEPS),), suffixes=None, final=False):
         for step in range(start + 1, end + 1):
             if step % 10 == 0:
                 # After the scheduler's step: the rate of the next update.
-                yield megatron_iteration(step, cosine(step + 1))
+                yield megatron_iteration(step, cosine(step))
             if step % 50 == 0:
                 for name, suffix in zip(sets, suffixes or [""], strict=True):
                     yield from megatron_validation(f"iteration {step}", name, suffix)
@@ -171,8 +176,8 @@ def llm_c(final_step=STEPS):
         if step % 100 == 0 and step:
             yield f"s:{step} eval:{0.3012:.4f}"
         if step < final_step:
-            # A tenth of the other peaks: at six decimals most of the column is zero.
-            yield f"s:{step} trl:{loss(step):.4f} lr:{cosine(step + 1) / 100:.6f} norm:{0.31:.2f}"
+            # A peak of 2e-6: at six decimals most of the column is one of three numbers.
+            yield f"s:{step} trl:{loss(step):.4f} lr:{llm_c_rate(step) / 100:.6f} norm:{0.31:.2f}"
 
 
 def llm_c_stdout():
@@ -196,7 +201,7 @@ def llm_c_stdout():
         if step < STEPS:
             yield (
                 f"step {step + 1:4d}/{STEPS} | loss {loss(step):7.6f} (+nanz)|"
-                f" norm {0.3123:6.4f} (+nanz)| lr {cosine(step + 1):.2e} | {88.12:.2f} ms |"
+                f" norm {0.3123:6.4f} (+nanz)| lr {llm_c_rate(step):.2e} | {88.12:.2f} ms |"
                 f" {54.3:.1f}% bf16 MFU | {523412:.0f} tok/s"
             )
 

@@ -30,6 +30,12 @@ def empty(name):
     return folder
 
 
+def rename_events(folder):
+    """Give event files names without the time and the host, in the same order."""
+    for number, file in enumerate(sorted(folder.glob("events.out.tfevents.*"))):
+        file.rename(folder / f"events.out.tfevents.{1_700_000_000 + number}.host.0")
+
+
 def tensorboard_by_transformers():
     """Two starts of one run: the second from step 100, after the first had gone to 120."""
     from torch.utils.tensorboard import SummaryWriter
@@ -56,20 +62,22 @@ def tensorboard_by_transformers():
         for step in range(start, end + 1, 10):
             state.global_step = step
             if step > start:
-                logs = {"loss": loss(step), "learning_rate": cosine(step), "grad_norm": 0.3}
+                logs = {"loss": loss(step), "learning_rate": cosine(step - 1), "grad_norm": 0.3}
                 callback.on_log(arguments, state, control, logs=logs | {"epoch": step / 100})
             if step % 50 == 0 and (step > start or not start):
                 for name in ("greek", "web"):
                     logs = {f"eval_{name}_loss": val(step, name), f"eval_{name}_runtime": 1.5}
                     callback.on_log(arguments, state, control, logs=logs)
         callback.on_train_end(arguments, state, control)
+    rename_events(folder)
 
 
 def tensorboard_by_megatron():
     """The calls of Megatron's training_log, which writes each value against samples too."""
     from torch.utils.tensorboard import SummaryWriter
 
-    with SummaryWriter(str(empty("tensorboard/megatron"))) as writer:
+    folder = empty("tensorboard/megatron")
+    with SummaryWriter(str(folder)) as writer:
         for key, value in {
             "lr": 2e-4,
             "min_lr": 2e-5,
@@ -82,8 +90,8 @@ def tensorboard_by_megatron():
             writer.add_text(key, str(value), global_step=0)
         for step in range(10, STEPS + 1, 10):
             samples = step * 64
-            writer.add_scalar("learning-rate", cosine(step + 1), step)
-            writer.add_scalar("learning-rate vs samples", cosine(step + 1), samples)
+            writer.add_scalar("learning-rate", cosine(step), step)
+            writer.add_scalar("learning-rate vs samples", cosine(step), samples)
             writer.add_scalar("lm loss", loss(step), step)
             writer.add_scalar("lm loss vs samples", loss(step), samples)
             if step % 50 == 0:
@@ -92,17 +100,20 @@ def tensorboard_by_megatron():
                     writer.add_scalar(tag, value, step)
                     writer.add_scalar(f"{tag} vs samples", value, samples)
                     writer.add_scalar(f"{tag} ppl", 2.718281828**value, step)
+    rename_events(folder)
 
 
 def tensorboard_by_tensors():
     """Scalars as tensors, as TensorFlow 2 writes them."""
     from tensorboard.summary import Writer
 
-    writer = Writer(str(empty("tensorboard/tensors")))
+    folder = empty("tensorboard/tensors")
+    writer = Writer(str(folder))
     for step in range(0, STEPS + 1, 50):
         writer.add_scalar("eval/loss", val(step), step)
-        writer.add_scalar("train/learning_rate", cosine(max(step, 1)), step)
+        writer.add_scalar("train/learning_rate", cosine(step), step)
     writer.close()
+    rename_events(folder)
 
 
 def lightning():
@@ -130,8 +141,7 @@ def lightning():
 
         def configure_optimizers(self):
             optimiser = torch.optim.AdamW(self.parameters(), lr=1.0)
-            # LambdaLR's count of steps is that of the updates done.
-            rate = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda k: cosine(k + 1))
+            rate = torch.optim.lr_scheduler.LambdaLR(optimiser, cosine)
             return {
                 "optimizer": optimiser,
                 "lr_scheduler": {"scheduler": rate, "interval": "step"},
@@ -162,6 +172,7 @@ def lightning():
         target = empty("tensorboard/lightning")
         for file in sorted(Path(scratch, "pilot", "version_0").glob("events*")):
             shutil.copy(file, target / file.name)
+    rename_events(target)
     for extra in folder.rglob("hparams.yaml"):
         extra.unlink()
 
@@ -183,7 +194,7 @@ def litgpt():
                 "remaining_time": 0.21 * (4 * STEPS - iteration),
                 "tokens": iteration * 8 * 2048,
                 "total_tokens": iteration * 8 * 2048 * 2,
-                "learning_rate": cosine(iteration / 4),
+                "learning_rate": cosine((iteration - 1) / 4),
             }
             logger.log_metrics(metrics, step=iteration - 1)
         if iteration % 200 == 0:
@@ -227,7 +238,7 @@ def wandb_runs():
                 run.log(
                     {
                         "train/loss": loss(step),
-                        "train/learning_rate": cosine(step),
+                        "train/learning_rate": cosine(step - 1),
                         "train/global_step": step,
                     }
                 )
@@ -240,7 +251,7 @@ def wandb_runs():
         for micro in range(8, 8 * STEPS + 1, 8):  # the trainer gives the micro-iteration as step
             update = micro // 8
             if update % 10 == 0:
-                values = {"loss": loss(update), "lr": cosine(update), "update_step": update}
+                values = {"loss": loss(update), "lr": cosine(update - 1), "update_step": update}
                 run.log(values, step=micro)
             if update % 50 == 0:
                 run.log({"val_loss": val(update)}, step=micro + 1)
@@ -262,7 +273,7 @@ def history_rows():
                 "_runtime": 1.5 * step,
                 "_timestamp": 1.7e9 + step,
                 "train/loss": loss(step),
-                "train/learning_rate": cosine(step),
+                "train/learning_rate": cosine(step - 1),
                 "train/global_step": step,
             }
             call += 1
@@ -305,7 +316,7 @@ def wandb_exports():
             cells = [step]
             for run, key in columns:
                 shift = 0.1 * (run == runs[1])
-                value = cosine(step) if key == keys[1] else val(step, "greek") + shift
+                value = cosine(step - 1) if key == keys[1] else val(step, "greek") + shift
                 blank = key == keys[0] and step % 50
                 cells += [""] * 3 if blank else [value] * 3
             writer.writerow(cells)
@@ -334,7 +345,7 @@ def mlflow():
                 stamp = 1_700_000_000_000 + step
                 if step:
                     client.log_metric(run, "loss", loss(step), stamp, step)
-                    client.log_metric(run, "learning_rate", cosine(step), stamp, step)
+                    client.log_metric(run, "learning_rate", cosine(step - 1), stamp, step)
                 if step % 50 == 0:
                     value = float("nan") if name == "greek-r50" and step == 150 else val(step)
                     client.log_metric(run, "eval_loss", value, stamp, step)

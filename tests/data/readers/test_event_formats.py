@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from bayescpt.data.readers.find import read_log_files
 from bayescpt.data.readers.formats.wandb_run import records
+from bayescpt.data.readers.join import join_runs
 from bayescpt.data.readers.record import ReadOptions
 from bayescpt.data.readers.registry import find_reader
 from bayescpt.data.readers.tidy import tidy
@@ -63,9 +65,23 @@ def test_tensorboard_restarts_of_transformers():
     # No point is sampled away or purged: the first went on to 120, the second starts at 100.
     assert first.lr["step"].tolist() == list(range(10, 121, 10))
     assert second.lr["step"].tolist() == list(range(110, 201, 10))
-    assert second.lr["lr"].tolist() == pytest.approx([cosine(k) for k in range(110, 201, 10)], 1e-6)
+    assert second.lr["lr"].tolist() == pytest.approx([cosine(k - 1) for k in range(110, 201, 10)], 1e-6)
     assert first.config["scheduler"] == "cosine_with_min_lr"
     assert first.config["min_lr"] == 2e-5
+
+
+def test_tensorboard_folders_of_a_trainer_are_parts_of_a_run(tmp_path):
+    pytest.importorskip("tensorboard")
+    # transformers' default: OUTPUT/runs/Mar01_12-00-00_host, one for each start.
+    for day, path in zip(("01", "02"), events("transformers"), strict=True):
+        folder = tmp_path / "replay-25" / "runs" / f"Mar{day}_12-00-00_node7"
+        folder.mkdir(parents=True)
+        (folder / path.name).write_bytes(path.read_bytes())
+    runs = read_log_files([tmp_path], ReadOptions())
+    assert [run.name for run in runs] == ["replay-25", "replay-25"]
+    (joined,) = join_runs([tidy(run) for run in runs])
+    assert curve(joined, "greek") == expected([0, 50, 100, 150, 200], "greek")
+    assert joined.lr["step"].tolist() == list(range(10, 201, 10))
 
 
 def test_tensorboard_of_megatron_without_values_against_samples():

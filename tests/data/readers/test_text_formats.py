@@ -51,7 +51,7 @@ def test_megatron_gives_losses_rates_and_the_recipe_of_its_arguments():
     assert_curve(run, "val")
     # The rate in a row is the next update's, as logged.
     assert run.lr["step"].tolist() == list(range(10, 201, 10))
-    assert run.lr["lr"].tolist() == pytest.approx([cosine(k + 1) for k in range(10, 201, 10)], 1e-6)
+    assert run.lr["lr"].tolist() == pytest.approx([cosine(k) for k in range(10, 201, 10)], 1e-6)
     assert run.train["loss"].tolist() == pytest.approx([loss(k) for k in range(10, 201, 10)], 1e-6)
     assert run.config == {
         "scheduler": "cosine",
@@ -69,7 +69,7 @@ def test_megatron_leaves_out_the_test_set_and_the_evaluation_after_training():
     run = read_one(SAMPLES / "megatron/one_set.log", "megatron")
     assert set(run.evals["domain"]) == {"val"}
     said = " ".join(run.notes)
-    assert "on the test set left out" in said
+    assert "on the test set left out: 1" in said
     assert "a second evaluation of step 200" in said
 
 
@@ -114,7 +114,7 @@ def test_megatron_damaged_lines_are_counted(tmp_path):
     log.write_text("\n".join(lines[:-1]) + "\n" + lines[-1][:end])
     run = read_one(log, "megatron")
     assert run.lr["step"].iloc[0] == 20
-    assert "1 damaged lines left out" in run.notes
+    assert "damaged lines left out: 1" in run.notes
 
 
 def test_megatron_counts_skipped_updates(tmp_path):

@@ -174,7 +174,7 @@ def _named(found: _Found) -> tuple[list[tuple[int, str, float]], list[str]]:
 def _left_out(found: _Found) -> list[str]:
     notes = []
     if found.tests:
-        notes.append(f"{found.tests} losses on the test set left out")
+        notes.append(f"losses on the test set left out: {found.tests}")
     if found.second_evals:
         notes.append(
             f"a second evaluation of step {found.second_evals[-1]}, after training, left out"
@@ -185,5 +185,5 @@ def _left_out(found: _Found) -> list[str]:
             "advance the learning rate"
         )
     if found.broken:
-        notes.append(f"{found.broken} damaged lines left out")
+        notes.append(f"damaged lines left out: {found.broken}")
     return notes
