@@ -52,7 +52,7 @@ def test_without_the_package_the_error_names_the_extra(monkeypatch, path, packag
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
     reader = find_reader(path)
-    with pytest.raises(MissingExtraError, match=rf"pip install bayescpt\[{extra}\]"):
+    with pytest.raises(MissingExtraError, match=rf'pip install "bayescpt\[{extra}\]"'):
         reader.read(path, ReadOptions())
 
 
@@ -65,7 +65,9 @@ def test_tensorboard_restarts_of_transformers():
     # No point is sampled away or purged: the first went on to 120, the second starts at 100.
     assert first.lr["step"].tolist() == list(range(10, 121, 10))
     assert second.lr["step"].tolist() == list(range(110, 201, 10))
-    assert second.lr["lr"].tolist() == pytest.approx([cosine(k - 1) for k in range(110, 201, 10)], 1e-6)
+    assert second.lr["lr"].tolist() == pytest.approx(
+        [cosine(k - 1) for k in range(110, 201, 10)], 1e-6
+    )
     assert first.config["scheduler"] == "cosine_with_min_lr"
     assert first.config["min_lr"] == 2e-5
 

@@ -179,6 +179,10 @@ def test_megatron_warmup_as_a_fraction_is_one_of_the_decay():
             (7, "greek", 2.5),
         ),
         (
+            " validation results at iteration 7 | lm_loss value: 2.5E+00 | lm_loss_ppl value: 12 |",
+            (7, "val", 2.5),
+        ),
+        (
             " validation loss at the end of training for val data | lm loss value: 2.5E+00 | ",
             (60, "val", 2.5),
         ),
@@ -192,6 +196,17 @@ def test_megatron_validation_lines_of_other_versions(tmp_path, line, expected):
     )
     (row,) = read_one(log, "megatron").evals.itertuples(index=False, name=None)
     assert row == expected
+
+
+def test_gpt_neox_lines_of_training(tmp_path):
+    log = tmp_path / "pilot.log"
+    log.write_text(
+        " samples/sec: 21.3 | iteration       10/    1000 | elapsed time per iteration (ms): 8.1 |"
+        " learning rate: 1.500E-04 | approx flops per GPU: 5.1TFLOPS | lm_loss: 4.250000E+00 |\n"
+    )
+    run = read_one(log, "megatron")
+    assert run.lr.to_numpy().tolist() == [[10, 1.5e-4]]
+    assert run.train.to_numpy().tolist() == [[10, 4.25]]
 
 
 # nanoGPT and modded-nanogpt
@@ -254,6 +269,27 @@ def test_modded_nanogpt_is_found_after_the_code_of_its_script(tmp_path):
     log = tmp_path / "long.txt"
     log.write_text("x = 1  # code\n" * (HEAD_BYTES // 7) + sample.read_text())
     assert len(read_one(log, "modded_nanogpt").evals) == 9
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "step:7/20  val_loss:3.2774  step_avg:1ms",
+        "step:7 val_loss:3.2774",
+        "ts step:7/20 val_loss:3.2774 lr_mul:1",
+    ],
+)
+def test_modded_nanogpt_lines_of_descendants(tmp_path, line):
+    log = tmp_path / "pilot.log"
+    log.write_text(f"{line}\n")
+    assert curve(read_one(log, "modded_nanogpt"), "val") == {7: 3.2774}
+
+
+@pytest.mark.parametrize("prefix", ["", "[2024-07-16 14:35:22] ", "rank0: "])
+def test_nanogpt_lines_of_descendants(tmp_path, prefix):
+    log = tmp_path / "pilot.log"
+    log.write_text(f"{prefix}Step    7: train loss 2.9156, val loss 2.9289, time 5.9s\n")
+    assert curve(read_one(log, "nanogpt"), "val") == {7: 2.9289}
 
 
 def test_the_code_of_a_script_alone_is_no_log(tmp_path):

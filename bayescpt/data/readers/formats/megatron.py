@@ -15,7 +15,7 @@ from bayescpt.data.readers.textlog import eval_table, shows, step_table
 
 @register_reader
 class Megatron(Reader):
-    """Standard output of Megatron-LM, Megatron-DeepSpeed or Megatron-Bridge."""
+    """Standard output of Megatron-LM and its descendants: DeepSpeed's, Bridge, GPT-NeoX."""
 
     name = "megatron"
     what = "Megatron-LM standard output"
@@ -52,14 +52,14 @@ class Megatron(Reader):
 
 # A line of training or validation, or the argument dump, whatever the rank's prefix.
 _MARK = re.compile(
-    rb"iteration\s+\d+/\s*\d+ \||validation[^\n|]{0,80} loss at [^\n|]{1,80}\| ?(lm|LM) loss"
+    rb"iteration\s+\d+/\s*\d+ \||validation[^\n|]{0,80} (?:loss|results) at [^\n|]{1,80}\|"
     rb"|-{4,} arguments -{4,}\s[^\n]{0,40}\w+ \.{2,}"
 )
 _VALIDATION = re.compile(
-    rb"validation(?P<suffix>[-_/][^|]*?)? loss at (?P<where>[^|]*?)\s*\|(?P<losses>.*)"
+    rb"validation(?P<suffix>[-_/][^|]*?)? (?:loss|results) at (?P<where>[^|]*?)\s*\|(?P<losses>.*)"
 )
 _ITERATION = re.compile(rb"(?:iteration|iter|step)\s+(\d+)\s*(?:(?:on|for)\s+(.*))?")
-_LOSS = re.compile(rb"(?:^|\|)\s*(?:(?:lm|LM) )?loss(?: value)?: *([^\s|]+)")
+_LOSS = re.compile(rb"(?:^|\|)\s*(?:(?:lm|LM)[ _])?loss(?: value)?: *([^\s|]+)")
 _ARGUMENT = re.compile(rb"(?:^|[\s>:\]])(\w+) \.{2,}\s+(.*?)\s*$")
 _SKIPPED = re.compile(rb"skipped iterations: *(\d+)")
 _PARAMETERS = re.compile(rb"number of parameters on[^(]*\([^)]*\)[^(]*(\([^)]*\)): *(\d+)")
@@ -99,6 +99,8 @@ def _read_lines(path: Path) -> _Found:
                 end = line.find(b" ", at + 16)
                 rate = float(line[at + 16 : end])
                 at = line.find(b" lm loss: ", end)
+                if at < 0:
+                    at = line.find(b" lm_loss: ", end)  # GPT-NeoX
                 loss = float(line[at + 10 : line.find(b" ", at + 10)]) if at >= 0 else None
             except ValueError:  # cut short, or two processes wrote at once
                 found.broken += 1
@@ -115,7 +117,7 @@ def _read_lines(path: Path) -> _Found:
 
 def _read_other(line: bytes, found: _Found) -> None:
     """Read a line that is not one of training."""
-    if b" loss at " in line and b"validation" in line:
+    if b"validation" in line and (b" loss at " in line or b" results at " in line):
         _read_validation(line, found)
     elif b" .." in line:
         if match := _ARGUMENT.search(line):

@@ -31,7 +31,7 @@ class ModdedNanoGPT(Reader):
                 match = _LINE.search(line)
                 if match is None:
                     continue
-                step, planned = int(match[1]), int(match[2])
+                step, planned = int(match[1]), int(match[2] or planned)
                 # Both lines print the number of updates done.
                 if match[3] == "val":
                     found.add_eval(step, UNNAMED, match[4])
@@ -39,9 +39,9 @@ class ModdedNanoGPT(Reader):
                     found.add_train(step, match[4])
         name, part = name_of_path(path)
         run = found.log_run(name, self.name, path, part)
-        run.config = {"steps": planned}
+        run.config = {"steps": planned} if planned else {}
         return [run] if found else []
 
 
-_MARK = re.compile(rb"\bstep:\d+/\d+ (?:val|train)_(?:loss|time):\d")
-_LINE = re.compile(r"\bstep:(\d+)/(\d+) (val|train)_loss:([\d.naif]+)")
+_MARK = re.compile(rb"\bstep:\d+(?:/\d+)? +(?:val|train)_(?:loss|time):\d")
+_LINE = re.compile(r"\bstep:(\d+)(?:/(\d+))? +(val|train)_loss:([\d.naif]+)")

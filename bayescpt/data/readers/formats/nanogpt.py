@@ -41,15 +41,15 @@ class NanoGPT(Reader):
 
 
 _MARK = re.compile(
-    rb"(?m)^[^\n]{0,40}\bstep \d+: train loss [\d.naif]+, \w+ loss "
-    rb"|^[^\n]{0,40}\biter \d+: loss [\d.naif]+, time "
+    rb"(?m)^[^\n]{0,40}\b[Ss]tep +\d+: train loss [\d.naif]+, \w+ loss "
+    rb"|^[^\n]{0,40}\biter +\d+: loss [\d.naif]+, time "
     rb"|^\d+ (?:train|val) \d+\.\d+\r?\n(?:\d+ \w+ \d+\.\d+\r?\n)+"
     rb"|^[^\n]{0,40}\bstep +\d+ \| loss: [\d.naif]+ \| lr "
 )
 # `step` is printed before that update: as many updates are done. `iter` has the loss of the next.
-_STEP = re.compile(r"\bstep (\d+): (.*)")
+_STEP = re.compile(r"\b[Ss]tep +(\d+): (.*)")
 _NAMED_LOSS = re.compile(r"([\w./-]+) loss (\S+?)(?:,|\s|$)")
-_ITER = re.compile(r"\biter (\d+): loss (\S+?)(?:,|\s|$)(?:.*\blr[ :=]+([\d.eE+-]+))?")
+_ITER = re.compile(r"\biter +(\d+): loss (\S+?)(?:,|\s|$)(?:.*\blr[ :=]+([\d.eE+-]+))?")
 _BUILD = re.compile(r"(\d+) (train|val) (\d+\.\d+)$")
 _BUILD_STEP = re.compile(r"\bstep +(\d+) \| loss: (\S+) \| lr ([\d.eE+-]+)")
 _BUILD_VAL = re.compile(r"validation loss: (\S+)")
