@@ -52,7 +52,7 @@ class Summary:
     steps : int
         Updates that it is to have.
     last : int
-        Its last observed step.
+        Its last observed step, for a run in flight; else `steps`.
     peak : float or None
         Highest learning rate.
     schedule : str

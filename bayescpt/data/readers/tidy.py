@@ -134,7 +134,7 @@ def _one_short(steps: NDArray[np.int64]) -> bool:
     """Whether steps are one below multiples of their spacing (49, 99, ...), but for the last."""
     if steps.size < 3:
         return False
-    spacing = int(np.diff(steps).min())
+    spacing = int(np.diff(steps[:-1]).min())
     return spacing > 1 and bool(((steps[:-1] + 1) % spacing == 0).all())
 
 
