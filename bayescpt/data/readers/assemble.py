@@ -117,7 +117,7 @@ def assemble(
         for row in frame.to_dict("records")
     ]
     return Assembled(
-        frame, all_curves, lrs, chosen, missing_cells(frame, lrs, domains, found), summaries,
+        frame, all_curves, lrs, chosen, missing_cells(frame, lrs, domains, found, chosen), summaries,
         _notes(frame, all_curves, summaries),
     )  # fmt: skip
 

@@ -38,7 +38,7 @@ def losses(step: int, replay: float, peak: float, noise: random.Random) -> dict[
 
 def train(name: str, replay: float, peak: float, checkpoints: tuple[int, ...] = ()) -> None:
     """Log a run as Trainer.log does, and save its state where Trainer saves it."""
-    noise = random.Random(name)
+    noise = random.Random(name)  # noqa: S311
     state = TrainerState(max_steps=STEPS, logging_steps=LOGGED, eval_steps=EVALUATED)
     state.num_train_epochs, state.train_batch_size = 1, 4
 

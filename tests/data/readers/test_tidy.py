@@ -87,7 +87,7 @@ def test_tokens_in_place_of_steps(log_run):
     assert steps(done.evals) == [0, 32]
     assert done.steps_are == "updates"
     assert "step counts tokens: divided by 65,536 per update" in done.notes
-    with pytest.raises(StudyError, match=r"run,tokens_per_step\npilot,1048576"):
+    with pytest.raises(StudyError, match=r"'run,tokens_per_step' and 'pilot,1048576'"):
         tidy(log_run(evals=evals, steps_are="tokens"))
 
 
