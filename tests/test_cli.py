@@ -24,7 +24,18 @@ from bayescpt.inference.symbols import add_symbols
 from bayescpt.model.card_file import load_card
 from bayescpt.model.rows import make_rows
 
-COMMANDS = ("demo", "check", "fit", "forecast", "goal", "compare", "backtest", "calibrate", "cards")
+COMMANDS = (
+    "demo",
+    "import",
+    "check",
+    "fit",
+    "forecast",
+    "goal",
+    "compare",
+    "backtest",
+    "calibrate",
+    "cards",
+)
 SLOW = ("arviz", "matplotlib", "nutpie", "numpy", "pandas", "pymc", "pytensor", "scipy", "xarray")
 # What a command on a saved fit has no use for. Together they take many times its own time to load.
 UNUSED = {"arviz", "arviz_stats", "matplotlib", "nutpie", "numba", "pymc", "pytensor", "scipy"}

@@ -149,7 +149,7 @@ def _draw(made: Assembled, path: Path) -> None:
 def _show(made: Assembled) -> None:
     """Print what was understood."""
     show_table(
-        f"{len(made.summaries)} runs in the logs",
+        f"{len(made.summaries)} run{'s' * (len(made.summaries) > 1)} in the logs",
         ["run", "steps", "peak LR", "schedule", "sets", "every"],
         [
             [
@@ -164,7 +164,9 @@ def _show(made: Assembled) -> None:
         ],
         width=_WIDTH,
     )
-    say(f"general set: {made.general or 'not known: give --general NAME'}")
+    sets = {domain for summary in made.summaries for domain in summary.domains}
+    unknown = "not known: give --general NAME" if len(sets) > 1 else "none, there is one set only"
+    say(f"general set: {made.general or unknown}")
     told: dict[str, list[str]] = {}
     for summary in made.summaries:
         for note in summary.notes:

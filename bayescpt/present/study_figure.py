@@ -46,7 +46,7 @@ def draw_study(study: Study) -> Figure:
     >>> from bayescpt.data import load_example
     >>> from bayescpt.present import draw_study
     >>> figure = draw_study(load_example("cpt_micro"))
-    >>> [ax.get_title() for ax in figure.axes]
+    >>> [ax.get_title(loc="left") for ax in figure.axes]
     ['general', 'german', 'code', 'learning rate']
     """
     phases = [

@@ -117,7 +117,7 @@ def assemble(
         for row in frame.to_dict("records")
     ]
     return Assembled(
-        frame, all_curves, lrs, chosen, missing_cells(frame, lrs, domains, found), summaries,
+        frame, all_curves, lrs, chosen, missing_cells(frame, lrs, domains, found, chosen), summaries,
         _notes(frame, all_curves, summaries),
     )  # fmt: skip
 
@@ -278,7 +278,12 @@ def _runs_frame(
     bases += [
         dict.fromkeys(COLUMNS) | {"run": name, "phase": "pt"} for name in sorted(named - known)
     ]
-    return pd.DataFrame([*bases, *rows])
+    frame = pd.DataFrame([*bases, *rows])
+    for column in ("steps", "seed", "branch_step", "n_params", "tokens_per_step"):
+        values = pd.to_numeric(frame.get(column, pd.Series(dtype="float64")), errors="coerce")
+        if values.notna().any() and (values.dropna() % 1 == 0).all():
+            frame[column] = values.astype("Int64")  # whole numbers stay so beside blanks
+    return frame
 
 
 def _summary(
@@ -292,17 +297,19 @@ def _summary(
     observed = run.evals if len(run.evals) else run.train
     last = int(observed["step"].max()) if len(observed) else 0
     notes = list(dict.fromkeys(run.notes))
-    if steps > last and last and steps - last > 2 * spacing_of(np.unique(observed["step"])):
+    spacing = spacing_of(np.unique(observed["step"]))
+    in_flight = 0 < last < steps - max(2 * spacing, 1)
+    if in_flight:
         notes.append(f"losses to step {last} of {steps} planned: taken as a run in flight")
     return Summary(
         run.name,
         run.kind,
         steps,
-        last,
+        last if in_flight else steps,
         None if lr is None else float(lr.max()),
         schedule.name if schedule is not None else "logged" if lr is not None else "",
         domains,
-        spacing_of(np.unique(observed["step"])),
+        spacing,
         tuple(notes),
     )
 

@@ -52,7 +52,7 @@ class Summary:
     steps : int
         Updates that it is to have.
     last : int
-        Its last observed step.
+        Its last observed step, for a run in flight; else `steps`.
     peak : float or None
         Highest learning rate.
     schedule : str
@@ -131,9 +131,8 @@ class Assembled:
         for item in self.missing:
             if item.required:
                 raise StudyError(
-                    f"runs: {item.column} is not known for run {', '.join(item.runs)}: {item.why}. "
-                    f"Logs do not tell it: give it in a table of runs, with the columns run and "
-                    f"{item.column}"
+                    f"runs: {item.column} of run {', '.join(item.runs)} is in no log: give a table "
+                    f"of runs with the columns run and {item.column}: {item.why}"
                 )
         return self._study(name, self.runs)
 
@@ -220,6 +219,7 @@ def missing_cells(
     lrs: Mapping[str, Any],
     domains: Mapping[str, tuple[str, ...]],
     found: Sequence[LogRun],
+    general: str | None,
 ) -> list[Missing]:
     """What only the user can fill in.
 
@@ -233,6 +233,8 @@ def missing_cells(
         Sets by run.
     found : sequence of LogRun
         Runs in the logs.
+    general : str or None
+        The general set, which is no target.
 
     Returns
     -------
@@ -240,7 +242,8 @@ def missing_cells(
     """
     rows = frame.to_dict("records")
     cpt = [row for row in rows if row["phase"] == "cpt"]
-    sets = ", ".join(dict.fromkeys(d for names in domains.values() for d in names))
+    known = dict.fromkeys(d for names in domains.values() for d in names)
+    sets = ", ".join([d for d in known if d != general] or known)
     asked = {
         "replay_ratio": "share of general tokens in the training mixture, 0 to 1 (0 for none)",
         "domain": f"the set that the run is trained for, one of {sets}",

@@ -34,8 +34,8 @@ class RowCollector:
     >>> rows.add({"step": 20, "eval": {"de_loss": 3.0}, "loss": None})
     >>> rows.frame()
        step  loss  eval/de_loss
-    0    10   2.5           NaN
-    1    20   NaN           3.0
+    0  10.0   2.5           NaN
+    1  20.0   NaN           3.0
     """
 
     def __init__(self, columns: Mapping[str, str]) -> None:
@@ -71,8 +71,7 @@ class RowCollector:
             if kept is not None and len(kept[0]):
                 values = np.full(self.rows, np.nan)
                 values[np.frombuffer(kept[0], dtype=np.int64)] = np.frombuffer(kept[1])
-                whole = len(kept[0]) == self.rows and (values % 1 == 0).all()
-                out[key] = values.astype(np.int64) if whole else values
+                out[key] = values
         for key, (rows, texts) in self._text.items():
             column = pd.Series(pd.NA, index=range(self.rows), dtype="object")
             column.iloc[rows] = texts

@@ -122,7 +122,7 @@ def _numbers(table: pa.Table, kinds: dict[str, str], notes: list[str]) -> pd.Dat
             values = pd.Series(column.to_numpy())
         else:
             text = column.to_pandas()
-            blank = text.isna().to_numpy()
+            blank = text.isna().to_numpy(bool)
             values = pd.to_numeric(text, errors="coerce").astype("float64")
             is_nan = text.str.strip().str.lower().isin(["nan", "-nan"]).to_numpy(bool)
             again = (text.str.strip() == name).to_numpy(bool)
@@ -134,7 +134,7 @@ def _numbers(table: pa.Table, kinds: dict[str, str], notes: list[str]) -> pd.Dat
                     f"{int(wrong.sum())} cells of {name} are no numbers and are left out, the first"
                     f" {text.iloc[row]!r} in row {row + 1}"
                 )
-            blank |= wrong | again
+            blank = blank | wrong | again
         # A loss that diverged is told from a blank.
         frame[name] = values.mask(values.isna() & ~blank, float("inf"))
     out = pd.DataFrame(frame)

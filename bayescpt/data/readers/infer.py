@@ -53,7 +53,7 @@ def hinted_shapes(hints: Mapping[str, Any], steps: int, highest: float) -> Itera
     >>> next(hinted_shapes(hints, 1000, 1e-4))
     Shape(peak=0.0001, warmup=100, init=0.0, start=100, end=1000, floor=0.0, decay='cosine')
     """
-    named = str(hints.get("scheduler", "")).replace("-", "_")
+    named = str(hints.get("scheduler", "")).lower().replace("-", "_")
     kind = next((d for start, d in _SCHEDULERS.items() if named.startswith(start)), None)
     if kind is None:
         return
@@ -104,7 +104,11 @@ def warmups(hints: Mapping[str, Any], steps: int) -> list[int]:
 
 
 def inferred_shapes(
-    counter: Floats, rates: Floats, steps: int, hints: Mapping[str, Any]
+    counter: Floats,
+    rates: Floats,
+    steps: int,
+    hints: Mapping[str, Any],
+    rounded: bool = False,
 ) -> Iterator[Shape]:
     """Schedules that rows of learning rates suggest.
 
@@ -122,6 +126,9 @@ def inferred_shapes(
         Planned updates.
     hints : mapping of str to object
         ``LogRun.config``, for what the rows do not show.
+    rounded : bool
+        Whether rates are printed with few digits. Lines through two of them are then not exact, and
+        whole numbers near them are tried, for decays that end where the run does.
 
     Yields
     ------
@@ -144,20 +151,35 @@ def inferred_shapes(
     rise = np.arange(top[0])
     rise = rise[rates[: top[0]] < highest]
     fall = np.arange(top[-1] + 1, len(rates))
+    # A single highest row may be of the warm-up or of the decay.
+    below = fall if fall.size > 1 else np.arange(top[-1], len(rates))
     for peak in _peaks(highest, top.size, hints):
-        starts = _warmups(counter[rise], rates[rise], peak, steps, hints)
+        starts = _warmups(counter[rise], rates[rise], peak, steps, hints, rounded)
         if not fall.size:
             for warmup, init in starts:
                 yield Shape(peak, warmup, init)
             continue
-        below = fall if top.size > 1 else np.arange(top[-1], len(rates))
         for floor in _floors(peak, rates[fall], hints):
             for decay in DECAYS:
-                for start, end in _lines(counter[below], rates[below], peak, floor, decay, steps):
+                line = _line(counter[below], rates[below], peak, floor, decay, steps)
+                if line is None:
+                    continue
+                for start, end in _near(*line, starts, steps) if rounded else [line]:
                     ways = starts if rise.size else [*starts, (start, 0.0)]
                     for warmup, init in dict.fromkeys(ways):
                         if warmup <= start < end and start <= counter[fall[0]]:
                             yield Shape(peak, warmup, init, start, end, floor, decay)
+
+
+def _near(
+    start: int, end: int, starts: list[tuple[int, float]], steps: int
+) -> list[tuple[int, int]]:
+    """Starts of a decay to the planned end, near one that rounded rates give."""
+    if abs(end - steps) > 0.05 * (end - start) + 2:
+        return []
+    slack = max(2, round(0.01 * (end - start)))
+    near = [warmup for warmup, _ in starts if abs(warmup - start) <= 5 * slack]
+    return [(k, steps) for k in dict.fromkeys([*near, *range(start - slack, start + slack + 1)])]
 
 
 def _peaks(highest: float, rows_at_top: int, hints: Mapping[str, Any]) -> list[float]:
@@ -174,7 +196,12 @@ def _peaks(highest: float, rows_at_top: int, hints: Mapping[str, Any]) -> list[f
 
 
 def _warmups(
-    counter: Floats, rates: Floats, peak: float, steps: int, hints: Mapping[str, Any]
+    counter: Floats,
+    rates: Floats,
+    peak: float,
+    steps: int,
+    hints: Mapping[str, Any],
+    rounded: bool,
 ) -> list[tuple[int, float]]:
     """Updates of warm-up and rate at their start."""
     if not len(rates):
@@ -187,7 +214,16 @@ def _warmups(
         init = 0.0 if abs(init) < 1e-6 * peak else float(f"{init:.9g}")
     if slope <= 0 or init < 0:
         return []
-    return [(round((peak - init) / slope), init)]
+    if not rounded:
+        return [(round((peak - init) / slope), init)]
+    length = round(peak * counter[-1] / rates[-1])
+    slack = max(1, round(0.02 * length))
+    near = sorted(range(max(1, length - slack), length + slack + 1), key=_digits)
+    return [(warmup, 0.0) for warmup in near]
+
+
+def _digits(number: int) -> int:
+    return len(str(number).rstrip("0"))
 
 
 def _floors(peak: float, falling: Floats, hints: Mapping[str, Any]) -> list[float]:
@@ -203,30 +239,30 @@ def _floors(peak: float, falling: Floats, hints: Mapping[str, Any]) -> list[floa
     )
 
 
-def _lines(
+def _line(
     counter: Floats, rates: Floats, peak: float, floor: float, decay: str, steps: int
-) -> list[tuple[int, int]]:
+) -> tuple[int, int] | None:
     """Start and end of a decay, from the line that its rows are on."""
     if decay == "geometric" and floor <= 0:
-        return []
+        return None
     rest = (rates - floor) / (peak - floor) if peak > floor else np.zeros_like(rates)
     # The ends of a decay tell little: there, cosines are flat and floors reached.
     usable = np.flatnonzero((rest > 1e-9) & (rest < 1 - 1e-9))
     inner = usable[(rest[usable] > 0.02) & (rest[usable] < 0.98)]
     usable = inner if inner.size > 1 else usable
     if usable.size < 2:
-        return []
+        return None
     a, b = usable[0], usable[-1]
     p = _progress(np.array([rest[a], rest[b]]), np.array([rates[a], rates[b]]), peak, floor, decay)
     slope = (p[1] - p[0]) / (counter[b] - counter[a])
     if not np.isfinite(slope) or slope <= 0:
-        return []
+        return None
     start = float(counter[a] - p[0] / slope)
     end = start + 1.0 / slope
     # Two rows lie on any line: then the end must be the planned one.
     if end > 1e12 or (usable.size == 2 and abs(end - steps) > 0.5):
-        return []
-    return [(round(start), round(end))] if start > -0.5 else []
+        return None
+    return (round(start), round(end)) if start > -0.5 else None
 
 
 def _progress(rest: Floats, rates: Floats, peak: float, floor: float, decay: str) -> Floats:

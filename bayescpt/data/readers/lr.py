@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -99,12 +98,12 @@ def find_lr(
             None, None, ["learning rates are printed with too few digits to tell the schedule"]
         )
     best = _Fits(steps, rates, unit)
-    exact: list[tuple[int, int, Shape, int, int, Schedule]] = []
+    exact: list[tuple[float, int, Shape, int, int, Schedule]] = []
     for start in dict.fromkeys((0, offset)):
         for late in (0, 1):
             counter = (steps - 1 + late + start).astype(np.float64)
-            for shape in _shapes(counter, rates, planned + start, hints, unit):
-                cost = _cost(shape, planned + start)
+            for hinted, shape in _shapes(counter, rates, planned + start, hints, unit):
+                cost = -1.0 if hinted else _cost(shape, planned + start)
                 if exact and cost >= min(exact)[0]:
                     continue
                 if best.try_shape(shape, counter, late):
@@ -116,12 +115,17 @@ def find_lr(
     )
 
 
-def _cost(shape: Shape, planned: int) -> int:
+def _cost(shape: Shape, planned: int) -> float:
     """How odd a shape is: one shifted by a step fits as well, but has odd numbers."""
-    odd_peak = shape.peak != float(f"{shape.peak:.3g}")
     odd_end = bool(shape.decay) and shape.decay != "inverse_sqrt" and shape.end != planned
-    odd_floor = shape.floor != float(f"{shape.floor:.3g}")
-    return 2 * (shape.init > 0) + odd_peak + odd_end + odd_floor
+    has_plateau = bool(shape.decay) and shape.start != shape.warmup
+    digits = _digits(shape.peak) + _digits(shape.floor / shape.peak)
+    return 2.0 * (shape.init > 0) + odd_end + has_plateau + 0.25 * digits
+
+
+def _digits(value: float) -> int:
+    """Significant digits of a number, at most 6."""
+    return next((k for k in range(1, 6) if float(f"{value:.{k - 1}e}") == value), 6)
 
 
 class _Fits:
@@ -149,12 +153,13 @@ class _Fits:
 
 def _shapes(
     counter: Floats, rates: Floats, planned: int, hints: Mapping[str, Any], unit: Floats
-) -> Iterator[Shape]:
-    inferred = inferred_shapes(counter, rates, planned, hints)
-    if unit.max() > _ROUNDED * rates.max():
-        # Rounded rates fit many schedules: only those that end where the run does are likely.
-        inferred = (s for s in inferred if not s.decay or s.end == planned)
-    return chain(hinted_shapes(hints, planned, float(rates.max())), inferred)
+) -> Iterator[tuple[bool, Shape]]:
+    """Candidates, and whether the configuration names them."""
+    for shape in hinted_shapes(hints, planned, float(rates.max())):
+        yield True, shape
+    rounded = bool(unit.max() > _ROUNDED * rates.max())
+    for shape in inferred_shapes(counter, rates, planned, hints, rounded):
+        yield False, shape
 
 
 def _unit(rates: Floats, decimals: int | None) -> Floats:
@@ -191,7 +196,7 @@ def _schedule(shape: Shape, steps: int) -> Schedule | None:
 
 
 def _exact(
-    fit: tuple[int, int, Shape, int, int, Schedule],
+    fit: tuple[float, int, Shape, int, int, Schedule],
     steps: NDArray[np.int64],
     planned: int,
     hints: Mapping[str, Any],

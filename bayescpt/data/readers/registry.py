@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from importlib import import_module
 from pathlib import Path
 from typing import ClassVar
 
@@ -124,7 +125,7 @@ def registered_readers() -> tuple[Reader, ...]:
     >>> "table" in [reader.name for reader in registered_readers()]
     True
     """
-    import bayescpt.data.readers.formats  # noqa: F401  (registers them)
+    import_module("bayescpt.data.readers.formats")  # registers them
 
     return tuple(sorted(_REGISTRY.values(), key=lambda reader: (reader.priority, reader.name)))
 

@@ -76,7 +76,7 @@ def guess_target(domains: Sequence[str], general: str | None) -> str | None:
     Returns
     -------
     str or None
-        None if there are several, or the general set is not known.
+        None if there are several, of which the general set is not known.
 
     Examples
     --------
@@ -85,4 +85,5 @@ def guess_target(domains: Sequence[str], general: str | None) -> str | None:
     'german'
     """
     others = [name for name in domains if name != general]
-    return others[0] if general is not None and len(others) == 1 else None
+    is_clear = len(others) == 1 and (general is not None or len(domains) == 1)
+    return others[0] if is_clear else None

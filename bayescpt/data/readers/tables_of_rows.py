@@ -45,7 +45,7 @@ def is_log_table(header: list[str], columns: Mapping[str, str]) -> bool:
     """
     if step_counter(header, columns) is None:
         return False
-    roles = {meaning(name, columns).role for name in header}
+    roles = {_role(name, columns) for name in header}
     return bool(roles & {"eval", "ppl", "train", "lr"}) or _key_column(header, columns) is not None
 
 

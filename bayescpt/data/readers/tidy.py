@@ -80,8 +80,8 @@ def _per_update(run: LogRun) -> tuple[float, str]:
     if not value:
         raise StudyError(
             f"{_where(run)}: its step counts {unit}, and how many there are in an update is not "
-            f"known: give the column {key} in a table of runs (--runs runs.csv):\n"
-            f"run,{key}\n{run.name},{example}"
+            f"known: give a table of runs (--runs runs.csv) with the two lines 'run,{key}' and "
+            f"'{run.name},{example}'"
         )
     return float(value), unit
 
@@ -134,7 +134,7 @@ def _one_short(steps: NDArray[np.int64]) -> bool:
     """Whether steps are one below multiples of their spacing (49, 99, ...), but for the last."""
     if steps.size < 3:
         return False
-    spacing = int(np.diff(steps).min())
+    spacing = int(np.diff(steps[:-1]).min())
     return spacing > 1 and bool(((steps[:-1] + 1) % spacing == 0).all())
 
 

@@ -72,6 +72,9 @@ class HFTrainer(Reader):
         name, part = name_of_path(path)
         run = LogRun(name, self.name, (path,), parts.evals, parts.lr, parts.train, part=part)
         run.config = recipe_beside(path) | recipe({"max_steps": state.get("max_steps")})
+        seen, done = state.get("num_input_tokens_seen"), state.get("global_step")
+        if seen and done and seen % done == 0:
+            run.config["tokens_per_step"] = seen // done
         run.notes = parts.notes
         if left_out.get("prediction"):
             run.notes.append(
