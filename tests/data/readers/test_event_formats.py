@@ -56,6 +56,44 @@ def test_without_the_package_the_error_names_the_extra(monkeypatch, path, packag
         reader.read(path, ReadOptions())
 
 
+def test_logs_beside_event_files_are_read_without_the_package(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    folder = tmp_path / "pilot"
+    (folder / "runs" / "Mar01_12-00-00_node7").mkdir(parents=True)
+    event = events("megatron")[0]
+    (folder / "runs" / "Mar01_12-00-00_node7" / event.name).write_bytes(event.read_bytes())
+    with pytest.raises(MissingExtraError):
+        read_log_files([folder], ReadOptions())
+    log = (SAMPLES / "megatron/named_sets.log").read_text()
+    (folder / "train.log").write_text(log)
+    (run,) = read_log_files([folder], ReadOptions())
+    assert run.kind == "megatron"
+    (note,) = run.notes
+    assert event.name in note
+    assert "bayescpt[tensorboard]" in note
+
+
+def test_what_a_run_of_wandb_printed_is_not_read_again(tmp_path):
+    pytest.importorskip("wandb")
+    folder = tmp_path / "run-20260301_120000-micro123"
+    (folder / "files").mkdir(parents=True)
+    (folder / MICRO.name).write_bytes(MICRO.read_bytes())
+    printed = (SAMPLES / "nanogpt/train.log").read_text()
+    (folder / "files" / "output.log").write_text(printed)
+    assert [run.kind for run in read_log_files([tmp_path], ReadOptions())] == ["wandb_run"]
+
+
+def test_an_event_file_and_the_output_of_one_run_are_one(tmp_path):
+    pytest.importorskip("tensorboard")
+    folder = tmp_path / "pilot"
+    (folder / "tensorboard").mkdir(parents=True)
+    event = events("megatron")[0]
+    (folder / "tensorboard" / event.name).write_bytes(event.read_bytes())
+    (folder / "train.log").write_text((SAMPLES / "megatron/named_sets.log").read_text())
+    runs = join_runs([tidy(run) for run in read_log_files([tmp_path], ReadOptions())])
+    assert [run.name for run in runs] == ["pilot"]
+
+
 def test_tensorboard_restarts_of_transformers():
     pytest.importorskip("tensorboard")
     first, second = (read_one(path, "tensorboard") for path in events("transformers"))

@@ -10,6 +10,7 @@ import pytest
 
 from bayescpt.data.readers.find import read_log_files
 from bayescpt.data.readers.history import history_run
+from bayescpt.data.readers.join import join_runs
 from bayescpt.data.readers.record import ReadOptions
 from bayescpt.data.readers.registry import find_reader
 from bayescpt.data.readers.tidy import tidy
@@ -105,6 +106,39 @@ def test_wandb_export_has_a_column_a_run_and_key():
     assert second.evals["loss"].to_numpy() == pytest.approx(first.evals["loss"].to_numpy() + 0.1)
     assert first.lr["lr"].tolist() == pytest.approx([cosine(k - 1) for k in range(10, 201, 10)])
     assert first.steps_are == "updates"
+
+
+def test_wandb_exports_of_two_panels_are_of_the_same_runs(tmp_path):
+    frame = pd.read_csv(SAMPLES / "wandb_export/two_runs.csv", dtype="str")
+    for key, name in (("loss", "losses.csv"), ("learning_rate", "rates.csv")):
+        kept = frame[["train/global_step", *(c for c in frame.columns if key in c)]]
+        kept.to_csv(tmp_path / name, index=False)
+    runs = join_runs([tidy(run) for run in read_log_files([tmp_path], ReadOptions())])
+    assert [run.name for run in runs] == ["greek - r25", "greek - r50"]
+    for run in runs:
+        assert len(run.evals) == 4
+        assert len(run.lr) == 20
+
+
+def test_wandb_history_of_olmo_core(tmp_path):
+    path = tmp_path / "history.csv"
+    pd.DataFrame(
+        {
+            "_step": [10, 20],
+            "_runtime": [1.0, 2.0],
+            "optim/LR (group 0)": [1e-4, 2e-4],
+            "train/CE loss": [3.0, 2.9],
+            "train/PPL": [20.1, 18.2],
+            "throughput/total tokens": [1e6, 2e6],
+            "eval/lm/c4_en-validation/CE loss": [np.nan, 2.8],
+            "eval/lm/c4_en-validation/PPL": [np.nan, 16.4],
+            "eval/downstream/arc_easy (CE loss v2)": [np.nan, 1.4],
+        }
+    ).to_csv(path, index=False)
+    (run,) = read(path, "wandb_history")
+    assert run.evals.to_numpy().tolist() == [[20, "c4_en", 2.8]]
+    assert run.lr.to_numpy().tolist() == [[10, 1e-4], [20, 2e-4]]
+    assert run.train["loss"].tolist() == [3.0, 2.9]
 
 
 def test_wandb_export_of_groups_by_tokens():
