@@ -75,9 +75,9 @@ def read_log_files(paths: Iterable[str | os.PathLike[str]], options: ReadOptions
     if unread and not runs:
         raise unread[0][1]
     if unread:
-        file, error = unread[0]
+        file, missing = unread[0]
         more = f" and {len(unread) - 1} other files" if len(unread) > 1 else ""
-        runs[0].notes.append(f"left out: {file}{more}: {error}")
+        runs[0].notes.append(f"left out: {file}{more}: {missing}")
     if not runs:
         where = ", ".join(str(path) for path in given) or "no path"
         tried = f" (looked at {', '.join(str(f) for f in empty[:5])})" if empty else ""

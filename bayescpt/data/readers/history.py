@@ -20,6 +20,7 @@ _SAMPLED_ROWS = 500
 # Steps that are multiples of this many are tokens: a batch is a number of sequences whose length
 # is a power of two, and evaluations come at round numbers of updates.
 _TOKEN_UNIT, _LEAST_TOKENS = 1024, 16_384
+_LEAST_LAST = 1_000_000  # fewer tokens are no run
 
 
 def history_run(
@@ -125,13 +126,14 @@ def looks_like_tokens(steps: NDArray[np.float64]) -> bool:
     --------
     >>> import numpy as np
     >>> from bayescpt.data.readers.history import looks_like_tokens
-    >>> looks_like_tokens(np.array([204800.0, 409600.0]))
+    >>> looks_like_tokens(np.array([204800.0, 409600.0, 2048000.0]))
     True
     >>> looks_like_tokens(np.array([10_000.0, 20_000.0]))
     False
     """
     unit = _unit(steps)
-    return unit >= _LEAST_TOKENS and unit % _TOKEN_UNIT == 0
+    is_large = np.nanmax(steps, initial=0.0) >= max(_LEAST_LAST, 2 * unit)
+    return bool(is_large) and unit >= _LEAST_TOKENS and unit % _TOKEN_UNIT == 0
 
 
 def _unit(steps: NDArray[np.float64]) -> int:

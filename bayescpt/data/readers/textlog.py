@@ -95,12 +95,32 @@ class TextRun:
         return bool(self.evals or self.rates)
 
     def add_eval(self, step: int, domain: str, text: str) -> None:
-        """Add the loss on a set after `step` updates."""
+        """Add the loss on a set after `step` updates.
+
+        Parameters
+        ----------
+        step : int
+            Updates done.
+        domain : str
+            Name of the set.
+        text : str
+            The loss, as printed.
+        """
         if (value := self._value(text)) is not None:
             self.evals.append((step, domain, value))
 
     def add_train(self, step: int, text: str, lr: str | None = None) -> None:
-        """Add the training loss of update `step`, and its learning rate."""
+        """Add the training loss of update `step`, and its learning rate.
+
+        Parameters
+        ----------
+        step : int
+            The update, from 1.
+        text : str
+            The loss, as printed.
+        lr : str, optional
+            The learning rate, as printed.
+        """
         self.place_pending(step - 1)
         if (value := self._value(text)) is not None:
             self.train.append((step, value))
@@ -108,17 +128,39 @@ class TextRun:
             self.add_lr(step, lr)
 
     def add_lr(self, step: int, text: str) -> None:
-        """Add the learning rate in the row of update `step`."""
+        """Add the learning rate in the row of update `step`.
+
+        Parameters
+        ----------
+        step : int
+            The update, from 1.
+        text : str
+            The learning rate, as printed.
+        """
         if (value := self._value(text)) is not None:
             self.rates.append((step, value))
             self.lr_text = max(self.lr_text, text, key=len)
 
     def add_pending(self, domain: str, text: str) -> None:
-        """Add a loss that stands before the next line of training."""
+        """Add a loss that stands before the next line of training.
+
+        Parameters
+        ----------
+        domain : str
+            Name of the set.
+        text : str
+            The loss, as printed.
+        """
         self.pending.append((domain, text))
 
     def place_pending(self, step: int | None = None) -> None:
-        """Place the losses that wait at a step; by default at the last update, at the end."""
+        """Place the losses that wait at a step; by default at the last update, at the end.
+
+        Parameters
+        ----------
+        step : int, optional
+            Updates done; by default those of the last line of training.
+        """
         if step is None:
             step = self.train[-1][0] if self.train else 0
         for domain, text in self.pending:
@@ -133,7 +175,24 @@ class TextRun:
         return len(self.lr_text.partition(".")[2])
 
     def log_run(self, name: str, kind: str, path: Path, part: str) -> LogRun:
-        """The run, with a note of what was left out."""
+        """The run, with a note of what was left out.
+
+        Parameters
+        ----------
+        name : str
+            Name of the run.
+        kind : str
+            Name of the reader.
+        path : Path
+            The log.
+        part : str
+            As in `LogRun`.
+
+        Returns
+        -------
+        LogRun
+            The run, without its configuration.
+        """
         rates = list(zip(*self.rates, strict=True)) or [(), ()]
         train = list(zip(*self.train, strict=True)) or [(), ()]
         return LogRun(

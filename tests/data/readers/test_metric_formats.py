@@ -65,6 +65,9 @@ def test_lightning_validates_at_updates_done_after_a_resume():
         # A Trainer's log history as a table: steps count updates.
         ("epoch,step,loss\n0.1,50,3.0\n0.2,100,2.9\n0.3,150,2.8\n", "table"),
         ("epoch,step,eval_loss\n0,0,3.0\n0.2,100,2.9\n", "table"),
+        # A trainer of one's own, which evaluates the start checkpoint.
+        ("epoch,step,train_loss,val_loss\n0,0,9.0,9.1\n0,1,8.0,\n0,2,7.0,7.1\n", "table"),
+        ("epoch,step,loss\n0,49,3.0\n0,99,2.9,extra\n1,149\n1,199,2.7\n", "lightning"),
     ],
 )
 def test_a_table_is_lightnings_by_its_steps(tmp_path, text, kind):
@@ -156,7 +159,7 @@ def test_wandb_export_by_time_is_refused(tmp_path):
     path = tmp_path / "export.csv"
     text = (SAMPLES / "wandb_export/two_runs.csv").read_text()
     path.write_text(text.replace("train/global_step", "Relative Time (Process)", 1))
-    with pytest.raises(StudyError, match="x axis is 'Relative Time .Process.', which counts no"):
+    with pytest.raises(StudyError, match=r"x axis is 'Relative Time .Process.', which counts no"):
         read(path, "wandb_export")
     # Unless the user says that it counts.
     options = ReadOptions({"Relative Time (Process)": "step"})
@@ -174,6 +177,32 @@ def test_wandb_history_prefers_the_counter_of_updates(name):
     assert run.train["step"].tolist() == list(range(10, 201, 10))
     assert run.lr["lr"].tolist() == pytest.approx([cosine(k - 1) for k in range(10, 201, 10)])
     assert "5 rows lack train/global_step" in run.notes[0]
+
+
+@pytest.mark.parametrize("column", ["run_name", "name"])
+@pytest.mark.parametrize("kind", ["csv", "parquet", "jsonl"])
+def test_wandb_histories_of_several_runs_in_one_table(tmp_path, column, kind):
+    rows = pd.read_csv(SAMPLES / "wandb_history/from_csv.csv", index_col=0)
+    both = pd.concat([rows.assign(**{column: name}) for name in ("r25", "r50")])
+    path = tmp_path / f"histories.{kind}"
+    if kind == "csv":
+        both.to_csv(path, index=False)
+    elif kind == "parquet":
+        both.to_parquet(path)
+    else:
+        both.to_json(path, orient="records", lines=True)
+    runs = read(path, "wandb_history")
+    assert [run.name for run in runs] == ["r25", "r50"]
+    for run in runs:
+        assert curve(run, "greek") == expected([0, 50, 100, 150, 200], "greek")
+
+
+def test_wandb_export_without_the_extremes(tmp_path):
+    path = tmp_path / "export.csv"
+    path.write_text('"Step","r25 - eval/loss","r50 - eval/loss"\n"10","3.0","3.1"\n"20","2.9",""\n')
+    first, second = read(path, "wandb_export")
+    assert (first.name, len(first.evals)) == ("r25", 2)
+    assert (second.name, len(second.evals)) == ("r50", 1)
 
 
 def history(**columns):

@@ -171,7 +171,7 @@ def test_megatron_warmup_as_a_fraction_is_one_of_the_decay():
             (30, "val", 3.25),
         ),
         (
-            " validation-law loss at iteration 7 | sop loss value: 1.0E-01 | lm loss value: 2.5E+00",
+            " validation-law loss at iteration 7 | sop loss value: 0.1 | lm loss value: 2.5E+00",
             (7, "law", 2.5),
         ),
         (

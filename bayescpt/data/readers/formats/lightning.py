@@ -46,12 +46,11 @@ class Lightning(Reader):
             header, delimiter = header_of(file.read(HEAD_BYTES)) or ([], ",")
         litgpt = set(header) >= _LITGPT
         notes: list[str] = []
-
-        def kind(name: str) -> str:
-            wanted = has_meaning(name, options.columns) or (litgpt and name in _LITGPT_COUNTS)
-            return "number" if wanted else ""
-
-        frame = read_delimited(path, header, delimiter, kind, notes)
+        counts = _LITGPT_COUNTS if litgpt else ()
+        wanted = {n for n in header if n in counts or has_meaning(n, options.columns)}
+        frame = read_delimited(
+            path, header, delimiter, lambda name: "number" if name in wanted else "", notes
+        )
         steps = frame["step"].to_numpy(np.float64) + 1
         name, part = name_of_path(path)
         parts = split_wide(frame, steps, options.columns)
@@ -79,15 +78,20 @@ def _counts_from_zero(head: bytes, header: list[str]) -> bool:
     if any(re.search(r"loss_(step|epoch)$", name) for name in header):
         return True
     text = head.decode("utf-8", "ignore").rpartition("\n")[0]
-    frame = pd.read_csv(io.StringIO(text), usecols=lambda name: meaning(name).role != "ignore")
-    losses = [name for name in frame.columns if meaning(str(name)).role in ("train", "eval", "lr")]
-    kept = pd.to_numeric(frame["step"], errors="coerce")[frame[losses].notna().any(axis=1)]
-    steps = kept.dropna().to_numpy().astype(np.int64)
-    trained = [name for name in losses if meaning(str(name)).role == "train"]
-    if len(steps) < 2:
+    frame = pd.read_csv(io.StringIO(text), on_bad_lines="skip", skipinitialspace=True)
+    frame = frame.set_axis(header[: frame.shape[1]], axis="columns")
+    roles = {name: meaning(name).role for name in frame.columns}
+    steps = pd.to_numeric(frame["step"], errors="coerce")
+
+    def steps_of(*wanted: str) -> NDArray[np.int64]:
+        columns = [name for name, role in roles.items() if role in wanted]
+        return steps[frame[columns].notna().any(axis=1)].dropna().to_numpy().astype(np.int64)
+
+    trained, evaluated = steps_of("train"), steps_of("eval", "ppl")
+    logged = np.concatenate([trained, evaluated, steps_of("lr")])
+    if len(logged) < 2 or (evaluated == 0).any():  # the start checkpoint, which Lightning skips
         return False
-    at_zero = frame.loc[frame["step"] == 0, trained].notna().any(axis=None)
-    return bool(at_zero) or (np.gcd.reduce(steps + 1) > 1 and np.gcd.reduce(steps) == 1)
+    return bool((trained == 0).any() or np.gcd.reduce(logged + 1) > 1 == np.gcd.reduce(logged))
 
 
 def _uncount_evals(run: LogRun) -> None:

@@ -25,8 +25,14 @@ class WandbExport(Reader):
     priority = 30
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return whether it is a table with a column ``__MIN`` beside another."""
-        return b"__MIN" in head.split(b"\n", 1)[0] and header_of(head) is not None
+        """Return whether it is a table with ``__MIN`` columns, or of ``RUN - key`` columns only."""
+        found = header_of(head)
+        if found is None:
+            return False
+        axis, *others = found[0]
+        if any(name.endswith("__MIN") for name in others):
+            return True
+        return step_counter([axis]) is not None and all(" - " in name for name in others)
 
     def read(self, path: Path, options: ReadOptions) -> list[LogRun]:
         """Return the runs or groups in it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -14,7 +15,7 @@ from bayescpt.data.readers.collect import RowCollector, has_meaning
 from bayescpt.data.readers.delimited import header_of, read_delimited
 from bayescpt.data.readers.history import LOG_CALLS, history_run
 from bayescpt.data.readers.jsonl import json_lines
-from bayescpt.data.readers.names import name_of_path
+from bayescpt.data.readers.names import meaning, name_of_path
 from bayescpt.data.readers.recipe import recipe_beside
 from bayescpt.data.readers.record import LogRun, ReadOptions
 from bayescpt.data.readers.registry import HEAD_BYTES, Reader, register_reader
@@ -42,27 +43,22 @@ class WandbHistory(Reader):
         return found is not None and _is_history(found[0])
 
     def read(self, path: Path, options: ReadOptions) -> list[LogRun]:
-        """Return the one run."""
+        """Return the one run, or the runs that a column of names tells apart."""
         notes: list[str] = []
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-        if head.startswith(b"PAR1"):
-            wanted = [c for c in _parquet_columns(path) if has_meaning(c, options.columns)]
-            frame = pq.read_table(path, columns=wanted).to_pandas()
-        elif head.lstrip()[:1] in (b"{", b"["):
-            frame = _read_json(path, head, options, notes)
-        else:
-            header, delimiter = header_of(head) or ([], ",")
-
-            def kind(name: str) -> str:
-                return "number" if has_meaning(name, options.columns) else ""
-
-            frame = read_delimited(path, header, delimiter, kind, notes)
+        frame = _read_frame(path, options, notes)
         name, part = name_of_path(path)
-        run = history_run(frame, name, self.name, path, options.columns)
-        run.part, run.notes = part, notes + run.notes
-        run.config = recipe_beside(path)
-        return [run]
+        named = [c for c in frame.columns if meaning(str(c), options.columns).role == "run"]
+        named = named or [c for c in frame.columns if c == "name"]
+        groups = frame.groupby(named[0], sort=False) if named else [(name, frame)]
+        runs = []
+        for run_name, rows in groups:
+            rows = rows.drop(columns=named).reset_index(drop=True)
+            run = history_run(rows, str(run_name), self.name, path, options.columns)
+            run.notes = notes + run.notes
+            if not named:
+                run.part, run.config = part, recipe_beside(path)
+            runs.append(run)
+        return runs
 
 
 # A first row that is flat; a summary file is one object too, but of one row.
@@ -80,16 +76,37 @@ def _parquet_columns(path: Path) -> list[str]:
         return []
 
 
+def _read_frame(path: Path, options: ReadOptions, notes: list[str]) -> pd.DataFrame:
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if head.startswith(b"PAR1"):
+        wanted = [c for c in _parquet_columns(path) if has_meaning(c, options.columns)]
+        return pq.read_table(path, columns=wanted).to_pandas()
+    if head.lstrip()[:1] in (b"{", b"["):
+        return _read_json(path, head, options, notes)
+    header, delimiter = header_of(head) or ([], ",")
+    kinds = {name: "number" for name in header if has_meaning(name, options.columns)}
+    for name in kinds:
+        if name == "name" or meaning(name, options.columns).role == "run":
+            kinds[name] = "text"
+    return read_delimited(path, header, delimiter, lambda name: kinds.get(name, ""), notes)
+
+
 def _read_json(path: Path, head: bytes, options: ReadOptions, notes: list[str]) -> pd.DataFrame:
     rows = RowCollector(options.columns)
     if head.lstrip()[:1] == b"{":
         json_lines(path, rows.add, notes)
         return rows.frame()
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        # Rows are collected as they are parsed: a list of them would take ten times the file.
+        json.loads(path.read_text(encoding="utf-8"), object_hook=lambda row: _collect(row, rows))
     except ValueError as error:
         raise StudyError(f"{path}: cannot be read as JSON: {error}") from error
-    for row in content:
-        if isinstance(row, dict):
-            rows.add(row)
     return rows.frame()
+
+
+def _collect(row: dict[str, Any], rows: RowCollector) -> dict[str, Any] | None:
+    if LOG_CALLS not in row:  # a part of a row
+        return row
+    rows.add(row)
+    return None
