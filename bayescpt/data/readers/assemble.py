@@ -32,7 +32,7 @@ from bayescpt.data.readers.run_table import (
     with_user_settings,
 )
 from bayescpt.data.readers.sets import choose_general, guess_target
-from bayescpt.data.readers.tidy import spacing_of, tidy
+from bayescpt.data.readers.tidy import distinct_steps, spacing_of, tidy
 from bayescpt.data.schedule import Schedule
 from bayescpt.data.study import Study
 from bayescpt.errors import ScheduleError, StudyError
@@ -297,7 +297,7 @@ def _summary(
     observed = run.evals if len(run.evals) else run.train
     last = int(observed["step"].max()) if len(observed) else 0
     notes = list(dict.fromkeys(run.notes))
-    spacing = spacing_of(np.unique(observed["step"]))
+    spacing = spacing_of(distinct_steps(observed["step"].to_numpy()))
     in_flight = 0 < last < steps - max(2 * spacing, 1)
     if in_flight:
         notes.append(f"losses to step {last} of {steps} planned: taken as a run in flight")
