@@ -113,13 +113,14 @@ def assemble(
     targets = [d for d in frame["domain"] if isinstance(d, str)]
     chosen = choose_general(general, domains.values(), targets)
     frame["domain"] = [
-        guess_target(domains.get(row["run"], ()), chosen) if lacks(row, "domain") else row["domain"]
+        guess_target(domains[row["run"]], chosen)
+        if row["phase"] == "cpt" and lacks(row, "domain")
+        else row["domain"]
         for row in frame.to_dict("records")
     ]
-    return Assembled(
-        frame, all_curves, lrs, chosen, missing_cells(frame, lrs, domains, found, chosen), summaries,
-        _notes(frame, all_curves, summaries),
-    )  # fmt: skip
+    missing = missing_cells(frame, lrs, domains, found, chosen)
+    notes = _notes(frame, all_curves, summaries)
+    return Assembled(frame, all_curves, lrs, chosen, missing, summaries, notes)
 
 
 def read_logs(
