@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bayescpt.data.readers.record import LogRun, ReadOptions
 from bayescpt.data.readers.registry import find_reader, registered_readers
-from bayescpt.errors import StudyError
+from bayescpt.errors import MissingExtraError, StudyError
 
 # Weights and archives, of which a training folder is full.
 _NOT_LOGS = {
@@ -37,10 +37,14 @@ def read_log_files(paths: Iterable[str | os.PathLike[str]], options: ReadOptions
     ------
     StudyError
         If a path does not exist, no reader recognises a file that was named, or no run is found.
+    MissingExtraError
+        If a file that was named needs a package that is not installed, or all files of the folders
+        do; a folder's other files are read, and a note says what was left out.
     """
     runs: list[LogRun] = []
     seen: set[Path] = set()
     empty: list[Path] = []
+    unread: list[tuple[Path, MissingExtraError]] = []
     given = [Path(path) for path in paths]
     for path in given:
         if not path.exists():
@@ -51,12 +55,29 @@ def read_log_files(paths: Iterable[str | os.PathLike[str]], options: ReadOptions
                 continue
             seen.add(real)
             reader = find_reader(file)
-            found = [] if reader is None else reader.read(file, options)
+            try:
+                found = [] if reader is None else reader.read(file, options)
+            except MissingExtraError as error:
+                # Event files lie beside other logs of the same run, which may be all that is
+                # needed.
+                if file == path:
+                    raise
+                unread.append((file, error))
+                continue
             runs += [run for run in found if len(run.evals) or len(run.train) or len(run.lr)]
             if reader is None and file == path:
-                raise StudyError(f"{path}: no reader knows this file; {_known()}")
+                raise StudyError(
+                    f"{path}: no reader knows this file, whose first line is {_first_line(path)}; "
+                    f"{_known()}"
+                )
             if not found:
                 empty.append(file)
+    if unread and not runs:
+        raise unread[0][1]
+    if unread:
+        file, error = unread[0]
+        more = f" and {len(unread) - 1} other files" if len(unread) > 1 else ""
+        runs[0].notes.append(f"left out: {file}{more}: {error}")
     if not runs:
         where = ", ".join(str(path) for path in given) or "no path"
         tried = f" (looked at {', '.join(str(f) for f in empty[:5])})" if empty else ""
@@ -82,6 +103,9 @@ def _files(path: Path) -> Iterator[Path]:
         folders[:] = sorted(
             f for f in folders if not f.startswith((".", "__")) and f != "latest-run"
         )
+        if any(name.endswith(".wandb") for name in names):
+            # What a run of W&B printed is a copy of what it logged.
+            folders[:] = [f for f in folders if f not in ("files", "logs", "tmp")]
         for name in sorted(names, key=_natural):
             file = Path(folder, name)
             hidden = name.startswith(".")
@@ -93,6 +117,13 @@ def _natural(name: str) -> tuple[object, ...]:
     """Sort key by which part 10 comes after part 9."""
     digits = "".join(c if c.isdigit() else " " for c in name).split()
     return ("".join(c for c in name if not c.isdigit()), [int(d) for d in digits], name)
+
+
+def _first_line(path: Path) -> str:
+    with path.open("rb") as file:
+        line = file.readline(200).strip()
+    text = line.decode("utf-8", errors="replace")
+    return repr(text if len(text) <= 80 else f"{text[:77]}...")
 
 
 def _known() -> str:

@@ -41,6 +41,7 @@ DOMAIN_COLUMNS = (
 )
 LR_KEYS = (
     *("lr", "learning_rate", "learningrate", "train/lr", "train/learning_rate"),
+    "learning_rate/learning_rate",
     *(
         "optim/lr",
         "optim/lr_group0",
@@ -67,6 +68,7 @@ _OTHER_LOSSES = {
     *("aux", "auxiliary", "z", "balance", "balancing", "router", "load", "kl", "reward", "mtp"),
     *("best", "min", "max", "std", "stderr", "var", "scale", "ema", "smooth", "smoothed"),
     *("samples", "vs", "count", "weight", "time", "runtime", "second", "predict", "prediction"),
+    "downstream",  # OLMo-core's tasks
 }
 
 
@@ -199,6 +201,8 @@ def set_name(key: str) -> str:
     >>> from bayescpt.data.readers.names import set_name
     >>> set_name("eval/lm/c4_en-validation/CE loss"), set_name("validation-greek")
     ('c4_en', 'greek')
+    >>> set_name("validation-1")
+    'val_1'
     """
     words = [(m.group().lower(), m.start(), m.end()) for m in _WORD.finditer(key)]
     first, last = 0, len(words)
@@ -209,7 +213,9 @@ def set_name(key: str) -> str:
     if first == last:
         spoken = {word for word, _, _ in words}
         return "test" if "test" in spoken and not spoken & (_EVAL_WORDS - {"test"}) else UNNAMED
-    return key[words[first][1] : words[last - 1][2]]
+    name = key[words[first][1] : words[last - 1][2]]
+    # A table would read a bare number back as one.
+    return f"{UNNAMED}_{name}" if name.isdecimal() else name
 
 
 def name_of_path(path: Path) -> tuple[str, str]:
@@ -247,7 +253,10 @@ def name_of_path(path: Path) -> tuple[str, str]:
     while _PART_FOLDER.fullmatch(folder.name):
         if not _EMPTY_FOLDER.fullmatch(folder.name):
             parts.insert(0, folder.name)
+        dated = _DATED_FOLDER.fullmatch(folder.name)
         folder = folder.parent
+        if dated and folder.name == "runs":
+            folder = folder.parent
     return folder.name or stem, "/".join(parts)
 
 
@@ -297,8 +306,10 @@ _USUAL_FILE = re.compile(
 )
 _PART_FOLDER = re.compile(
     r"(?i)(checkpoint-\d+|version_\d+|checkpoints?|logs?|lightning_logs|csv_logs|tensorboard"
-    r"|tb|output|files|runs/[^/]+|attempt_?\d+|restart_?\d+)"
+    r"|tb|output|files|attempt_?\d+|restart_?\d+|[a-z]{3}\d\d_\d\d-\d\d-\d\d_.+)"
 )
+# SummaryWriter's default, in the folder runs: one for each start.
+_DATED_FOLDER = re.compile(r"(?i)[a-z]{3}\d\d_\d\d-\d\d-\d\d_.+")
 _RESTART = re.compile(r"(?i)(.+?)[-_.]((?:restart|resumed?|part|attempt|cont)[-_.]?\d*)")
 _EMPTY_FOLDER = re.compile(
     r"(?i)(checkpoints?|logs?|lightning_logs|csv_logs|tensorboard|tb|output|files)"

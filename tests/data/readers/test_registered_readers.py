@@ -23,7 +23,39 @@ SAMPLES = {
         "table/long.csv",
         {"a": (["general", "greek"], 100, 0), "b": (["general", "greek"], 100, 0)},
     ),
+    "megatron": ("megatron/named_sets.log", {"named_sets": (["greek", "web"], 200, 20)}),
+    "nanogpt": ("nanogpt/train.log", {"nanogpt": (["val"], 200, 0)}),
+    "modded_nanogpt": ("modded_nanogpt/run.txt", {"modded_nanogpt": (["val"], 200, 0)}),
+    "llm_c": ("llm_c/main.log", {"llm_c": (["val"], 200, 200)}),
+    "olmo_console": ("olmo_core/console.log", {"console": (["c4_en", "greek"], 200, 21)}),
+    "olmo_metrics": (
+        "olmo_core/metrics/metrics_step200.json",
+        {"metrics": (["greek"], 200, 1)},
+    ),
+    "lightning": ("lightning/pilot/version_0/metrics.csv", {"pilot": (["val"], 100, 10)}),
+    "tensorboard": (
+        "tensorboard/megatron/events.out.tfevents.1700000000.host.0",
+        {"megatron": (["greek", "web"], 200, 20)},
+    ),
+    "wandb_run": (
+        "wandb_run/run-abcd1234/run-abcd1234.wandb",
+        {"greek-r25": (["greek", "web"], 200, 40)},
+    ),
+    "wandb_history": (
+        "wandb_history/from_parquet.parquet",
+        {"from_parquet": (["greek", "web"], 200, 20)},
+    ),
+    "wandb_export": (
+        "wandb_export/two_runs.csv",
+        {"greek - r25": (["greek"], 200, 20), "greek - r50": (["greek"], 200, 20)},
+    ),
+    "mlflow": (
+        "mlflow/mlflow.db",
+        {"greek-r25": (["val"], 200, 20), "greek-r50": (["val"], 200, 20)},
+    ),
 }
+# Readers that need a package which the tests do not ask for.
+PACKAGES = {"tensorboard": "tensorboard", "wandb_run": "wandb"}
 READERS = {reader.name: reader for reader in registered_readers()}
 
 
@@ -38,6 +70,8 @@ def test_a_reader_is_the_first_to_recognise_its_files(name):
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_reader_fills_the_tables_of_a_run(name):
+    if name in PACKAGES:
+        pytest.importorskip(PACKAGES[name])
     file, expected = SAMPLES[name]
     runs = READERS[name].read(SAMPLES_FOLDER / file, ReadOptions())
     for run in runs:

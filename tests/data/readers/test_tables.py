@@ -174,7 +174,7 @@ def test_tables_that_are_no_logs_are_passed_over_in_a_folder(write, read):
 
 
 def test_a_named_file_that_no_reader_knows_is_an_error(write, read):
-    with pytest.raises(StudyError, match=r"notes.txt: no reader knows this file; known kinds: "):
+    with pytest.raises(StudyError, match=r"notes.txt: no reader knows this file.*; known kinds: "):
         read(write("notes.txt", "nothing\n"))
     with pytest.raises(StudyError, match=r"nowhere: no such file or folder"):
         read("nowhere")
