@@ -32,7 +32,7 @@ from bayescpt.data.readers.run_table import (
     with_user_settings,
 )
 from bayescpt.data.readers.sets import choose_general, guess_target
-from bayescpt.data.readers.tidy import spacing_of, tidy
+from bayescpt.data.readers.tidy import distinct_steps, spacing_of, tidy
 from bayescpt.data.schedule import Schedule
 from bayescpt.data.study import Study
 from bayescpt.errors import ScheduleError, StudyError
@@ -113,13 +113,14 @@ def assemble(
     targets = [d for d in frame["domain"] if isinstance(d, str)]
     chosen = choose_general(general, domains.values(), targets)
     frame["domain"] = [
-        guess_target(domains.get(row["run"], ()), chosen) if lacks(row, "domain") else row["domain"]
+        guess_target(domains[row["run"]], chosen)
+        if row["phase"] == "cpt" and lacks(row, "domain")
+        else row["domain"]
         for row in frame.to_dict("records")
     ]
-    return Assembled(
-        frame, all_curves, lrs, chosen, missing_cells(frame, lrs, domains, found, chosen), summaries,
-        _notes(frame, all_curves, summaries),
-    )  # fmt: skip
+    missing = missing_cells(frame, lrs, domains, found, chosen)
+    notes = _notes(frame, all_curves, summaries)
+    return Assembled(frame, all_curves, lrs, chosen, missing, summaries, notes)
 
 
 def read_logs(
@@ -297,7 +298,7 @@ def _summary(
     observed = run.evals if len(run.evals) else run.train
     last = int(observed["step"].max()) if len(observed) else 0
     notes = list(dict.fromkeys(run.notes))
-    spacing = spacing_of(np.unique(observed["step"]))
+    spacing = spacing_of(distinct_steps(observed["step"].to_numpy()))
     in_flight = 0 < last < steps - max(2 * spacing, 1)
     if in_flight:
         notes.append(f"losses to step {last} of {steps} planned: taken as a run in flight")

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from bayescpt.data.readers.record import LogRun
-from bayescpt.data.readers.tidy import spacing_of
+from bayescpt.data.readers.tidy import distinct_steps, spacing_of
 
 
 def own_steps(runs: Sequence[LogRun]) -> list[LogRun]:
@@ -52,11 +50,11 @@ def _last(run: LogRun) -> int:
 def _offset(run: LogRun, before: dict[int, str]) -> int:
     """Step at which a run starts, 0 unless its first row comes several spacings later."""
     logged = [table["step"].to_numpy() for table in (run.lr, run.train) if len(table)]
-    evaluated = np.unique(run.evals["step"].to_numpy())
+    evaluated = distinct_steps(run.evals["step"].to_numpy())
     if not logged:
         # Without a training row, only the end of another run tells where this one starts.
         return int(evaluated[0]) if evaluated.size and int(evaluated[0]) in before else 0
-    steps = np.unique(np.concatenate(logged))
+    steps = distinct_steps(*logged)
     first, spacing = int(steps[0]), max(int(spacing_of(steps)), 1)
     if steps.size < 2 or first <= max(3 * spacing, 10):
         return 0

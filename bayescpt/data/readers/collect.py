@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,9 @@ class RowCollector:
 
     def __init__(self, columns: Mapping[str, str]) -> None:
         self._columns = columns
-        self._kept: dict[str, tuple[array[int], array[float]] | None] = {}
+        # Rows and values of each key, and how to append to them; None for keys without a meaning.
+        self._kept: dict[str, tuple[array[int], array[float]]] = {}
+        self._append: dict[str, tuple[Callable[[int], None], Callable[[float], None]] | None] = {}
         self._text: dict[str, tuple[list[int], list[str]]] = {}
         self._names: dict[str, str] = {}
         self.rows = 0
@@ -68,7 +70,7 @@ class RowCollector:
         """
         out: dict[str, Any] = {}
         for key, kept in self._kept.items():
-            if kept is not None and len(kept[0]):
+            if len(kept[0]):
                 values = np.full(self.rows, np.nan)
                 values[np.frombuffer(kept[0], dtype=np.int64)] = np.frombuffer(kept[1])
                 out[key] = values
@@ -83,35 +85,48 @@ class RowCollector:
         return pd.DataFrame(out, index=range(self.rows))
 
     def _add(self, row: Mapping[str, Any], prefix: str) -> None:
+        at, appends = self.rows, self._append
         for key, value in row.items():
-            if value is None:
-                continue
             name = prefix + key if prefix else key
-            if isinstance(value, float | int):
-                if name not in self._kept:
-                    self._kept[name] = self._new(name)
-                if (kept := self._kept[name]) is not None:
-                    kept[0].append(self.rows)
-                    kept[1].append(value if value == value else math.inf)
-            elif isinstance(value, str):
+            append = appends.get(name, _NEW)
+            if append is None:
+                continue
+            kind = type(value)
+            if kind is float or kind is int:
+                if append is _NEW:
+                    append = self._new(name)
+                if append is not None:
+                    append[0](at)
+                    append[1](value if value == value else math.inf)
+            elif kind is str:
                 self._add_text(name, value)
             elif isinstance(value, Mapping):
                 self._add(value, f"{name}/")
 
+    def _new(self, name: str) -> tuple[Callable[[int], None], Callable[[float], None]] | None:
+        if has_meaning(name, self._columns):
+            kept = self._kept[name] = (array("q"), array("d"))
+            self._append[name] = (kept[0].append, kept[1].append)
+        else:
+            self._append[name] = None
+        return self._append[name]
+
     def _add_text(self, name: str, value: str) -> None:
-        if name in self._kept and self._kept[name] is None:
-            return
         if name not in self._text:
             if not has_meaning(name, self._columns):
-                self._kept[name] = None
+                self._append[name] = None
                 return
             self._text[name] = ([], [])
         rows, texts = self._text[name]
         rows.append(self.rows)
         texts.append(self._names.setdefault(value, value))
 
-    def _new(self, name: str) -> tuple[array[int], array[float]] | None:
-        return (array("q"), array("d")) if has_meaning(name, self._columns) else None
+
+def _nothing(_: float) -> None: ...
+
+
+# A key that no row had before.
+_NEW: tuple[Callable[[int], None], Callable[[float], None]] = (_nothing, _nothing)
 
 
 def has_meaning(key: str, columns: Mapping[str, str]) -> bool:

@@ -75,18 +75,18 @@ def read_delimited(
     kinds = {name: kind_of(name) for name in header if name and kind_of(name)}
     skipped = 0
 
-    def skip(row: pa_csv.InvalidRow) -> str:
+    def _skip(row: pa_csv.InvalidRow) -> str:
         nonlocal skipped
         skipped += 1
         return "skip"
 
-    def read(types: dict[str, pa.DataType]) -> pa.Table:
+    def _read(types: dict[str, pa.DataType]) -> pa.Table:
         nonlocal skipped
         skipped = 0
         return pa_csv.read_csv(
             path,
             read_options=pa_csv.ReadOptions(column_names=header, skip_rows=1),
-            parse_options=pa_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip),
+            parse_options=pa_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=_skip),
             convert_options=pa_csv.ConvertOptions(
                 column_types=types,
                 include_columns=list(types),
@@ -97,11 +97,11 @@ def read_delimited(
 
     as_numbers = {n: pa.float64() if kind == "number" else pa.string() for n, kind in kinds.items()}
     try:
-        table = read(as_numbers)
+        table = _read(as_numbers)
     except pa.ArrowInvalid:
         # Text between numbers, such as the header again after a restart.
         try:
-            table = read(dict.fromkeys(kinds, pa.string()))
+            table = _read(dict.fromkeys(kinds, pa.string()))
         except (pa.ArrowInvalid, OSError) as error:
             raise StudyError(f"{path}: cannot be read as a table: {error}") from error
     if skipped:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from bayescpt.data.readers.names import name_of_path
 from bayescpt.data.readers.record import LogRun
-from bayescpt.data.readers.tidy import spacing_of
+from bayescpt.data.readers.tidy import distinct_steps, spacing_of
 
 _TABLES = ("evals", "lr", "train")
 
@@ -89,7 +89,7 @@ def _first_and_last(run: LogRun) -> tuple[float, float]:
 
 def _span(run: LogRun) -> tuple[float, float, float]:
     """First and last logged step, and the spacing between them."""
-    steps = np.unique(np.concatenate([getattr(run, table)["step"].to_numpy() for table in _TABLES]))
+    steps = distinct_steps(*(getattr(run, table)["step"].to_numpy() for table in _TABLES))
     steps = steps[steps > 0] if (steps > 0).any() else steps
     return (float(steps[0]), float(steps[-1]), spacing_of(steps)) if steps.size else (0, 0, 0)
 

@@ -209,7 +209,7 @@ def column_kind(columns: Mapping[str, str]) -> Any:
         From a column to "number", "text" or "".
     """
 
-    def kind(name: str) -> str:
+    def _kind(name: str) -> str:
         role = meaning(name, columns).role
         plain = name.strip().lower()
         if role in ("run", "domain") or (name not in columns and plain in _KEY_COLUMNS):
@@ -217,4 +217,4 @@ def column_kind(columns: Mapping[str, str]) -> Any:
         is_value = name not in columns and plain in (_VALUE_COLUMN, *_PPL_COLUMNS)
         return "number" if role != "ignore" or is_value else ""
 
-    return kind
+    return _kind

@@ -45,7 +45,7 @@ class HFTrainer(Reader):
         rows = RowCollector(options.columns)
         left_out: dict[str, int] = {}
 
-        def collect(found: dict[str, Any]) -> Any:
+        def _collect(found: dict[str, Any]) -> Any:
             if "log_history" in found:
                 return found
             if "step" in found:
@@ -61,7 +61,7 @@ class HFTrainer(Reader):
         try:
             with path.open(encoding="utf-8") as file:
                 # Rows are taken as they are parsed: a list of dicts would be five times as large.
-                state = json.load(file, object_hook=collect)
+                state = json.load(file, object_hook=_collect)
         except (ValueError, OSError) as error:
             raise StudyError(f"{path}: cannot be read as JSON: {error}") from error
         if not isinstance(state, dict) or not isinstance(state.get("log_history"), list):

@@ -40,12 +40,12 @@ class LlamaFactory(Reader):
         planned = 0
         notes: list[str] = []
 
-        def collect(row: dict[str, Any]) -> None:
+        def _collect(row: dict[str, Any]) -> None:
             nonlocal planned
             planned = row.get("total_steps") or planned
             rows.add(row)
 
-        json_lines(path, collect, notes)
+        json_lines(path, _collect, notes)
         frame = rows.frame()
         steps = frame["current_steps"].to_numpy(np.float64)
         parts = split_wide(frame.drop(columns="current_steps"), steps, options.columns)
