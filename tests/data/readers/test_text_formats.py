@@ -4,6 +4,7 @@ import runpy
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bayescpt.data.readers.record import ReadOptions
@@ -41,6 +42,25 @@ def test_the_samples_are_what_their_script_writes(tmp_path):
     MADE["main"]()
     for made in (path for path in tmp_path.rglob("*") if path.is_file()):
         assert made.read_text() == (SAMPLES / made.relative_to(tmp_path)).read_text()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("megatron/named_sets.log", "nanogpt/train.log", "nanogpt/build_nanogpt_log.txt"),
+        *("modded_nanogpt/run.txt", "llm_c/main.log", "llm_c/stdout.txt", "olmo_core/console.log"),
+    ],
+)
+def test_line_ends_of_windows_and_a_last_line_that_is_cut_off(tmp_path, name):
+    sample = SAMPLES / name
+    reader = find_reader(sample)
+    (run,) = reader.read(sample, ReadOptions())
+    log = tmp_path / sample.name
+    log.write_bytes(sample.read_bytes().replace(b"\n", b"\r\n") + b"iteration  \xff st")
+    again = read_one(log, reader.name)
+    for table in ("evals", "lr", "train"):
+        pd.testing.assert_frame_equal(getattr(again, table), getattr(run, table))
+    assert again.config == run.config
 
 
 # Megatron
