@@ -56,7 +56,9 @@ class TensorBoard(Reader):
         if row:
             rows.add(row)
         from_zero = bool(tags & _LIGHTNING)
-        parts = split_wide(rows.frame(), np.array(steps, dtype=np.float64) + from_zero, options.columns)
+        parts = split_wide(
+            rows.frame(), np.array(steps, dtype=np.float64) + from_zero, options.columns
+        )
         name, part = name_of_path(path)
         run = LogRun(name, self.name, (path,), parts.evals, parts.lr, parts.train, part=part)
         run.config, run.notes = _config(texts), parts.notes
