@@ -154,7 +154,7 @@ def _show(made: Assembled) -> None:
         [
             [
                 s.run,
-                str(s.steps) if s.last >= s.steps else f"{s.last}/{s.steps}",
+                f"{s.last}/{s.steps}" if s.last < s.steps else str(s.steps or "in tokens"),
                 "" if s.peak is None else f"{s.peak:.3g}",
                 s.schedule or "unknown",
                 ", ".join(s.domains),

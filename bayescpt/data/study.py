@@ -82,7 +82,8 @@ class Study(StudyData):
         Parameters
         ----------
         curves : DataFrame
-            One row per measured loss: columns ``run``, ``step``, ``domain`` and ``loss``.
+            One row per measured loss: columns ``run``, ``step``, ``domain`` and ``loss``. A column
+            ``tokens`` may stand in place of ``step``: it is divided by ``tokens_per_step``.
         runs : DataFrame
             One row per run: columns ``run`` and ``phase`` ("pt" or "cpt") and, where they apply,
             ``parent``, ``domain``, ``replay_ratio`` (of every cpt run), ``steps`` (by default the
@@ -143,7 +144,7 @@ class Study(StudyData):
         allowed = check_allow_mixed(allow_mixed)
         runs = tables.tidy_runs(runs)
         run_checks.check_runs(runs)
-        curves = tables.tidy_curves(curves)
+        curves = tables.tidy_curves(tables.steps_of_tokens(curves, runs))
         curve_checks.check_curves(curves, runs)
         lr_by_run, replays = tables.tidy_lrs(lrs, runs)
         runs = tables.fill_steps(runs, curves, lr_by_run)

@@ -188,7 +188,9 @@ def _curves(run: LogRun) -> pd.DataFrame:
         )
         evals = run.train.assign(domain=TRAIN_DOMAIN)
     out = evals.sort_values(["step", "domain"], kind="stable").assign(run=run.name)
-    return out[["run", "step", "domain", "loss"]]
+    columns = ["run", "step", "domain", "loss"]
+    # Tokens become steps when the study is read, with the batch that runs.csv then has.
+    return out[columns].rename(columns={"step": "tokens"} if run.steps_are == "tokens" else {})
 
 
 def _learning_rates(
@@ -206,6 +208,8 @@ def _learning_rates(
     if isinstance(cells.get("schedule"), str):
         given = named_schedule(run.name, cells["schedule"], cells.get("schedule_params"))
         return given.n_steps, given.lr, given
+    if run.steps_are == "tokens":
+        return 0, None, None
     steps, rates = run.lr["step"].to_numpy(), run.lr["lr"].to_numpy()
     if offset:  # trainers' lengths count the earlier steps too
         hints = {k: v for k, v in run.config.items() if k not in ("decay_end",)}
@@ -248,7 +252,7 @@ def _row(
     run: LogRun, cells: Mapping[str, Any], steps: int, schedule: Schedule | None, phase: str
 ) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
-    row |= {"run": run.name, "phase": phase, "steps": steps}
+    row |= {"run": run.name, "phase": phase, "steps": steps or None}
     row |= {k: run.config[k] for k in ("n_params", "tokens_per_step", "seed") if k in run.config}
     if schedule is not None:
         row["schedule"] = schedule.name
@@ -318,7 +322,8 @@ def _summary(
 def _notes(frame: pd.DataFrame, curves: pd.DataFrame, summaries: Sequence[Summary]) -> list[str]:
     peaks = {s.run: s.peak for s in summaries if s.peak is not None}
     notes = lr_notes(frame, peaks)
-    from_zero = set(curves.loc[curves["step"] == 0, "run"])
+    counts = curves[[c for c in ("step", "tokens") if c in curves]]
+    from_zero = set(curves.loc[(counts == 0).any(axis="columns"), "run"])
     without = [s.run for s in summaries if s.run not in from_zero]
     if without:
         notes.append(

@@ -155,6 +155,7 @@ class Assembled:
         orphans = runs["parent"].isna() if "parent" in runs else cpt
         runs.loc[cpt & (bare | orphans), "phase"] = "pt"
         runs.loc[runs["phase"] == "pt", ["parent", "domain"]] = None
+        runs["tokens_per_step"] = runs["tokens_per_step"].astype("Float64").fillna(1)
         return self._study("logs", runs)
 
     def _study(self, name: str, runs: pd.DataFrame) -> Study:
@@ -261,16 +262,21 @@ def missing_cells(
         why = (
             "no learning rate in the log: name its schedule and the arguments of its constructor, "
             "such as\nrun,schedule,schedule_params\n"
-            f"{bare[0].name},cosine,lr=2e-4;num_training_steps={steps[bare[0].name]};"
+            f"{bare[0].name},cosine,lr=2e-4;num_training_steps={steps.get(bare[0].name, 8712)};"
             "num_warmup_steps=100"
         )
         needed = any(row["phase"] == "cpt" for row in rows if row["run"] in {r.name for r in bare})
         out.append(Missing("schedule", tuple(r.name for r in bare), why, needed))
+    in_tokens = tuple(run.name for run in found if run.steps_are == "tokens")
+    if in_tokens:
+        why = "tokens per update, by which the steps of the log, which count tokens, are divided"
+        out.append(Missing("tokens_per_step", in_tokens, why))
     for column, why in (
         ("n_params", "number of parameters of the model"),
         ("tokens_per_step", "tokens per update"),
     ):
         names = tuple(str(row["run"]) for row in cpt if lacks(row, column))
+        names = tuple(name for name in names if column == "n_params" or name not in in_tokens)
         if names:
             out.append(Missing(column, names, why, required=False))
     return out

@@ -39,6 +39,8 @@ def own_steps(runs: Sequence[LogRun]) -> list[LogRun]:
         given = run.config.get("step_offset")
         before = {end: name for name, end in ends.items() if name != run.name}
         offset = int(given) if given is not None else _offset(run, before)
+        if run.steps_are == "tokens":
+            offset = 0
         out.append(_shifted(run, offset, before) if offset else run)
     return out
 

@@ -219,7 +219,8 @@ def _warmups(
     length = round(peak * counter[-1] / rates[-1])
     slack = max(1, round(0.02 * length))
     near = sorted(range(max(1, length - slack), length + slack + 1), key=_digits)
-    return [(warmup, 0.0) for warmup in near]
+    # nanoGPT and llm.c warm up from the first step's share, not from 0.
+    return [way for k in near for way in ((k, 0.0), (k - 1, peak / k))]
 
 
 def _digits(number: int) -> int:

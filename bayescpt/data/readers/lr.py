@@ -120,7 +120,10 @@ def _cost(shape: Shape, planned: int) -> float:
     odd_end = bool(shape.decay) and shape.decay != "inverse_sqrt" and shape.end != planned
     has_plateau = bool(shape.decay) and shape.start != shape.warmup
     digits = _digits(shape.peak) + _digits(shape.floor / shape.peak)
-    return 2.0 * (shape.init > 0) + odd_end + has_plateau + 0.25 * digits
+    # Some trainers warm up from the first step's share; any other start is rarer.
+    is_share = abs(shape.init * (shape.warmup + 1) / shape.peak - 1.0) < TOLERANCE
+    init = 0.0 if not shape.init else 0.5 if is_share else 2.0
+    return init + odd_end + has_plateau + 0.25 * digits
 
 
 def _digits(value: float) -> int:

@@ -25,7 +25,8 @@ def tidy(run: LogRun) -> LogRun:
     ----------
     run : LogRun
         As read. ``config`` may give ``tokens_per_step`` or ``accumulation``, which convert steps
-        that count tokens or micro-iterations.
+        that count tokens or micro-iterations. Without the first, tokens stay, and learning rates
+        are left out.
 
     Returns
     -------
@@ -35,7 +36,7 @@ def tidy(run: LogRun) -> LogRun:
     Raises
     ------
     StudyError
-        If steps count tokens or micro-iterations, and how many there are in an update is unknown.
+        If steps count micro-iterations, and how many there are in an update is unknown.
 
     Examples
     --------
@@ -50,6 +51,15 @@ def tidy(run: LogRun) -> LogRun:
     ['the log resumes at step 20: rows from there on that came before are dropped']
     """
     notes = list(run.notes)
+    in_tokens = run.steps_are == "tokens" and not run.config.get("tokens_per_step")
+    if in_tokens:
+        notes.append("step counts tokens: give tokens_per_step in runs.csv")
+        if len(run.lr):
+            notes.append(
+                "learning rates by tokens are left out: with tokens_per_step in runs.csv, import "
+                "again with --overwrite"
+            )
+            run = replace(run, lr=run.lr[:0])
     per_update, unit = _per_update(run)
     frames = {}
     for table in ("evals", "lr", "train"):
@@ -58,33 +68,34 @@ def tidy(run: LogRun) -> LogRun:
     if unit:
         notes.append(f"step counts {unit}: divided by {per_update:,.12g} per update")
     frames = {table: _finite(frame, table, notes) for table, frame in frames.items()}
-    _count_from_one(frames, notes)
+    if not in_tokens:
+        _count_from_one(frames, notes)
     frames = _without_repeats(frames, notes)
     return replace(
         run,
         evals=frames["evals"],
         lr=frames["lr"],
         train=frames["train"],
-        steps_are="updates",
+        steps_are="tokens" if in_tokens else "updates",
         notes=notes,
     )
 
 
 def _per_update(run: LogRun) -> tuple[float, str]:
+    """Steps of the log per update, and what they count where that is not updates."""
     if run.steps_are == "updates":
         return 1.0, ""
-    key, unit, example = {
-        "tokens": ("tokens_per_step", "tokens", "1048576"),
-        "micro": ("accumulation", "micro-iterations", "8"),
-    }[run.steps_are]
-    value = run.config.get(key)
+    if run.steps_are == "tokens":
+        size = run.config.get("tokens_per_step")
+        return (float(size), "tokens") if size else (1.0, "")
+    value = run.config.get("accumulation")
     if not value:
         raise StudyError(
-            f"{_where(run)}: its step counts {unit}, and how many there are in an update is not "
-            f"known: give a table of runs (--runs runs.csv) with the two lines 'run,{key}' and "
-            f"'{run.name},{example}'"
+            f"{_where(run)}: its step counts micro-iterations, and how many there are in an update "
+            "is not known: give a table of runs (--runs runs.csv) with the two lines "
+            f"'run,accumulation' and '{run.name},8'"
         )
-    return float(value), unit
+    return float(value), "micro-iterations"
 
 
 def _whole_steps(

@@ -270,12 +270,39 @@ def test_a_kept_column_is_written_as_learning_rates(write, tmp_path):
     assert study.run("pilot").schedule.lr[9] == rows[0]["lr"]
 
 
+TOKENS = "tokens,val_loss,lr\n0,3,1e-4\n1000,2,1e-4\n2000,1.9,1e-4\n"
+
+
 def test_tokens_per_step_of_the_table_converts_tokens(write):
-    path = write("pilot.csv", "tokens,val_loss,lr\n0,3,1e-4\n1000,2,1e-4\n2000,1.9,1e-4\n")
-    with pytest.raises(StudyError, match=r"its step counts tokens"):
-        assemble(path)
+    path = write("pilot.csv", TOKENS)
     made = assemble(path, runs=pd.DataFrame({"run": ["pilot"], "tokens_per_step": [100]}))
     assert made.curves["step"].tolist() == [0, 10, 20]
+    assert made.summaries[0].schedule == "constant"
+
+
+def test_tokens_of_unknown_batches_are_written_and_converted_when_they_are_filled_in(
+    write, tmp_path
+):
+    path, folder = write("pilot.csv", TOKENS), tmp_path / "s"
+    made = assemble(path)
+    required = [item.column for item in made.missing if item.required]
+    assert required == ["replay_ratio", "schedule", "tokens_per_step"]
+    write_folder(made, folder)
+    assert pd.read_csv(folder / "curves.csv")["tokens"].tolist() == [0, 1000, 2000]
+    runs = pd.read_csv(folder / "runs.csv").set_index("run").astype("object")
+    params = "lr=1e-4;num_training_steps=20"
+    runs.loc["pilot", ["replay_ratio", "schedule", "schedule_params"]] = [0, "constant", params]
+    runs.to_csv(folder / "runs.csv")
+    message = r"runs.csv: column tokens_per_step is blank in row 2 \(run 'pilot'\): give the tokens"
+    with pytest.raises(StudyError, match=message):
+        read_study(folder)
+    runs.loc["pilot", "tokens_per_step"] = 100
+    runs.to_csv(folder / "runs.csv")
+    assert read_study(folder).curve("pilot", "val")["step"].tolist() == [0, 10, 20]
+    # Now the learning rates can be read too.
+    again = assemble(path, before=folder / "runs.csv")
+    assert again.complete
+    assert again.summaries[0].schedule == "constant"
 
 
 def test_the_map_names_keys(write):

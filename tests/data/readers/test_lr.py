@@ -123,6 +123,19 @@ def test_rates_as_printed(places):
     np.testing.assert_allclose(found.lr, truth.lr, atol=6e-7)
 
 
+@pytest.mark.parametrize("decimals", [None, 6])
+@pytest.mark.parametrize("jump", [0, 1])
+def test_a_warm_up_that_begins_with_a_share(decimals, jump):
+    # llm.c: (step + 1) / warmup, then a cosine of the step itself; nanoGPT: (it + 1) / (warmup + 1).
+    counter, peak, warmup = np.arange(N), 6e-4, 70
+    decay = 0.5 * (1 + np.cos(np.pi * (counter - warmup) / (N - warmup)))
+    rates = np.where(counter < warmup, peak * (counter + 1) / (warmup + jump), peak * decay)
+    shown = rates if decimals is None else np.array([float(f"{lr:.6f}") for lr in rates])
+    found = find_lr(counter + 1, shown, N, {}, decimals)
+    assert found.schedule is not None, found.notes
+    np.testing.assert_allclose(found.lr, rates, atol=1e-12 if decimals is None else 6e-7)
+
+
 def test_rates_printed_with_too_few_digits_tell_nothing():
     truth = schedules.cosine(2e-5, N, 100)
     steps = np.arange(10, N + 1, 10)

@@ -87,8 +87,11 @@ def test_tokens_in_place_of_steps(log_run):
     assert steps(done.evals) == [0, 32]
     assert done.steps_are == "updates"
     assert "step counts tokens: divided by 65,536 per update" in done.notes
-    with pytest.raises(StudyError, match=r"'run,tokens_per_step' and 'pilot,1048576'"):
-        tidy(log_run(evals=evals, steps_are="tokens"))
+    kept = tidy(log_run(evals=evals, lr=[(2_097_152, 1e-4)], steps_are="tokens"))
+    assert steps(kept.evals) == [0, 2_097_152]
+    assert kept.steps_are == "tokens"
+    assert kept.lr.empty
+    assert any("import again with --overwrite" in note for note in kept.notes)
 
 
 def test_micro_iterations_in_place_of_updates(log_run):
