@@ -42,6 +42,6 @@ class MissingExtraError(ImportError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(
-            f"{package} is required but not installed: pip install bayescpt[{extra}]",
+            f'{package} is required but not installed: pip install "bayescpt[{extra}]"',
             name=package,
         )

@@ -27,6 +27,7 @@ from bayescpt.model.rows import make_rows
 
 COMMANDS = (
     "demo",
+    "import",
     "check",
     "fit",
     "forecast",

@@ -22,4 +22,4 @@ def test_missing_extra_is_an_import_error_that_says_what_to_install():
     error = errors.MissingExtraError("tensorboard", extra="logs")
     assert isinstance(error, ImportError)
     assert error.name == "tensorboard"
-    assert "pip install bayescpt[logs]" in str(error)
+    assert 'pip install "bayescpt[logs]"' in str(error)

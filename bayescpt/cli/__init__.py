@@ -1,4 +1,4 @@
-"""The command line: ``bayescpt demo | check | fit | forecast | goal | backtest | ...``.
+"""The command line: ``bayescpt demo | import | check | fit | forecast | goal | backtest | ...``.
 
 Tables go to standard output, as JSON with ``--json``; progress and errors go to standard error.
 
@@ -24,6 +24,7 @@ from bayescpt.cli import (
     fit,
     forecast,
     goal,
+    import_logs,
     optimise,
 )
 from bayescpt.errors import BayescptError, ConvergenceError, MissingExtraError
@@ -45,6 +46,7 @@ app = typer.Typer(
 )
 # A summary in the list of commands has one line of a screen of 80 columns.
 app.command("demo", short_help="Try it: a real study, a held-out run, two new recipes.")(demo.demo)
+app.command("import", short_help="Turn training logs into a study.")(import_logs.import_logs)
 app.command("check", short_help="Validate a study and summarise it.")(check.check)
 app.command("fit", short_help="Fit a study and write the fit to a file.")(fit.fit)
 app.command("forecast", short_help="Forecast the loss curves of plans, with bands.")(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayescpt.cli.inputs import open_study
 from bayescpt.cli.options import Json, StudyName
-from bayescpt.cli.output import fixed, say, show_json, show_table
+from bayescpt.cli.output import fixed, notes, say, show_json, show_table
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -20,10 +20,12 @@ def check(  # numpydoc ignore=PR01
 
     If the study is invalid, one line names file, run, step and value, and the exit code is 2.
     """
+    from bayescpt.data.checks.plausible import lr_notes
     from bayescpt.data.units import loss_label, unit_name
 
     opened = open_study(study)
     runs = [_describe(opened, name) for name in (*opened.pt_runs, *opened.cpt_runs)]
+    odd = lr_notes(opened.runs, {run: float(lr.max()) for run, lr in opened.lrs.items()})
     if as_json:
         show_json(
             {
@@ -36,6 +38,7 @@ def check(  # numpydoc ignore=PR01
                 "targets": list(opened.targets),
                 "losses": len(opened.curves),
                 "runs": runs,
+                "notes": odd,
             }
         )
         return
@@ -67,6 +70,7 @@ def check(  # numpydoc ignore=PR01
     )
     for column, meaning in (("n_params", "parameters"), ("tokens_per_step", "tokens per step")):
         say(f"{meaning}: {_range(opened, column)}")
+    notes([], odd)
     say("no problems found")
 
 

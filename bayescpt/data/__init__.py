@@ -4,6 +4,7 @@ from bayescpt.data import schedules
 from bayescpt.data.curriculum import curriculum
 from bayescpt.data.examples import example_studies, load_example, published_fits
 from bayescpt.data.io import read_study, write_study
+from bayescpt.data.readers.assemble import read_logs
 from bayescpt.data.schedule import Schedule
 from bayescpt.data.study import Run, Study
 
@@ -15,6 +16,7 @@ __all__ = [
     "example_studies",
     "load_example",
     "published_fits",
+    "read_logs",
     "read_study",
     "schedules",
     "write_study",

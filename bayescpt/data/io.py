@@ -85,7 +85,16 @@ def read_study(folder: str | os.PathLike[str]) -> Study:
             bytes_per_token=about.get("bytes_per_token"),
         )
     except StudyError as error:
-        raise StudyError(f"study {folder}: {error}") from error
+        raise StudyError(_with_file(folder, str(error))) from error
+
+
+def _with_file(folder: Path, message: str) -> str:
+    """A message about a table with the file that it is in."""
+    table = message.partition(":")[0]
+    for path in (folder / f"{table}.csv", folder / f"{table}.parquet"):
+        if table in ("runs", "curves", "lrs") and path.exists():
+            return f"study {folder}: {path.name}{message[len(table) :]}"
+    return f"study {folder}: {message}"
 
 
 def write_study(study: Study, folder: str | os.PathLike[str]) -> Path:
@@ -145,7 +154,7 @@ def write_study(study: Study, folder: str | os.PathLike[str]) -> Path:
         study.runs.to_csv(draft / "runs.csv", index=False)
         study.curves.to_csv(draft / "curves.csv", index=False)
         if study.lrs:
-            _lrs_frame(study).to_parquet(draft / "lrs.parquet", index=False, **_COMPACT)
+            _lrs_frame(study).to_parquet(draft / "lrs.parquet", index=False, **COMPACT)
         draft.replace(folder)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
@@ -154,7 +163,7 @@ def write_study(study: Study, folder: str | os.PathLike[str]) -> Path:
 
 
 # With the bytes of floats split, smooth schedules compress eight times better.
-_COMPACT: dict[str, Any] = {
+COMPACT: dict[str, Any] = {
     "compression": "zstd",
     "use_dictionary": ["run"],
     "column_encoding": {"step": "DELTA_BINARY_PACKED", "lr": "BYTE_STREAM_SPLIT"},

@@ -94,14 +94,15 @@ class Study(StudyData):
         Parameters
         ----------
         curves : DataFrame
-            One row per measured loss: columns ``run``, ``step``, ``domain`` and ``loss``.
+            One row per measured loss: columns ``run``, ``step``, ``domain`` and ``loss``. A column
+            ``tokens`` may stand in place of ``step``: it is divided by ``tokens_per_step``.
         runs : DataFrame
             One row per run: columns ``run`` and ``phase`` ("pt" or "cpt") and, where they apply,
-            ``parent``, ``domain``, ``replay_ratio`` (by default 0 in cpt runs), ``steps`` (by
-            default the length of the schedule), ``branch_of``, ``branch_step``, ``seed``,
-            ``n_params``, ``tokens_per_step`` and ``tokens`` (trained on in all). Other columns are
-            kept. A base whose schedule nobody knows is a row without steps and learning rates; if
-            no cpt run names a parent, such a base, ``base``, is added.
+            ``parent``, ``domain``, ``replay_ratio`` (of every cpt run), ``steps`` (by default the
+            length of the schedule), ``branch_of``, ``branch_step``, ``seed``, ``n_params``,
+            ``tokens_per_step`` and ``tokens`` (trained on in all). Other columns are kept. A base
+            whose schedule nobody knows is a row without steps and learning rates; if no cpt run
+            names a parent, such a base, ``base``, is added.
         lrs : DataFrame or mapping, optional
             Columns ``run``, ``step`` (from 1) and ``lr``, and ``replay`` for replay ratios that
             vary during a run; or a mapping of run names to learning rates or schedules.
@@ -165,7 +166,7 @@ class Study(StudyData):
         allowed = check_allow_mixed(allow_mixed)
         runs = tables.add_base(tables.tidy_runs(runs))
         run_checks.check_runs(runs)
-        curves = tables.tidy_curves(curves)
+        curves = tables.tidy_curves(tables.steps_of_tokens(curves, runs))
         curve_checks.check_curves(curves, runs)
         lr_by_run, replays = tables.tidy_lrs(lrs, runs)
         runs = tables.fill_steps(runs, curves, lr_by_run)

@@ -18,7 +18,9 @@ from bayescpt.data.checks.columns import (
 )
 from bayescpt.data.checks.curves import check_curve_steps
 from bayescpt.data.checks.learning_rates import check_lr_runs, check_lr_steps, lr_array
+from bayescpt.data.checks.run_columns import blank_cells, check_run_columns
 from bayescpt.data.schedule import Schedule
+from bayescpt.errors import StudyError
 
 Array = NDArray[np.float64]
 
@@ -49,8 +51,10 @@ def tidy_runs(runs: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     StudyError
-        If a column or all rows are missing, or a value is not a number where one is expected.
+        If a column or all rows are missing or a column is misspelt, or a value is not a number
+        where one is expected.
     """
+    check_run_columns(runs.columns)
     require_columns(runs, ("run", "phase"), "runs")
     require_rows(runs, "runs")
     original = runs.reset_index(drop=True)
@@ -61,8 +65,6 @@ def tidy_runs(runs: pd.DataFrame) -> pd.DataFrame:
             tidy[column] = as_text(values)
         else:
             tidy[column] = to_numbers(values, column, tidy["run"], "runs")
-    if "replay_ratio" not in original:
-        tidy.loc[tidy["phase"] == "cpt", "replay_ratio"] = 0.0
     for column in ("steps", "branch_step"):
         require_whole_numbers(tidy[column], column, tidy["run"], "runs")
     tidy["branch_step"] = tidy["branch_step"].fillna(0).astype("int64")
@@ -121,6 +123,44 @@ def tidy_curves(curves: pd.DataFrame) -> pd.DataFrame:
     check_curve_steps(tidy)
     tidy["step"] = tidy["step"].astype("int64")
     return tidy
+
+
+def steps_of_tokens(curves: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Table of curves in which tokens are converted to steps.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        Table as passed to `Study.from_frames`. A column ``tokens`` counts the tokens of rows whose
+        ``step`` is blank or missing.
+    runs : DataFrame
+        From `tidy_runs`; ``tokens_per_step`` converts them.
+
+    Returns
+    -------
+    DataFrame
+        With steps, and without tokens; of rows that round to one step, the last.
+
+    Raises
+    ------
+    StudyError
+        If the tokens per step of such a run are not known.
+    """
+    if "tokens" not in curves.columns or "run" not in curves.columns:
+        return curves
+    steps = pd.to_numeric(curves.get("step", pd.Series(np.nan, index=curves.index)))
+    names = as_text(curves["run"])
+    rows = (steps.isna() & curves["tokens"].notna()).to_numpy()
+    batch = names.map(dict(zip(runs["run"], runs["tokens_per_step"], strict=True)))
+    wanted = runs["run"].isin(names[rows & batch.isna().to_numpy()])
+    if blank := blank_cells(runs, "tokens_per_step", wanted):
+        raise StudyError(
+            f"runs: column tokens_per_step is blank in {blank}: give the tokens per update, by "
+            "which the tokens in curves are divided"
+        )
+    steps = steps.where(~rows, (curves["tokens"] / batch).round())
+    out = curves.assign(step=steps).drop(columns="tokens")
+    return out[~(out.duplicated(["run", "step", "domain"], keep="last") & rows)]
 
 
 def tidy_lrs(

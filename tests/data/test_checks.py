@@ -103,7 +103,7 @@ def test_unknown_target_domain(tables):
 @pytest.mark.parametrize("column", ["parent", "domain"])
 def test_cpt_run_without_parent_or_domain(tables, column):
     tables.set_run("mix", **{column: ""})
-    assert_refused(tables, rf"runs: cpt run 'mix' has no {column}: name")
+    assert_refused(tables, rf"runs: column {column} is blank in row 3 \(run 'mix'\): name")
 
 
 def test_cycle_of_parents(tables):
@@ -119,10 +119,39 @@ def test_cycle_through_a_trunk(tables):
     assert_refused(tables, r"run 'base' descends from itself: base -> annealed -> base")
 
 
-@pytest.mark.parametrize(("ratio", "shown"), [(-0.1, "-0.1"), (101.0, "101"), (np.nan, "nan")])
+@pytest.mark.parametrize(("ratio", "shown"), [(-0.1, "-0.1"), (101.0, "101")])
 def test_replay_outside_its_range(tables, ratio, shown):
     tables.set_run("mix", replay_ratio=ratio)
     assert_refused(tables, rf"runs: run 'mix': replay_ratio is {shown}; expected 0 to 1")
+
+
+def test_a_cpt_run_without_a_replay_ratio_is_no_run_without_replay(tables):
+    tables.set_run("mix", replay_ratio=np.nan)
+    assert_refused(
+        tables, r"runs: column replay_ratio is blank in row 3 \(run 'mix'\): give the share of"
+    )
+    tables.runs = tables.runs.drop(columns="replay_ratio")
+    assert_refused(tables, r"replay_ratio is blank in row 3 \(run 'mix'\), row 4 \(run 'pure'\):")
+
+
+@pytest.mark.parametrize(
+    ("column", "meant"),
+    [
+        ("replay", "replay_ratio"),
+        ("replay_ration", "replay_ratio"),
+        ("Replay Ratio", "replay_ratio"),
+        ("replay_frac", "replay_ratio"),
+    ],
+)
+def test_a_misspelt_column_of_runs(tables, column, meant):
+    tables.runs = tables.runs.rename(columns={meant: column})
+    assert_refused(tables, f"runs: unknown column {column!r}; did you mean {meant!r}?")
+
+
+def test_columns_of_the_users_own_are_kept(tables):
+    tables.runs["owner"] = "me"
+    tables.runs["peak_lr"] = 1e-3
+    assert {"owner", "peak_lr"} <= set(tables.study().runs.columns)
 
 
 def test_percentage_in_place_of_a_ratio(tables):

@@ -127,7 +127,7 @@ def test_unknown_named_schedule_names_run_and_folder(folder, tables):
     tables.runs.assign(schedule="cosin").to_csv(folder / "runs.csv", index=False)
     with pytest.raises(
         StudyError,
-        match=r"tiny: runs: run 'base': unknown schedule 'cosin'; did you mean 'cosine'\? kno",
+        match=r"tiny: runs.csv: run 'base': unknown schedule 'cosin'; did you mean 'cosine'\? kno",
     ):
         read_study(folder)
 
@@ -135,7 +135,7 @@ def test_unknown_named_schedule_names_run_and_folder(folder, tables):
 def test_defect_names_the_folder(folder, tables):
     tables.set_loss("mix", 2, "german", -1.0)
     tables.curves.to_csv(folder / "curves.csv", index=False)
-    message = f"study {re.escape(str(folder))}: curves: run 'mix', step 2, .*: loss is -1;"
+    message = f"study {re.escape(str(folder))}: curves.csv: run 'mix', step 2, .*: loss is -1;"
     with pytest.raises(StudyError, match=message):
         read_study(folder)
 

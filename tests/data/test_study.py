@@ -231,11 +231,11 @@ def test_varying_replay_takes_precedence_over_the_table_of_runs(tables):
 
 
 def test_optional_columns_may_be_missing(tables):
-    runs = tables.runs[["run", "phase", "parent", "domain"]]
+    runs = tables.runs[["run", "phase", "parent", "domain", "replay_ratio"]]
     study = Study.from_frames(tables.curves, runs, tables.lrs)
     assert study.runs["steps"].tolist() == [8, 8, 4, 4]
     run = study.run("mix")
-    assert (run.replay_ratio, run.seed, run.n_params) == (0.0, None, None)
+    assert (run.seed, run.n_params, run.tokens_per_step) == (None, None, None)
 
 
 def test_learning_rates_may_come_as_a_mapping(study, tables):

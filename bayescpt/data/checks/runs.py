@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayescpt.data.checks.columns import require_names
+from bayescpt.data.checks.run_columns import blank_cells
 from bayescpt.errors import StudyError
 
 Array = NDArray[np.float64]
@@ -92,6 +93,12 @@ def check_replays(runs: pd.DataFrame, replays: Mapping[str, Array]) -> None:
     StudyError
         If a ratio is missing or out of range.
     """
+    needed = (runs["phase"] == "cpt") & ~runs["run"].isin(list(replays))
+    if blank := blank_cells(runs, "replay_ratio", needed):
+        raise StudyError(
+            f"runs: column replay_ratio is blank in {blank}: give the share of general tokens in "
+            "the training mixture of each cpt run, 0 to 1 (0 for none)"
+        )
     for name, phase, ratio in runs[["run", "phase", "replay_ratio"]].itertuples(index=False):
         if name in replays:
             for index, value in enumerate(replays[name]):
@@ -153,7 +160,8 @@ def _check_cycles(runs: pd.DataFrame) -> None:
 
 
 def _check_cpt_runs(runs: pd.DataFrame) -> None:
-    cpt = runs[runs["phase"] == "cpt"]
     for column, meaning in (("parent", "the run it starts from"), ("domain", "its target domain")):
-        for name in cpt.loc[cpt[column].isna(), "run"]:
-            raise StudyError(f"runs: cpt run {name!r} has no {column}: name {meaning}")
+        if blank := blank_cells(runs, column, runs["phase"] == "cpt"):
+            raise StudyError(
+                f"runs: column {column} is blank in {blank}: name {meaning} for each cpt run"
+            )

@@ -41,6 +41,31 @@ def progress(n_steps: int) -> Array:
     return np.arange(n_steps) / max(n_steps, 1)
 
 
+def remaining(p: Array, decay_type: str) -> Array:
+    """Fraction of the way from start to end that is left at some progress through a decay.
+
+    Parameters
+    ----------
+    p : ndarray
+        Progress, 0 to 1.
+    decay_type : str
+        One of `DECAY_TYPES` but "geometric", whose fraction depends on start and end.
+
+    Returns
+    -------
+    ndarray
+        1 at progress 0, and 0 at progress 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayescpt.data.schedules.stages import remaining
+    >>> remaining(np.array([0.0, 0.25, 1.0]), "1-sqrt").tolist()
+    [1.0, 0.5, 0.0]
+    """
+    return _REMAINING[decay_type](p)
+
+
 def decay(start: float, end: float, n_steps: int, decay_type: str) -> Array:
     """Learning rates from `start`, which reach `end` one update after the last.
 
@@ -82,7 +107,7 @@ def decay(start: float, end: float, n_steps: int, decay_type: str) -> Array:
         return start * (end / start) ** progress(n_steps) if n_steps else np.empty(0)
     if decay_type not in _REMAINING:
         raise ScheduleError(f"unknown decay_type {decay_type!r}; known: {', '.join(DECAY_TYPES)}")
-    return end + (start - end) * _REMAINING[decay_type](progress(n_steps))
+    return end + (start - end) * remaining(progress(n_steps), decay_type)
 
 
 def join_stages(

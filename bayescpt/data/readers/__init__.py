@@ -1,0 +1,1 @@
+"""Training logs of many kinds, read into a study: one log format a file in ``formats/``."""

@@ -1,0 +1,54 @@
+"""The figure of a study's curves and schedules."""
+
+import pytest
+
+from bayescpt.data import Study, load_example
+from bayescpt.errors import StudyError
+from bayescpt.present import draw_study
+
+
+def test_each_domain_has_a_panel_and_learning_rates_have_one():
+    study = load_example("cpt_micro")
+    figure = draw_study(study)
+    assert [ax.get_title(loc="left") for ax in figure.axes] == [
+        *("general", "german", "code", "learning rate")
+    ]
+    lines = {line.get_label() for line in figure.axes[1].lines}
+    assert lines == set(study.cpt_runs)  # pre-training would squeeze them
+    assert figure.axes[0].get_ylabel() == "loss (nats per token)"
+
+
+def test_a_study_of_pre_training_shows_it():
+    figure = draw_study(load_example("mpl_25m"))
+    assert len(figure.axes) == 2
+
+
+def test_a_run_in_flight_ends_in_a_mark():
+    study = load_example("cpt_micro").select(["de_r25_cos"])
+    curves = study.curves.query("run != 'de_r25_cos' or step <= 400")
+    part = Study.from_frames(curves, study.runs, study.lrs, general=study.general)
+    marks = [
+        line for line in draw_study(part).axes[1].lines if line.get_marker() not in ("None", "")
+    ]
+    assert [line.get_xdata()[0] for line in marks] == [
+        curves.query("run == 'de_r25_cos'")["step"].max()
+    ]
+
+
+def test_a_long_curve_is_thinned():
+    study = load_example("mpl_25m")
+    for line in draw_study(study).axes[0].lines:
+        assert len(line.get_xdata()) <= 400
+
+
+def test_runs_differ_by_kind_of_line_too():
+    lines = draw_study(load_example("cpt_micro")).axes[1].lines
+    assert len({line.get_linestyle() for line in lines}) > 2
+
+
+def test_nothing_to_draw_is_an_error():
+    study = load_example("cpt_micro").select(["pt_r1"])
+    object.__setattr__(study, "lrs", {})
+    object.__setattr__(study, "curves", study.curves.iloc[:0])
+    with pytest.raises(StudyError, match="nothing to draw"):
+        draw_study(study)
