@@ -126,7 +126,7 @@ def test_rates_as_printed(places):
 @pytest.mark.parametrize("decimals", [None, 6])
 @pytest.mark.parametrize("jump", [0, 1])
 def test_a_warm_up_that_begins_with_a_share(decimals, jump):
-    # llm.c: (step + 1) / warmup, then a cosine of the step itself; nanoGPT: (it + 1) / (warmup + 1).
+    # llm.c: (step + 1) / warmup, then a cosine of the step; nanoGPT: (it + 1) / (warmup + 1).
     counter, peak, warmup = np.arange(N), 6e-4, 70
     decay = 0.5 * (1 + np.cos(np.pi * (counter - warmup) / (N - warmup)))
     rates = np.where(counter < warmup, peak * (counter + 1) / (warmup + jump), peak * decay)
