@@ -167,15 +167,8 @@ def _show(made: Assembled) -> None:
     sets = {domain for summary in made.summaries for domain in summary.domains}
     unknown = "not known: give --general NAME" if len(sets) > 1 else "none, there is one set only"
     say(f"general set: {made.general or unknown}")
-    told: dict[str, list[str]] = {}
-    for summary in made.summaries:
-        for note in summary.notes:
-            told.setdefault(note, []).append(summary.run)
-    for note, names in told.items():
-        where = "all runs" if len(names) == len(made.summaries) > 1 else ", ".join(names)
-        _say_wrapped(f"note: {where}: {note}")
-    for note in made.notes:
-        _say_wrapped(f"note: {note}")
+    for line in made.text().splitlines():
+        _say_wrapped(f"note: {line}")
 
 
 def _show_missing(made: Assembled, out: Path) -> None:

@@ -155,7 +155,8 @@ def read_logs(
     Returns
     -------
     Study
-        The study; a log without any evaluation has its training loss on a set ``train``.
+        The study; a log without any evaluation has its training loss on a set ``train``. What was
+        handled on the way stands in its ``notes``.
 
     Raises
     ------

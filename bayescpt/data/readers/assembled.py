@@ -156,9 +156,9 @@ class Assembled:
         runs.loc[cpt & (bare | orphans), "phase"] = "pt"
         runs.loc[runs["phase"] == "pt", ["parent", "domain"]] = None
         runs["tokens_per_step"] = runs["tokens_per_step"].astype("Float64").fillna(1)
-        return self._study("logs", runs)
+        return self._study("logs", runs, allow_mixed=("n_params", "tokens_per_step"))
 
-    def _study(self, name: str, runs: pd.DataFrame) -> Study:
+    def _study(self, name: str, runs: pd.DataFrame, allow_mixed: tuple[str, ...] = ()) -> Study:
         lrs: dict[str, Any] = dict(self.lrs)
         for row in runs.to_dict("records"):
             if isinstance(row["schedule"], str):
@@ -166,7 +166,28 @@ class Assembled:
                     row["run"], row["schedule"], row["schedule_params"]
                 )
         runs = runs.drop(columns=["schedule", "schedule_params"])
-        return Study.from_frames(self.curves, runs, lrs, name=name, general=self.general or "")
+        return Study.from_frames(
+            self.curves,
+            runs,
+            lrs,
+            name=name,
+            general=self.general or "",
+            notes=self.text(),
+            allow_mixed=allow_mixed,
+        )
+
+    def text(self) -> str:
+        """All notes, one a line, each once with the runs that it is about."""
+        told: dict[str, list[str]] = {}
+        for summary in self.summaries:
+            for note in summary.notes:
+                told.setdefault(note, []).append(summary.run)
+        everywhere = len(self.summaries)
+        lines = [
+            f"{'all runs' if len(names) == everywhere > 1 else ', '.join(names)}: {note}"
+            for note, names in told.items()
+        ]
+        return "\n".join([*lines, *self.notes])
 
 
 def named_schedule(run: str, name: str, params: Any) -> Schedule:

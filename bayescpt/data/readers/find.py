@@ -15,6 +15,11 @@ _NOT_LOGS = {
     *(".bin", ".pt", ".pth", ".ckpt", ".safetensors", ".npy", ".npz", ".pkl", ".model", ".gguf"),
     *(".zip", ".gz", ".tar", ".zst", ".png", ".pdf", ".svg", ".py", ".pyc", ".so", ".ipynb", ".md"),
 }
+# Of the model; a vocabulary is a JSON object with more keys than any log.
+_MODEL_FILES = {
+    *("tokenizer.json", "vocab.json", "tokenizer_config.json", "added_tokens.json", "config.json"),
+    *("special_tokens_map.json", "generation_config.json", "model.safetensors.index.json"),
+}
 
 
 def read_log_files(paths: Iterable[str | os.PathLike[str]], options: ReadOptions) -> list[LogRun]:
@@ -99,6 +104,9 @@ def _files(path: Path) -> Iterator[Path]:
             folders.clear()
             continue
         walked.add(real)
+        if "study.toml" in names:  # a study that was made from logs
+            folders.clear()
+            continue
         # Hidden folders; W&B's link to the latest run, which is there under its own name too.
         folders[:] = sorted(
             f for f in folders if not f.startswith((".", "__")) and f != "latest-run"
@@ -108,8 +116,9 @@ def _files(path: Path) -> Iterator[Path]:
             folders[:] = [f for f in folders if f not in ("files", "logs", "tmp")]
         for name in sorted(names, key=_natural):
             file = Path(folder, name)
-            hidden = name.startswith(".")
-            if not hidden and file.suffix.lower() not in _NOT_LOGS and file.stat().st_size:
+            passed_over = name.startswith(".") or name in _MODEL_FILES
+            passed_over = passed_over or file.suffix.lower() in _NOT_LOGS
+            if not passed_over and file.is_file() and file.stat().st_size:
                 yield file
 
 

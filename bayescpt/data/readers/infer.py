@@ -25,7 +25,7 @@ _SCHEDULERS = {
     "trapez": "wsd",
 }
 _DECAY_TYPES = {"minus_sqrt": "1-sqrt", "1_sqrt": "1-sqrt", "sqrt": "1-sqrt"}
-_FLOOR_RATIOS = (0.1, 0.01, 0.05, 0.2, 0.25, 0.5, 0.001)
+_FLOOR_RATIOS = (0.1, 0.01, 0.05, 0.2, 0.25, 0.3, 0.5, 0.02, 0.15, 0.4, 0.001)
 _FLOORS = (1e-5, 1e-6, 1e-7, 1e-8)
 
 
@@ -159,7 +159,7 @@ def inferred_shapes(
             for warmup, init in starts:
                 yield Shape(peak, warmup, init)
             continue
-        for floor in _floors(peak, rates[fall], hints):
+        for floor in _floors(peak, counter[fall], rates[fall], steps, hints):
             for decay in DECAYS:
                 line = _line(counter[below], rates[below], peak, floor, decay, steps)
                 if line is None:
@@ -227,10 +227,18 @@ def _digits(number: int) -> int:
     return len(str(number).rstrip("0"))
 
 
-def _floors(peak: float, falling: Floats, hints: Mapping[str, Any]) -> list[float]:
+def _floors(
+    peak: float, counter: Floats, falling: Floats, steps: int, hints: Mapping[str, Any]
+) -> list[float]:
     lowest = float(falling.min())
     given = [hints.get("min_lr"), hints.get("min_lr_ratio", -1.0) * peak]
-    tried = [*given, 0.0, lowest, *(ratio * peak for ratio in _FLOOR_RATIOS), *_FLOORS]
+    tried = [*given, 0.0, *(ratio * peak for ratio in _FLOOR_RATIOS), *_FLOORS]
+    if lowest > 0:
+        unit = 10.0 ** math.floor(math.log10(lowest))
+        tried += [math.floor(lowest / part) * part for part in (unit, unit / 10)]
+    # The last row of a run in flight is no floor.
+    if counter[-1] >= steps - 1 or (falling <= lowest * (1 + 1e-9)).sum() > 1:
+        tried.append(lowest)
     return list(
         dict.fromkeys(
             float(f"{floor:.12g}")

@@ -20,6 +20,8 @@ TOLERANCE = 1e-6  # relative, of a schedule that is taken for a column
 _SLACK = 1e-9  # of the peak: rates near 0 are differences of larger numbers
 # A column printed in steps larger than this share of its peak says too little.
 _COARSE = 0.01
+# A warm-up shorter than this share of a run hardly matters.
+_UNSEEN = 0.005
 # Where printed digits round by more than this share, only simple schedules are believed.
 _ROUNDED = 1e-5
 
@@ -91,18 +93,34 @@ def find_lr(
     """
     if not len(rates):
         return FoundLR(None)
-    unit = _unit(rates, decimals)
     highest = float(rates.max())
-    if highest <= 0 or (2 * unit.max() > _COARSE * highest and len(np.unique(rates)) > 1):
+    printed = _unit(rates, decimals)
+    # Rates that look rounded, such as those of a warm-up to 1e-4 in 100 steps, may be exact.
+    units = [printed] if decimals is not None or not printed.any() else [0.0 * printed, printed]
+    for unit in units:
+        coarse = bool(2 * unit.max() > _COARSE * highest and rates.min() < highest)
+        best = _Fits(steps, rates, unit)
+        if highest > 0 and (exact := _search(best, planned, hints, offset, hinted_only=coarse)):
+            return _exact(exact, best, planned, hints)
+    if highest <= 0 or coarse:
         return FoundLR(
             None, None, ["learning rates are printed with too few digits to tell the schedule"]
         )
-    best = _Fits(steps, rates, unit)
-    exact: list[tuple[float, int, Shape, int, int, Schedule]] = []
+    return _column(steps, rates, planned, best)
+
+
+_Exact = tuple[float, int, Shape, int, int, Schedule]
+
+
+def _search(
+    best: _Fits, planned: int, hints: Mapping[str, Any], offset: int, hinted_only: bool
+) -> _Exact | None:
+    """The least odd shape that fits the whole column."""
+    exact: list[_Exact] = []
     for start in dict.fromkeys((0, offset)):
         for late in (0, 1):
-            counter = (steps - 1 + late + start).astype(np.float64)
-            for hinted, shape in _shapes(counter, rates, planned + start, hints, unit):
+            counter = (best.steps - 1 + late + start).astype(np.float64)
+            for hinted, shape in _shapes(counter, best, planned + start, hints, hinted_only):
                 cost = -1.0 if hinted else _cost(shape, planned + start)
                 if exact and cost >= min(exact)[0]:
                     continue
@@ -110,9 +128,7 @@ def find_lr(
                     found = _schedule(shape, planned + start)
                     if found is not None:
                         exact.append((cost, len(exact), shape, late, start, found))
-    return (
-        _exact(min(exact), steps, planned, hints) if exact else _column(steps, rates, planned, best)
-    )
+    return min(exact) if exact else None
 
 
 def _cost(shape: Shape, planned: int) -> float:
@@ -135,7 +151,7 @@ class _Fits:
     """The share of rows that the best shape so far fits."""
 
     def __init__(self, steps: NDArray[np.int64], rates: Floats, unit: Floats) -> None:
-        self.steps, self.rates = steps, rates
+        self.steps, self.rates, self.unit = steps, rates, unit
         slack = np.maximum(TOLERANCE * rates, _SLACK * rates.max())
         self.tolerance = np.maximum(slack, unit * (1 + 1e-9))
         self.share, self.late = 0.0, 0
@@ -155,14 +171,16 @@ class _Fits:
 
 
 def _shapes(
-    counter: Floats, rates: Floats, planned: int, hints: Mapping[str, Any], unit: Floats
+    counter: Floats, column: _Fits, planned: int, hints: Mapping[str, Any], hinted_only: bool
 ) -> Iterator[tuple[bool, Shape]]:
     """Candidates, and whether the configuration names them."""
-    for shape in hinted_shapes(hints, planned, float(rates.max())):
+    highest = float(column.rates.max())
+    for shape in hinted_shapes(hints, planned, highest):
         yield True, shape
-    rounded = bool(unit.max() > _ROUNDED * rates.max())
-    for shape in inferred_shapes(counter, rates, planned, hints, rounded):
-        yield False, shape
+    if not hinted_only:
+        rounded = bool(column.unit.max() > _ROUNDED * highest)
+        for shape in inferred_shapes(counter, column.rates, planned, hints, rounded):
+            yield False, shape
 
 
 def _unit(rates: Floats, decimals: int | None) -> Floats:
@@ -199,8 +217,8 @@ def _schedule(shape: Shape, steps: int) -> Schedule | None:
 
 
 def _exact(
-    fit: tuple[float, int, Shape, int, int, Schedule],
-    steps: NDArray[np.int64],
+    fit: _Exact,
+    column: _Fits,
     planned: int,
     hints: Mapping[str, Any],
 ) -> FoundLR:
@@ -210,7 +228,13 @@ def _exact(
         if late and (shape.decay or shape.warmup)
         else []
     )
-    last = int(steps[-1])
+    first, last = int(column.steps[0]), int(column.steps[-1])
+    unseen = column.rates[0] >= column.rates.max() and first > max(2, _UNSEEN * planned)
+    if unseen and not hints.keys() & {"warmup_steps", "warmup_ratio", "scheduler"}:
+        notes.append(
+            f"the first logged learning rate, at step {first}, is the highest: a warm-up before it "
+            "is not seen; if there was one, give the schedule in runs.csv"
+        )
     if not shape.decay and "scheduler" not in hints and planned > 1.05 * last:
         notes.append(
             f"the learning rate is constant up to step {last}, and taken as constant up to the "

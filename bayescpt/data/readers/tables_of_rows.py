@@ -91,6 +91,8 @@ def runs_of_table(frame: pd.DataFrame, path: Path, kind: str, options: ReadOptio
     runs = []
     for run_name, rows in _by(frame, run_column):
         wide = _pivot(rows, key_column) if key_column else rows
+        if domain is not None:
+            wide = _in_time(wide, domain, step_column)
         named, rest, steps = _split_sets(wide, domain, step_column, columns)
         parts = split_wide(rest, steps, columns)
         run = LogRun(name if run_name is None else run_name, kind, (path,), part=part)
@@ -112,6 +114,16 @@ def _by(frame: pd.DataFrame, column: str | None) -> list[tuple[str | None, pd.Da
         names = names.astype("Int64")
     groups = frame.groupby(names.astype("str").str.strip().mask(names.isna()), sort=False)
     return [(str(name), rows.reset_index(drop=True)) for name, rows in groups]
+
+
+def _in_time(frame: pd.DataFrame, domain: str, step_column: str) -> pd.DataFrame:
+    """A table that has one set after the other, in the order of its steps."""
+    steps = frame[step_column].to_numpy(np.float64, na_value=np.nan)
+    back = np.flatnonzero(np.diff(steps) < 0)
+    sets = frame[domain].to_numpy(object)
+    if back.size and (sets[back] != sets[back + 1]).all():
+        return frame.sort_values(step_column, kind="stable", ignore_index=True)
+    return frame
 
 
 def _split_sets(

@@ -48,6 +48,8 @@ def test_read_logs_gives_the_study_that_the_logs_tell_of():
     assert study.run("r10").replay_ratio == 0.1
     assert study.run("r10").tokens_per_step == 65_536
     assert study.curve("r10", "medical")["step"].tolist() == [0, 50, 100, 150, 200]
+    assert "r00: 3 logs are copies of one run: the longest counts" in study.notes
+    assert "all runs: the logged learning rate is the next update's" in study.notes
 
 
 def test_a_run_without_a_replay_ratio_is_an_error():

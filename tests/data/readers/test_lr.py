@@ -155,3 +155,38 @@ def test_a_schedule_over_the_steps_of_an_earlier_run_too():
 
 def test_no_column():
     assert find_lr(np.empty(0, int), np.empty(0), 100, {}).lr is None
+
+
+def test_digits_that_are_few_may_be_all_there_are():
+    truth = schedules.constant_with_warmup(1e-4, 300, 100)
+    steps = np.arange(1, 301)
+    found = find_lr(steps, truth.lr, 300, {})
+    assert found.schedule is not None
+    np.testing.assert_allclose(found.lr, truth.lr, rtol=1e-9)
+
+
+def test_a_configuration_is_believed_where_digits_are_few_but_agree():
+    truth = schedules.cosine(2e-5, N, 100)
+    steps = np.arange(10, N + 1, 10)
+    hints = {"scheduler": "cosine", "peak_lr": 2e-5, "warmup_steps": 100}
+    found = find_lr(steps, truth.lr[steps - 1].round(6), N, hints, decimals=6)
+    assert found.schedule == truth
+
+
+def test_the_last_row_of_a_run_in_flight_is_no_floor():
+    truth = schedules.linear(5e-5, N, 0, min_lr=1.5e-5)
+    steps = np.arange(10, 601, 10)
+    found = find_lr(steps, truth.lr[steps - 1], N, {})
+    np.testing.assert_allclose(found.lr, truth.lr, rtol=1e-6)
+
+
+def test_a_warm_up_that_no_row_shows_is_said():
+    steps = np.arange(50, N + 1, 50)
+    found = find_lr(steps, schedules.cosine(2e-4, N, 30).lr[steps - 1], N, {})
+    assert any("a warm-up before it is not seen" in note for note in found.notes)
+    seen = find_lr(steps, schedules.cosine(2e-4, N, 130).lr[steps - 1], N, {})
+    assert not seen.notes
+    hints = {"scheduler": "cosine", "warmup_steps": 30}
+    told = find_lr(steps, schedules.cosine(2e-4, N, 30).lr[steps - 1], N, hints)
+    assert told.schedule == schedules.cosine(2e-4, N, 30)
+    assert not told.notes

@@ -186,3 +186,20 @@ def test_a_link_to_a_log_is_read_once(write, read, tmp_path):
     (tmp_path / "a" / "loop").symlink_to(tmp_path / "a")
     runs = read(tmp_path / "a")
     assert len(runs) == 1
+
+
+def test_one_set_after_the_other_is_no_resume(write, read):
+    rows = [f"{s},{d},2.0,{1e-4 * s}" for d in ("de", "en") for s in range(10, 101, 10)]
+    rows = [row for k, row in enumerate(rows) if k < 10 or k % 2]
+    run = read(write("p.csv", "\n".join(["step,set,loss,lr", *rows, ""])))["p"]
+    assert run.lr["step"].tolist() == list(range(10, 101, 10))
+    assert not run.notes
+
+
+def test_files_of_the_model_and_earlier_studies_are_passed_over(write, read, tmp_path):
+    write("a/tokenizer.json", {"model": {"vocab": {"step": 1, "loss": 2}}})
+    write("a/mine/study.toml", "[study]\n")
+    write("a/mine/curves.csv", "run,step,domain,loss\nx,10,de,2.0\n")
+    write("a/pilot.csv", "step,val_loss\n10,2.0\n20,1.9\n")
+    (tmp_path / "a" / "gone.csv").symlink_to(tmp_path / "nowhere.csv")
+    assert list(read(tmp_path / "a")) == ["pilot"]
