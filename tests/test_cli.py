@@ -103,6 +103,8 @@ def fits(study, tmp_path_factory):
 def cli(capsys, monkeypatch, tmp_path):
     """Function that runs a command in an empty folder; gives exit code, output and errors."""
     monkeypatch.chdir(tmp_path)
+    # Text wraps where the width of the screen is known.
+    monkeypatch.delenv("COLUMNS", raising=False)
 
     def run(*words):
         with pytest.raises(SystemExit) as ended:

@@ -33,7 +33,7 @@ def last_step(study: StudyData, name: str) -> int:
     --------
     >>> from bayescpt.data import load_example
     >>> last_step(load_example("mpl_25m"), "cosine_24000")
-    23872
+    23920
     """
     steps = _steps(study, name)
     return int(steps[-1]) if steps.size else 0
@@ -59,7 +59,7 @@ def observed_steps(study: StudyData, name: str) -> int:
     --------
     >>> from bayescpt.data import load_example
     >>> observed_steps(load_example("mpl_25m"), "cosine_24000")
-    24000
+    23999
     """
     steps, planned = _steps(study, name), study.run(name).steps
     if not steps.size:

@@ -92,10 +92,7 @@ class Forecast:
 
     @property
     def now(self) -> dict[str, int]:
-        """Step of the last loss of each plan that is a run in flight, by name of the plan.
-
-        Its forecast is conditioned on its losses up to that step.
-        """
+        """Step of the last loss of each plan that is a run in flight, by name of the plan."""
         last = self.so_far.groupby("run", sort=False)["step"].max()
         return {str(name): int(step) for name, step in last.items()}
 

@@ -256,7 +256,7 @@ def make_check(name: str, value: float, advice: str) -> Check:
     'ok'
     """
     status = _status(name, value)
-    return Check(name, status, value, _RULES[name].limit, "" if status == "ok" else advice)
+    return Check(name, status, float(value), _RULES[name].limit, "" if status == "ok" else advice)
 
 
 def _status(name: str, value: float) -> str:

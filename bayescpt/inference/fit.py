@@ -157,24 +157,13 @@ class Fit(FitData):
 
     @cached_property
     def advice(self) -> list[PilotAdvice]:
-        """Runs to add where the priors determine a parameter, each with an entry of a plans file.
-
-        Examples
-        --------
-        >>> for one in fit.advice:  # doctest: +SKIP
-        ...     print(one)
-        """
+        """Runs to add where the priors decide, each with an entry of a plans file."""
         loose = loose_parameters(contractions(self.posterior, self.card))
         return pilot_advice(loose, self.card, study_pilots(self.study, self.card, self.rows))
 
     @cached_property
     def residuals(self) -> Residuals:
-        """Residuals by run, domain and part of the schedule, beside replicated ones.
-
-        Examples
-        --------
-        >>> fit.residuals.patterns.nlargest(3, "mean")  # doctest: +SKIP
-        """
+        """Residuals by run, domain and part of the schedule, beside replicated ones."""
         return residuals(Draws(self.posterior, self.card, self.study, self.rows))
 
     @cached_property

@@ -37,7 +37,7 @@ def observed_trajectory(study: Study, name: str, warmup: str = "true") -> Trajec
     >>> so_far = study.curves[(study.curves["run"] != "de_r25_cos") | (study.curves["step"] <= 400)]
     >>> path = observed_trajectory(replace(study, curves=so_far), "de_r25_cos")
     >>> path.n_steps, path.nominal_steps
-    (400, 1000)
+    (390, 1000)
     """
     whole = run_trajectory(study, name, warmup)
     if not in_flight(study, name):

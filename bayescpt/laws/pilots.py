@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -50,13 +51,9 @@ class Pilots:
     @property
     def typical(self) -> Trajectory:
         """The run that shares its start and LR with the most others; the first of equals."""
-
-        def _alike(run: Trajectory) -> int:
-            return sum(
-                one.start == run.start and np.array_equal(one.lr, run.lr) for one in self.runs
-            )
-
-        return max(self.runs, key=_alike)
+        recipes = [(run.start, run.lr.tobytes()) for run in self.runs]
+        counts = Counter(recipes)
+        return self.runs[max(range(len(recipes)), key=lambda k: counts[recipes[k]])]
 
 
 @dataclass(frozen=True)
