@@ -545,7 +545,8 @@ def test_plans_of_the_readme_are_read(cli, fits, tmp_path):
 # --- goals and plans as people state them ------------------------------------------------------
 
 
-def test_goals_are_shown_as_given_with_the_nats_they_mean(cli, fits, tmp_path):
+def test_goals_are_shown_as_given_with_the_nats_they_mean(cli, fits, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")  # headings on one line
     words = (fits / "good.nc", "-p", fits / "plans.toml")
     code, out, _ = cli(
         "goal", *words, "-g", "general=+10%", "-g", "german=ppl:25", "--figure", "g.png"
