@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import as_file, files
+from importlib.resources.abc import Traversable
 
 import pandas as pd
 
@@ -24,11 +25,23 @@ def example_studies() -> tuple[str, ...]:
     Examples
     --------
     >>> from bayescpt.data import example_studies
-    >>> example_studies()
-    ('cpt_micro', 'mpl_100m', 'mpl_25m')
+    >>> example_studies()[:4]
+    ('cpt_micro', 'mpl_100m', 'mpl_25m', 'fleet_changelog_100k')
     """
-    studies = (entry for entry in _FOLDER.iterdir() if entry.joinpath("study.toml").is_file())
-    return tuple(sorted(entry.name for entry in studies))
+    return tuple(_folders())
+
+
+def _folders() -> dict[str, Traversable]:
+    """Folders of the example studies by name, those of the fleet last."""
+    found = (
+        sorted((entry for entry in place.iterdir() if _is_study(entry)), key=lambda e: e.name)
+        for place in (_FOLDER, _FOLDER.joinpath("fleet"))
+    )
+    return {entry.name: entry for entries in found for entry in entries}
+
+
+def _is_study(entry: Traversable) -> bool:
+    return entry.joinpath("study.toml").is_file()
 
 
 def load_example(name: str) -> Study:
@@ -38,7 +51,11 @@ def load_example(name: str) -> Study:
     ----------
     name : str
         One of `example_studies`: ``cpt_micro`` (real continual pre-training of a small model from
-        English to German), ``mpl_25m`` or ``mpl_100m`` (pre-training under nine schedules).
+        English to German), ``mpl_25m`` or ``mpl_100m`` (pre-training under nine schedules), or
+        ``fleet_TARGET_SIZE``: continual pre-training of small models to one of six targets (code,
+        german, spanish, russian, changelog, math) at four sizes (100k, 330k, 1200k, 4m). The column
+        ``split`` of its runs says which are for fitting, for choosing between models, and for one
+        look at the end (test).
 
     Returns
     -------
@@ -56,9 +73,10 @@ def load_example(name: str) -> Study:
     >>> load_example("cpt_micro")
     Study('cpt_micro': 4 pt + 13 cpt runs, 3 domains, 1,906 losses)
     """
-    if name not in example_studies():
-        raise StudyError(f"no example study {name!r}; there are {', '.join(example_studies())}")
-    with as_file(_FOLDER.joinpath(name)) as folder:
+    folders = _folders()
+    if name not in folders:
+        raise StudyError(f"no example study {name!r}; there are {', '.join(folders)}")
+    with as_file(folders[name]) as folder:
         return read_study(folder)
 
 

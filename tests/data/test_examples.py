@@ -10,7 +10,7 @@ from bayescpt.errors import StudyError
 
 
 def test_names():
-    assert example_studies() == ("cpt_micro", "mpl_100m", "mpl_25m")
+    assert example_studies()[:3] == ("cpt_micro", "mpl_100m", "mpl_25m")
     with pytest.raises(StudyError, match=r"no example study 'micro'; there are cpt_micro, mpl"):
         load_example("micro")
 
@@ -60,4 +60,55 @@ def test_sources_and_licence_are_shipped():
     assert "Copyright (c) 2025 Kairong Luo" in text
     assert "THE SOFTWARE IS PROVIDED" in text
     for name in example_studies():
-        assert name in text
+        assert (name if not name.startswith("fleet_") else "fleet_TARGET_SIZE") in text
+
+
+FLEET = [name for name in example_studies() if name.startswith("fleet_")]
+
+
+@pytest.fixture(scope="module")
+def fleet():
+    return {name: load_example(name) for name in FLEET}
+
+
+def test_the_fleet_is_what_its_readme_says(fleet):
+    """Every defect of a study is an error on reading; so is a length or a peak out of range."""
+    assert len(fleet) == 24
+    runs = [(study, study.run(name)) for study in fleet.values() for name in study.cpt_runs]
+    assert len(runs) == 525
+    assert {run.domain for _, run in runs} == {
+        "code", "german", "spanish", "russian", "changelog", "math",
+    }  # fmt: skip
+    constant = {float(run.replay_ratio) for _, run in runs if np.ndim(run.replay_ratio) == 0}
+    assert {0.0, 0.02, 0.05, 0.1, 0.25, 0.5, 0.75} <= constant
+    assert sum(np.ndim(run.replay_ratio) > 0 for _, run in runs) >= 40  # curricula
+    lengths = [run.steps for _, run in runs]
+    assert (min(lengths), max(lengths)) == (250, 3900)
+    over = [run.schedule.peak_lr / study.run(run.parent).schedule.peak_lr for study, run in runs]
+    assert min(over) == pytest.approx(1 / 8, rel=0.2)
+    assert max(over) == pytest.approx(2.0, rel=0.01)
+
+
+def test_what_is_test_is_test_in_the_whole_fleet(fleet):
+    repeats = 0
+    for name, study in fleet.items():
+        split = study.runs.set_index("run")["split"]
+        assert set(split) <= {"fit", "choose", "test"}
+        if "spanish" in name or "russian" in name or name.endswith("4m"):
+            assert set(split) == {"test"}
+        else:
+            assert split[list(study.cpt_runs)].value_counts().min() >= 4
+        kinds = study.runs["kind"].value_counts()
+        repeats += kinds.get("repeat", 0)
+        # A run starts where its base ended.
+        for run in study.cpt_runs:
+            parent = study.run(run).parent
+            end = study.curve(parent, "general")["loss"].iloc[-1]
+            assert study.start_loss(run, "general") == pytest.approx(end, abs=1e-6)
+    assert repeats >= 12
+
+
+def test_the_fleet_is_small():
+    folder = files("bayescpt.data").joinpath("examples", "fleet")
+    sizes = [file.stat().st_size for study in folder.iterdir() for file in study.iterdir()]
+    assert sum(sizes) < 3e6
