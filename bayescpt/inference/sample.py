@@ -35,8 +35,9 @@ TARGET_ACCEPT = 0.95
 # steps suffice for every posterior met so far (15 after warm-up), as do 500 warm-up draws: together
 # they halved the gradient evaluations of a fit, at the same effective sample size.
 MAX_DEPTH = 8
-# Few pilots leave curved ridges; on subsets of the small real study, 4 times the draws suffice.
-EXTEND = 4
+# Few pilots leave curved ridges. On four simulated pilots from an open base, 4 times the draws left
+# 360 effective ones of a replay exponent.
+EXTEND = 8
 # Checks that more draws can fix, or smaller steps.
 _MIXING = {"R-hat", "bulk ESS", "tail ESS", "divergences"}
 # Acceptance rate of the second try: longer chains reach narrower places, where they diverge.

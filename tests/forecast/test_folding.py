@@ -130,6 +130,7 @@ def test_the_laws_terms_are_numpys(folding, replay, is_target, beta):
         "shift_area": RNG.uniform(0, 2, (PLANS, 1)),
     }
     of_plans["log_peak"] = RNG.normal(0, 1, (PLANS, 1))
+    of_plans["replay_seen"] = np.full((PLANS, 1), 0.1)
     phase = {"is_cpt": 1.0, "is_target": is_target}
 
     folded = {name: folding.by_draw(values) for name, values in drawn.items()}

@@ -102,12 +102,15 @@ def test_mu_of_a_fading_memory_is_the_law_at_each_draw(make_draws, domain):
     rise = (PEAK / 2 - before.final_lr) / PEAK - (PEAK - before.final_lr) / PEAK
     shift, onset, area = value["shift_ref"], value["onset"], own / refs["shift_area"]
     memory = {"gamma": value["share_gamma"], "keep": 0.25}
+    seen = refs["replay_seen"]  # where the shift is measured
+    assert seen == 0.1
     if is_target:
-        speed = 0.75 ** value["share_kappa"] * 0.5 ** value["speed_peak"]
+        speed = (0.75 / (1 - seen)) ** value["share_kappa"] * 0.5 ** value["speed_peak"]
         shift *= shift_growth(speed, onset, value["beta"])
         onset, area, memory = onset * speed, learned[steps], {}
     else:
         shift *= 0.5 ** value["shift_peak"]
+        shift /= shift_growth(1.0, onset, value["beta"], gamma=value["share_gamma"], keep=seen)
     weights = KERNELS["area"].weights({k: np.float64(v) for k, v in value.items()}, refs)
     spent = before.lr.sum()
     direct = equation(

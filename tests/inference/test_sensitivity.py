@@ -11,6 +11,7 @@ from bayescpt.errors import FitError
 from bayescpt.inference.sensitivity import PRIOR_CARRIES, _log_likelihood
 from bayescpt.laws.noise import CORRELATION_LENGTH
 from bayescpt.model.build import build_model
+from bayescpt.model.net import sampled_point
 from bayescpt.model.priors import parse_prior
 
 
@@ -28,7 +29,9 @@ def test_the_likelihood_is_that_of_the_model(small_fit):
     exact = []
     for draw in (0, 70):
         at = small_fit.posterior.isel(chain=1, draw=draw)
-        point = {v.name: at[v.name].to_numpy() for v in model.free_RVs}
+        names = [v.name.removesuffix("_net") for v in model.free_RVs]
+        values = {name: at[name].to_numpy() for name in names}
+        point = sampled_point(values, small_fit.rows, small_fit.card)
         with pm.do(model, point) as given:
             exact.append(given.compile_logp(vars=[given["loss"]], mode="FAST_COMPILE")({}))
     assert found[1, 70] - found[1, 0] == pytest.approx(exact[1] - exact[0], rel=1e-6)

@@ -95,7 +95,7 @@ def test_cpt_runs_of_which_none_names_a_parent_start_from_one_open_base():
     assert made.open_bases == ("base",)
     assert made.run("b").parent == "base"
     # One blank among parents is an omission.
-    with pytest.raises(StudyError, match="'b' has no parent"):
+    with pytest.raises(StudyError, match=r"column parent is blank in row 2 \(run 'b'\)"):
         Study.from_frames(curves, runs.assign(parent=["base", None]).pipe(_with_base), lrs)
 
 
