@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -39,6 +39,10 @@ class Split:
         such rows, and they are not scored.
     known_step : int
         Last step of the run that is known from the training study.
+    fitted : tuple of str
+        Runs of the training study that `split_by_fit` fits; empty for other splits.
+    labels : Mapping of str to object
+        Further columns of the table of forecasts, by name.
     """
 
     name: str
@@ -48,6 +52,8 @@ class Split:
     train: Study
     held_out: pd.DataFrame
     known_step: int
+    fitted: tuple[str, ...] = ()
+    labels: Mapping[str, Any] = field(default_factory=dict)
 
 
 def shared_steps(study: Study, run: str, other: str) -> int:
@@ -236,7 +242,11 @@ def split_by_fit(
     train = replace(study, curves=curves[kept].reset_index(drop=True))
     refit = "fit " + "+".join(fitted)
     return [
-        _shared_split(study, train, refit, name, _scored(study, name, domains)) for name in names
+        replace(
+            _shared_split(study, train, refit, name, _scored(study, name, domains)),
+            fitted=tuple(fitted),
+        )
+        for name in names
     ]
 
 
