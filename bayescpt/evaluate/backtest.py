@@ -200,9 +200,9 @@ def backtest(
             on_split(name)
     if all(table.empty for table in tables):
         raise FitError(f"no refit could be sampled; {fits[0]['split']}: {fits[0]['failed_checks']}")
+    ends = [part for part, rows in zip(finals, tables, strict=True) if not rows.empty]
     table = pd.concat([part for part in tables if not part.empty], ignore_index=True)
     table.attrs["units"] = study.curves_unit
-    ends = [part for part in finals if not part.empty] or finals[:1]
     return Backtest(table, pd.DataFrame(fits), pd.concat(ends, ignore_index=True))
 
 
