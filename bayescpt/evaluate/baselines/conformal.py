@@ -44,28 +44,30 @@ def conformal_draws(
     rng : numpy.random.Generator
         Order of the draws.
     n_draws : int
-        Least number of draws; a multiple of 2 (n_runs + 1) is made, so that each error and its
-        mirror image have exactly the same share.
+        Approximate number of draws: each error and its mirror image are drawn equally often.
 
     Returns
     -------
-    ndarray, shape (>= n_draws, n_rows)
+    ndarray, shape (n, n_rows)
 
     Examples
     --------
     >>> draws = conformal_draws(
     ...     np.zeros(1), np.arange(1.0, 10.0)[:, None], np.random.default_rng(1)
     ... )
-    >>> np.quantile(draws, [0.25, 0.75]).tolist()
-    [-5.0, 5.0]
+    >>> np.quantile(draws, [0.05, 0.95]).tolist()
+    [-9.0, 9.0]
     >>> draws.max().item()
     27.0
     """
     beyond = CAP * np.abs(errors).max(axis=0)
-    offsets = np.vstack([errors, -errors, beyond, -beyond])
-    copies = -(-n_draws // len(offsets))
-    order = rng.permutation(np.repeat(np.arange(len(offsets)), copies))
-    return np.asarray(median + offsets[order])
+    copies = max(-(-n_draws // (2 * len(errors) + 2)), 2)
+    # One copy less of what lies beyond: a sample quantile is interpolated, and where the band ends
+    # at the largest error it must not reach over to the cap.
+    seen = np.tile(np.vstack([errors, -errors]), (copies, 1))
+    unseen = np.tile(np.vstack([beyond, -beyond]), (copies - 1, 1))
+    offsets = rng.permutation(np.vstack([seen, unseen]))
+    return np.asarray(median + offsets)
 
 
 def conformal(
