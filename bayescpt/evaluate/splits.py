@@ -77,15 +77,13 @@ def shared_steps(study: Study, run: str, other: str) -> int:
 
 def _trunks(study: Study, name: str) -> dict[str, int]:
     """The run and its trunks, each with the last shared step."""
-    steps, trunks = (
-        dict(zip(study.runs["run"], study.runs[c], strict=True)) for c in ("steps", "branch_of")
-    )
-    limit = int(steps[name])
+    run = study.run(name)
+    limit = run.steps
     out = {name: limit}
-    while isinstance(trunk := trunks[name], str):
-        limit = min(limit, study.trunk_step(name))
-        out[trunk] = limit
-        name = trunk
+    while run.branch_of is not None:
+        limit = min(limit, study.trunk_step(run.name))
+        run = study.run(run.branch_of)
+        out[run.name] = limit
     return out
 
 
@@ -346,9 +344,10 @@ def _split(study: Study, name: str, cutoff: float, domains: list[str]) -> Split:
 
 def _known_elsewhere(study: Study, train: Study, name: str) -> int:
     """Last step of a run that is known from other runs of the training study."""
-    rows = train.curves[train.curves["run"] != name]
     last = 0
-    for other, steps in rows.groupby("run", sort=False)["step"]:
-        shared = shared_steps(study, name, str(other))
-        last = max([last, *steps[steps <= shared].astype(int)])
+    for other in train.runs["run"]:
+        shared = 0 if other == name else shared_steps(study, name, str(other))
+        if shared:
+            steps = train.curves.loc[train.curves["run"] == other, "step"]
+            last = max([last, *steps[steps <= shared].astype(int)])
     return last
