@@ -76,8 +76,9 @@ Groups = Annotated[
 Beside = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="|".join(BASELINES),
-        help="Also score this method on the same rows. Repeatable.",
+        metavar="NAME",
+        help=f"Also score this method on the same rows: {', '.join(BASELINES)}. Those from iid on "
+        "sample; conformal ones sample once more per fitted run. Repeatable.",
     ),
 ]
 Goals = Annotated[
