@@ -35,7 +35,13 @@ if TYPE_CHECKING:
         read_space,
         screen,
     )
-    from bayescpt.evaluate import backtest, calibrate, goal_calibration, side_by_side
+    from bayescpt.evaluate import (
+        backtest,
+        calibrate,
+        goal_calibration,
+        scores_by_extrapolation,
+        side_by_side,
+    )
     from bayescpt.forecast import Forecast, Plan
     from bayescpt.inference import Check, Fit, fit, load_fit, prior_sensitivity
     from bayescpt.model.build import build_model
@@ -79,6 +85,7 @@ _HOMES = {
     "read_logs": "data",
     "read_study": "data",
     "schedules": "data",
+    "scores_by_extrapolation": "evaluate",
     "screen": "decide",
     "shipped_cards": "model.card_file",
     "side_by_side": "evaluate",
@@ -118,6 +125,7 @@ __all__ = [
     "read_space",
     "read_study",
     "schedules",
+    "scores_by_extrapolation",
     "screen",
     "shipped_cards",
     "side_by_side",

@@ -798,10 +798,66 @@ def test_backtest_of_fits_that_failed_ends_with_1(cli, monkeypatch):
     assert "FAILED CHECKS: bayescpt without de_r25_cos" in out
 
 
+def test_backtest_by_pilots_tells_what_is_extrapolated(cli, sampled):
+    files = ("--out", "rows.csv", "--runs-figure", "runs.png")
+    words = ("backtest", "cpt_micro", "--pilots", "4", "--repeats", "2", "--draws", "7", *files)
+    code, out, err = cli(*words)
+    assert code == 0
+    assert [fit["draws"] for fit in sampled] == [7, 7]
+    assert "bayescpt: draw 2 done\n" in err
+    for part in (
+        "outside the range",
+        "peak LR",
+        "forecast between",
+        "all jointly",
+        "draws of pilots",
+    ):
+        assert part in out
+    rows = pd.read_csv("rows.csv")
+    assert set(rows["repeat"]) == {1, 2}
+    pilots = {name for fit in sampled for name in fit["study"].cpt_runs
+              if fit["study"].is_observed(name)}  # fmt: skip
+    assert all(name in out for name in pilots)
+    assert Path("runs.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_backtest_by_pilots_as_json(cli, sampled):
+    words = ("--pilots", "3", "--repeats", "2", "--baseline", "iid", "--group", "repeat", "--json")
+    code, out, _ = cli("backtest", "cpt_micro", *words, "--judge", "pt_final_lr_ratio=0", "-q")
+    told = json.loads(out)
+    assert code == 0
+    assert (told["by"], told["pilots"], told["repeats"]) == ("pilots", 3, 2)
+    assert told["judge"] == {"pt_final_lr_ratio": ["0"]}
+    assert {row["method"] for row in told["extrapolated"]} == {"bayescpt", "iid"}
+    assert "start" not in {row["extrapolated"] for row in told["extrapolated"]}
+    assert {row["repeat"] for row in told["scores"]} == {1, 2}
+    assert sum(row["forecasts"] for row in told["reliability"] if row["method"] == "iid") > 100
+    assert all(row["pilots"].count(",") == 2 for row in told["fits"])
+
+
+def test_backtest_by_pilots_counts_fits_that_failed(cli, monkeypatch):
+    monkeypatch.setattr(
+        inference, "fit", lambda study, **options: made_up_fit(study, converged=False, draws=60)
+    )
+    code, out, _ = cli("backtest", "cpt_micro", "--by", "pilots", "--repeats", "2", "-q")
+    assert code == 1
+    assert "bayescpt: 2 of 2 draws have a fit that failed its checks" in out
+    assert "FAILED CHECKS: bayescpt with draw 1: " in out
+
+
 @pytest.mark.parametrize(
     ("words", "part"),
     [
         (("nowhere",), "nowhere"),
+        (("cpt_micro", "--repeats", "3"), "--pilots N"),
+        (("cpt_micro", "--judge", "seed=1"), "--pilots N"),
+        (("cpt_micro", "--group", "target"), "only with --pilots"),
+        (("cpt_micro", "--pilots", "4", "--judge", "seed"), "COLUMN=VALUE"),
+        (("cpt_micro", "--pilots", "4", "--judge", "moon=1"), "no column 'moon'"),
+        (("cpt_micro", "--pilots", "4", "--fit", "de_r25_cos"), "--fit"),
+        (("cpt_micro", "--pilots", "4", "--by", "cutoff"), "--by cutoff"),
+        (("cpt_micro", "--pilots", "0"), "pilots is 0"),
+        (("mpl_25m", "--pilots", "2"), "no continual pre-training run"),
         (("cpt_micro", "--by", "moon"), "moon"),
         (("cpt_micro", "--run", "moon"), "moon"),
         (("cpt_micro", "--group", "moon"), "horizon"),

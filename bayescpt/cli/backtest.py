@@ -9,6 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bayescpt.cli.backtest_pilots import (
+    PILOT_GROUPS,
+    Judge,
+    Pilots,
+    PilotsFrom,
+    Repeats,
+    pilot_splits,
+    show_draws,
+    show_extrapolation,
+)
 from bayescpt.cli.backtest_tables import OWN, show_backtest, show_goal_calibration
 from bayescpt.cli.inputs import open_study
 from bayescpt.cli.options import CardName, Chains, Draws, Figure, Json, Quiet, StudyName, Tune
@@ -22,15 +32,17 @@ if TYPE_CHECKING:
     from bayescpt.evaluate import Backtest, GoalCalibration
 
 # Fast ones first, so that their errors show before an hour of sampling.
-BASELINES = ("last_value", "run_power_law", "paper_recipe", "paper_bootstrap", "iid")
-GROUPS = ("domain", "run", "phase", "horizon", "cutoff", "all")
+SAMPLED = ("iid", "conformal_iid", "conformal")
+BASELINES = ("last_value", "run_power_law", "paper_recipe", "paper_bootstrap", *SAMPLED)
+GROUPS = ("domain", "run", "phase", "horizon", "cutoff", *PILOT_GROUPS, "all")
 
 
 By = Annotated[
     str,
     typer.Option(
-        metavar="run|cutoff",
-        help="Hold out one run at a time, or the end of one run at a time.",
+        metavar="run|cutoff|pilots",
+        help="Hold out one run at a time, the end of one run at a time, or all but random pilots "
+        "(as --pilots 4).",
     ),
 ]
 HeldOut = Annotated[
@@ -64,13 +76,17 @@ Groups = Annotated[
 Beside = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="|".join(BASELINES),
-        help="Also score this method on the same rows. Repeatable.",
+        metavar="NAME",
+        help=f"Also score this method on the same rows: {', '.join(BASELINES)}. Those from iid on "
+        "sample; conformal ones sample once more per fitted run. Repeatable.",
     ),
 ]
 Goals = Annotated[
     bool,
-    typer.Option("--goals", help="Also score the probabilities of meeting final loss goals."),
+    typer.Option(
+        "--goals",
+        help="Also score the probabilities of meeting final loss goals; --pilots always does.",
+    ),
 ]
 Out = Annotated[
     Path | None,
@@ -80,7 +96,7 @@ PitFigure = Annotated[
     Path | None, typer.Option(metavar="PNG", help="Write a PIT histogram of the forecasts.")
 ]
 RunsFigure = Annotated[
-    Path | None, typer.Option(metavar="PNG", help="Plot every held-out run with its bands.")
+    Path | None, typer.Option(metavar="PNG", help="Plot every held-out run with its bands, once.")
 ]
 
 
@@ -91,6 +107,10 @@ def backtest(  # numpydoc ignore=PR01
     run: HeldOut = None,
     cutoff: Cutoffs = None,
     fit: Fitted = None,
+    pilots: Pilots = None,
+    repeats: Repeats = None,
+    pilots_from: PilotsFrom = None,
+    judge: Judge = None,
     after: After = 0.1,
     group: Groups = None,
     baseline: Beside = None,
@@ -109,19 +129,21 @@ def backtest(  # numpydoc ignore=PR01
 ) -> None:
     """Hold out runs, refit without them, and score the forecasts against the outcomes.
 
-    One refit per held-out run or cutoff, or a single one with --fit. --figure plots coverage. Exit
-    code 1 if a refit failed its convergence checks.
+    One refit per held-out run or cutoff, a single one with --fit, or one per draw of random pilots
+    with --pilots. --figure plots coverage. Exit code 1 if a refit failed its convergence checks.
     """
     groups = _names("--group", group or ["domain"], GROUPS)
     baselines = _names("--baseline", baseline or [], BASELINES)
     _check_out(out)
+    of_pilots = pilot_splits(by, pilots, repeats, pilots_from, judge)
+    _check_groups(groups, of_pilots)
     if goals and run and len(set(run)) < 2:
         raise PlanError("--goals needs at least two held-out runs: repeat --run, or omit it")
     opened = open_study(study)
 
-    from bayescpt.evaluate import goal_calibration, side_by_side
+    from bayescpt.evaluate import side_by_side
 
-    splits = _splits(by, run, cutoff, fit)
+    splits = _splits(by, run, cutoff, fit, of_pilots)
     sampling: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains}
     if workers > 1:
         sampling["cores"] = 1
@@ -133,30 +155,67 @@ def backtest(  # numpydoc ignore=PR01
     joined = side_by_side({name: results[name] for name in (OWN, *baselines)})
     keys = [*(["method"] if baselines else []), *(name for name in groups if name != "all")]
     scores = joined.scores(keys or None, after)
-    calibrations = (
-        {name: goal_calibration(one) for name, one in by_method(joined).items()} if goals else {}
-    )
+    extrapolated = _extrapolated(joined, keys, after) if of_pilots else None
+    calibrations = _calibrations(joined, goals, bool(of_pilots))
     written = _write(joined, baselines, after, out, figure, pit_figure, runs_figure)
     failed = joined.fits[joined.fits["failed_checks"] != ""]
     if as_json:
-        settings = {"study": opened.name, "by": splits["by"], "fitted": fit, "after": after}
-        show_json({**settings, "seed": seed, **_content(joined, scores, calibrations, written)})
+        settings = {"study": opened.name, **of_pilots, "by": splits["by"], "fitted": fit}
+        settings |= {"after": after, "seed": seed}
+        tables = _content(joined, scores, extrapolated, calibrations, written)
+        show_json({**settings, **tables})
     else:
         show_backtest(scores, keys, after, opened.curves_unit)
+        if extrapolated is not None:
+            show_extrapolation(extrapolated, after)
         if calibrations:
             show_goal_calibration(calibrations)
+        if of_pilots:
+            show_draws(joined.fits, OWN)
         for path in written:
             say(f"wrote {path}")
         for row in failed.to_dict("records"):
-            say(f"FAILED CHECKS: {row['method']} without {row['run']}: {row['failed_checks']}")
+            what = f"with {row['split']}" if of_pilots else f"without {row['run']}"
+            say(f"FAILED CHECKS: {row['method']} {what}: {row['failed_checks']}")
     if not failed.empty:
         raise typer.Exit(1)
 
 
+def _extrapolated(joined: Backtest, keys: Sequence[str], after: float) -> pd.DataFrame:
+    """Scores by what lies outside the pilots' range, by method, target and domain where asked."""
+    from bayescpt.evaluate import scores_by_extrapolation
+
+    by = [key for key in keys if key in ("method", "target")]
+    return scores_by_extrapolation(joined, [*by, "domain"], after)
+
+
+def _calibrations(joined: Backtest, goals: bool, of_pilots: bool) -> dict[str, GoalCalibration]:
+    """Calibration of goal probabilities by method, if it was asked for or is at hand."""
+    from bayescpt.evaluate import goal_calibration
+
+    if not (goals or of_pilots):
+        return {}
+    try:
+        return {name: goal_calibration(one) for name, one in by_method(joined).items()}
+    except PlanError:
+        # Too few held-out runs, and nobody asked.
+        if goals:
+            raise
+        return {}
+
+
 def _splits(
-    by: str, run: list[str] | None, cutoff: list[float] | None, fit: list[str] | None
+    by: str,
+    run: list[str] | None,
+    cutoff: list[float] | None,
+    fit: list[str] | None,
+    of_pilots: dict[str, Any],
 ) -> dict[str, Any]:
     """Arguments of `bayescpt.backtest` that define the held-out rows."""
+    if of_pilots:
+        if fit or cutoff:
+            raise PlanError(f"--pilots does not go with {'--fit' if fit else '--cutoff'}")
+        return {"runs": run, **of_pilots}
     if fit:
         return {"runs": run, "by": "split", "fit_runs": fit}
     cut = {"cutoffs": cutoff} if by == "cutoff" and cutoff else {}
@@ -166,12 +225,14 @@ def _splits(
 def _content(
     joined: Backtest,
     scores: pd.DataFrame,
+    extrapolated: pd.DataFrame | None,
     calibrations: Mapping[str, GoalCalibration],
     written: Sequence[Path],
 ) -> dict[str, Any]:
     """JSON output of a backtest."""
     return {
         "scores": scores.to_dict("records"),
+        "extrapolated": [] if extrapolated is None else extrapolated.to_dict("records"),
         "goals": [
             {"method": name, **row}
             for name, one in calibrations.items()
@@ -227,7 +288,7 @@ def _backtest(
 
     label = "" if name == OWN else f"{name}: "
     method = bayes_forecast if name == OWN else getattr(baselines, name)
-    samples = name in (OWN, "iid")
+    samples = name in (OWN, *SAMPLED)
     progress(f"{label}refitting ...", quiet)
     return hold_out(
         study,
@@ -247,6 +308,12 @@ def _names(option: str, given: Sequence[str], allowed: Sequence[str]) -> list[st
         if name not in allowed:
             raise PlanError(f"{option} {name}: must be one of {', '.join(allowed)}")
     return names
+
+
+def _check_groups(groups: Sequence[str], of_pilots: Mapping[str, Any]) -> None:
+    for name in groups:
+        if name in PILOT_GROUPS and not of_pilots:
+            raise PlanError(f"--group {name}: only with --pilots")
 
 
 def _check_out(path: Path | None) -> None:
@@ -280,5 +347,17 @@ def _write(
         if pit_figure is not None:
             plot_pit(compared, after).savefig(pit_figure, dpi=150)
         if runs_figure is not None:
-            plot_held_out(own, after=after).savefig(runs_figure, dpi=150)
+            plot_held_out(_once(own), after=after).savefig(runs_figure, dpi=150)
     return [path for path in (out, figure, pit_figure, runs_figure) if path is not None]
+
+
+def _once(own: Backtest) -> Backtest:
+    """Each run as it was forecast by the first draw of pilots without it."""
+    from bayescpt.evaluate import Backtest
+
+    if "repeat" not in own.table:
+        return own
+    first = own.table.drop_duplicates("run")["split"]
+    table = own.table[own.table["split"].isin(first)]
+    table.attrs["units"] = own.table.attrs.get("units")
+    return Backtest(table, own.fits, own.finals)

@@ -61,12 +61,12 @@ def show_backtest(scores: pd.DataFrame, keys: Sequence[str], after: float, unit:
             [
                 *(_label(row[key]) for key in keys),
                 *(int(row["runs"]), int(row["rows"])),
-                *(_share(row[name], row[f"{name}_se"]) for name in coverage),
+                *(share(row[name], row[f"{name}_se"]) for name in coverage),
                 fixed(row["msce"], 4),
                 *(fixed(row[name], 4) for name in shown),
                 fixed(row["energy"], 4),
                 fixed(row["log_score"], 2),
-                _share(row["finals_inside"], row["finals_inside_se"]),
+                share(row["finals_inside"], row["finals_inside_se"]),
             ]
             for row in scores.to_dict("records")
         ],
@@ -135,8 +135,19 @@ def _label(value: Any) -> str:
     return f"{value:.0%}" if isinstance(value, float) else str(value)
 
 
-def _share(value: float, error: float) -> str:
-    """Percentage with its standard error."""
+def share(value: float, error: float) -> str:
+    """Percentage with its standard error.
+
+    Parameters
+    ----------
+    value, error : float
+        As fractions of 1.
+
+    Returns
+    -------
+    str
+        Empty for NaN; without an error that is NaN.
+    """
     if value != value:
         return ""
     return f"{value:.0%}" + ("" if error != error else f" ± {100 * error:.0f}")

@@ -3,6 +3,8 @@
 from bayescpt.evaluate import baselines
 from bayescpt.evaluate.backtest import Backtest, backtest
 from bayescpt.evaluate.calibrate import calibrate
+from bayescpt.evaluate.extrapolated import scores_by_extrapolation
+from bayescpt.evaluate.pilot_splits import split_by_pilots
 from bayescpt.evaluate.predict import Prediction, bayes_forecast
 from bayescpt.evaluate.ranks import Calibration
 from bayescpt.evaluate.reliability import GoalCalibration, goal_calibration
@@ -29,9 +31,11 @@ __all__ = [
     "interval_score",
     "residuals_by_phase",
     "score_table",
+    "scores_by_extrapolation",
     "side_by_side",
     "simulate_study",
     "split_by_cutoff",
     "split_by_fit",
+    "split_by_pilots",
     "split_by_run",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,17 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayescpt.data.phases import schedule_phase
-from bayescpt.errors import PlanError, StudyError
+from bayescpt.errors import FitError
 from bayescpt.evaluate.execute import run_tasks
 from bayescpt.evaluate.predict import Method, bayes_forecast, forecast_runs
+from bayescpt.evaluate.refits import pilot_draws, refits
 from bayescpt.evaluate.score import predictive_columns, score_table, thin
-from bayescpt.evaluate.splits import (
-    CUTOFFS,
-    Split,
-    split_by_cutoff,
-    split_by_fit,
-    split_by_run,
-)
+from bayescpt.evaluate.splits import CUTOFFS, Split
 from bayescpt.random_seed import takes_seed
 
 if TYPE_CHECKING:
@@ -33,6 +28,8 @@ if TYPE_CHECKING:
 
 # Number of draws kept per final loss: a probability from them has a standard error of at most .02.
 N_FINALS = 500
+# Columns that only a backtest by pilots has.
+PILOT_LABELS = ("repeat", "target", "outside")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +43,17 @@ class Backtest:
         known one), fraction (step over the run's length), phase (warm-up, stable or decay), final
         (whether it is the last measured step of its curve), shared (whether the fit knows it from
         another run with the same trunk; such rows are not scored), observed, mean, median,
-        quantiles ``q0.005`` to ``q0.995``, pit, crps and energy. Losses in nats/token.
+        quantiles ``q0.005`` to ``q0.995``, pit, crps and energy. Losses in nats/token. For
+        ``by="pilots"`` also repeat (number of the draw of pilots), target and outside (what lies
+        outside the pilots' range, see `scores_by_extrapolation`).
     fits : DataFrame
-        One row per fit: split, run, cutoff, rows, rows_without_forecast, failed_checks, seconds.
+        One row per fit: split, run, cutoff, rows, rows_without_forecast, failed_checks, seconds;
+        for ``by="pilots"`` also pilots and target. A fit of pilots that could not be sampled is
+        there too: it has no rows, and its error stands under failed_checks.
     finals : DataFrame
         Draws of the final losses, at most 500 per split and domain: split, run, domain, cutoff,
-        step, observed, draw (its number, the same on all domains) and loss.
+        step, observed, draw (its number, the same on all domains) and loss; for ``by="pilots"``
+        also repeat, target and outside.
     """
 
     table: pd.DataFrame
@@ -80,12 +82,16 @@ class Backtest:
 def backtest(
     study: Study,
     card: Any = None,
-    by: Literal["run", "cutoff", "split"] = "run",
+    by: Literal["run", "cutoff", "split", "pilots"] = "run",
     executor: Executor | None = None,
     *,
     runs: Iterable[str] | None = None,
     fit_runs: Iterable[str] | None = None,
     cutoffs: Sequence[float] = CUTOFFS,
+    pilots: int | None = None,
+    repeats: int | None = None,
+    pilots_from: Mapping[str, Any] | None = None,
+    judge: Mapping[str, Any] | None = None,
     domains: Sequence[str] | None = None,
     random_seed: int = 1,
     method: Method = bayes_forecast,
@@ -94,8 +100,8 @@ def backtest(
 ) -> Backtest:
     """Hold out rows of a study, refit, and forecast them.
 
-    There is one refit per split, or a single one for ``by="split"``. The result depends on the
-    seed, but not on the executor or on the other splits.
+    There is one refit per split, a single one for ``by="split"``, or one per draw of pilots. The
+    result depends on the seed, but not on the executor or on the other splits.
 
     Parameters
     ----------
@@ -103,10 +109,11 @@ def backtest(
         The study.
     card : str, Path, Card or None
         Card to fit; by default chosen for the study. Only for the default method.
-    by : {"run", "cutoff", "split"}
+    by : {"run", "cutoff", "split", "pilots"}
         ``run`` holds out one run at a time (`split_by_run`); ``cutoff`` holds out the end of one
         run at a time (`split_by_cutoff`); ``split`` fits `fit_runs` and holds out all others
-        (`split_by_fit`).
+        (`split_by_fit`); ``pilots`` fits a few random pilots and holds out all others, many times
+        (`split_by_pilots`).
     executor : concurrent.futures.Executor, optional
         Executor of the refits, such as Dask's ``Client.get_executor()``; by default they run
         sequentially in this process.
@@ -116,6 +123,15 @@ def backtest(
         Runs to fit, for ``by="split"``.
     cutoffs : sequence of float
         Fractions of a run that stay visible, for ``by="cutoff"``.
+    pilots : int, optional
+        Number of pilots, for ``by="pilots"``; 4 by default.
+    repeats : int, optional
+        Number of draws of pilots, each a refit, for ``by="pilots"``; 8 by default. In its absence
+        ``draws`` is that number, as in ``by="pilots", pilots=4, draws=20``; beside it, and with any
+        other `by`, ``draws`` is the sampler's draws per chain.
+    pilots_from, judge : Mapping of str to object, optional
+        Values of columns of `study.runs` that pilots and scored runs must have, for
+        ``by="pilots"``: ``pilots_from={"split": "fit"}, judge={"split": ["choose", "test"]}``.
     domains : sequence of str, optional
         Domains to score; by default the general one and the targets.
     random_seed : int
@@ -135,9 +151,12 @@ def backtest(
     Raises
     ------
     PlanError
-        If `by` is invalid, or `fit_runs` is given without ``by="split"`` or missing with it.
+        If `by` is invalid, `fit_runs` is given without ``by="split"`` or missing with it, or
+        options of pilots are given without ``by="pilots"``.
     StudyError
         If no row can be held out.
+    FitError
+        If a refit cannot be sampled; with ``by="pilots"`` only if none can.
 
     Examples
     --------
@@ -145,8 +164,19 @@ def backtest(
     >>> study = bc.load_example("cpt_micro")
     >>> result = bc.backtest(study, by="run", random_seed=1)  # doctest: +SKIP
     >>> result.scores(by="domain")[["domain", "coverage_90", "mae"]]  # doctest: +SKIP
+    >>> few = bc.backtest(study, by="pilots", pilots=4, draws=20)  # doctest: +SKIP
+    >>> bc.scores_by_extrapolation(few, after=0.1)  # doctest: +SKIP
     """
-    refits = _refits(study, by, runs, fit_runs, cutoffs, domains)
+    if by == "pilots":
+        repeats, fit_options = pilot_draws(repeats, fit_options)
+    given: dict[str, Any] = {
+        "runs": runs,
+        "fit_runs": fit_runs,
+        "cutoffs": cutoffs,
+        "domains": domains,
+    }
+    given |= {"pilots": pilots, "repeats": repeats, "pilots_from": pilots_from, "judge": judge}
+    by_fit = refits(study, by, random_seed, **given)
     if card is not None:
         # A file path may be invalid on the machine that refits.
         fit_options["card"] = _read_card(card)
@@ -158,53 +188,77 @@ def backtest(
             method,
             fit_options,
         )
-        for name, splits in refits.items()
+        for name, splits in by_fit.items()
     ]
-    results = run_tasks(refit, tasks, executor)
+    results = run_tasks(refit_or_report if by == "pilots" else refit, tasks, executor)
     tables, finals, fits = [], [], []
-    for (name, splits), (table, final, report) in zip(refits.items(), results, strict=True):
+    for (name, splits), (table, final, report) in zip(by_fit.items(), results, strict=True):
         tables.append(table)
         finals.append(final)
-        held_out = ", ".join(split.run for split in splits)
-        fits.append({"split": name, "run": held_out, "cutoff": splits[0].cutoff, **report})
+        fits.append({**_fit_labels(name, splits), **report})
         if on_split is not None:
             on_split(name)
-    table = pd.concat(tables, ignore_index=True)
+    if all(table.empty for table in tables):
+        raise FitError(f"no refit could be sampled; {fits[0]['split']}: {fits[0]['failed_checks']}")
+    ends = [part for part, rows in zip(finals, tables, strict=True) if not rows.empty]
+    table = pd.concat([part for part in tables if not part.empty], ignore_index=True)
     table.attrs["units"] = study.curves_unit
-    return Backtest(
-        table,
-        pd.DataFrame(fits),
-        pd.concat(finals, ignore_index=True),
-    )
+    return Backtest(table, pd.DataFrame(fits), pd.concat(ends, ignore_index=True))
 
 
-def _refits(
-    study: Study,
-    by: str,
-    runs: Iterable[str] | None,
-    fit_runs: Iterable[str] | None,
-    cutoffs: Sequence[float],
-    domains: Sequence[str] | None,
-) -> dict[str, list[Split]]:
-    """Splits, grouped by the fit that forecasts them."""
-    if by not in ("run", "cutoff", "split"):
-        raise PlanError(f"by is {by!r}; it must be 'run', 'cutoff' or 'split'")
-    if (fit_runs is not None) != (by == "split"):
-        raise PlanError(
-            f"by is {by!r}; by='split' requires fit_runs, which no other choice accepts"
-        )
-    if fit_runs is not None:
-        splits = split_by_fit(study, fit_runs, runs, domains)
-    elif by == "run":
-        splits = split_by_run(study, runs, domains)
-    else:
-        splits = split_by_cutoff(study, runs, cutoffs, domains)
-    if not splits:
-        raise StudyError(f"study {study.name!r} has no row that can be held out")
-    out: dict[str, list[Split]] = {}
-    for split in splits:
-        out.setdefault(split.refit, []).append(split)
+def _fit_labels(name: str, splits: Sequence[Split]) -> dict[str, Any]:
+    """Columns of `Backtest.fits` that say what was fitted and held out."""
+    first = splits[0]
+    out = {"split": name, "run": ", ".join(split.run for split in splits), "cutoff": first.cutoff}
+    if "target" in first.labels:
+        out |= {"pilots": ", ".join(first.fitted), "target": first.labels["target"]}
     return out
+
+
+def refit_or_report(
+    train: str,
+    rows: pd.DataFrame,
+    seed: int,
+    method: Method,
+    options: dict[str, Any],
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Refit as `refit` does, or report why that cannot be done.
+
+    One bad draw of pilots does not end a long backtest, and is not hidden either.
+
+    Parameters
+    ----------
+    train : str
+        Training study, as JSON.
+    rows : DataFrame
+        Held-out rows.
+    seed : int
+        Seed.
+    method : callable
+        Forecasting method.
+    options : dict
+        Options of the method.
+
+    Returns
+    -------
+    table : DataFrame
+        Rows of `Backtest.table`; none if the fit failed.
+    finals : DataFrame
+        Rows of `Backtest.finals`; none if the fit failed.
+    report : dict
+        Columns of `Backtest.fits`.
+    """
+    start = time.perf_counter()
+    try:
+        return refit(train, rows, seed, method, options)
+    except FitError as error:
+        report = {
+            "rows": 0,
+            "rows_without_forecast": int((~rows["shared"]).sum()),
+            "failed_checks": f"not fitted ({error})",
+            "seconds": time.perf_counter() - start,
+        }
+        return pd.DataFrame(), pd.DataFrame(), report
 
 
 def refit(
@@ -271,7 +325,8 @@ def _final_draws(rows: pd.DataFrame, draws: NDArray[np.float64]) -> pd.DataFrame
     """Thinned draws of the final rows, in long format."""
     last = (rows["final"] & ~rows["shared"]).to_numpy()
     kept = thin(draws[:, last], N_FINALS)
-    labels = rows.loc[last, ["split", "run", "domain", "cutoff", "step", "observed"]]
+    named = ["split", "run", "domain", "cutoff", "step", "observed"]
+    labels = rows.loc[last, [*named, *(name for name in PILOT_LABELS if name in rows)]]
     out = labels.loc[labels.index.repeat(len(kept))].reset_index(drop=True)
     return out.assign(draw=np.tile(np.arange(len(kept)), kept.shape[1]), loss=kept.T.reshape(-1))
 
@@ -323,5 +378,6 @@ def _scored_rows(study: Study, split: Split) -> pd.DataFrame:
             "final": steps == rows["domain"].map(ends).to_numpy(),
             "shared": rows["shared"],
             "observed": rows["observed"],
+            **split.labels,
         }
     )

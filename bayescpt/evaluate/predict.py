@@ -190,8 +190,10 @@ def forecast_runs(
     return {run: method(train, run, rows, seed=seed, **options) for run, rows in asked.items()}
 
 
-# Methods that forecast all runs of a split from one fit.
-ONE_FIT: dict[Method, JointMethod] = {bayes_forecast: bayes_forecasts}
+# Methods that forecast all runs of a split from one fit; their options differ.
+ONE_FIT: dict[Callable[..., Prediction], Callable[..., dict[str, Prediction]]] = {
+    bayes_forecast: bayes_forecasts
+}
 
 
 def _run_draws(

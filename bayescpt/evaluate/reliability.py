@@ -94,7 +94,8 @@ def goal_calibration(
 
     A goal is a final loss at or below a threshold; thresholds are quantiles of the observed final
     losses of the held-out runs. A joint goal has a threshold on every domain; all combinations of
-    thresholds are used.
+    thresholds are used. In a backtest by pilots, each target has thresholds of its own, and a
+    target of which a single run was held out has none.
 
     Parameters
     ----------
@@ -134,13 +135,28 @@ def goal_calibration(
         raise PlanError("the backtest contains several methods; evaluate one at a time")
     if not levels or not all(0.0 < level < 1.0 for level in levels):
         raise PlanError(f"levels are {tuple(levels)}; each must be strictly between 0 and 1")
+    by_target = (
+        [part for _, part in finals.groupby("target", sort=False)] if "target" in finals else []
+    )
+    several = [part for part in by_target if part["run"].nunique() > 1]
+    if by_target and not several:
+        raise PlanError(
+            "only one run of each target was held out; its final loss alone defines no goals to "
+            "evaluate"
+        )
+    parts = [_forecasts(part, levels) for part in several or [finals]]
+    return GoalCalibration(pd.concat(parts, ignore_index=True), n_bins)
+
+
+def _forecasts(finals: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:
+    """Rows of `GoalCalibration.forecasts` for goals at quantiles of some final losses."""
     ends = finals.drop_duplicates(["run", "domain"]).groupby("domain", sort=False)["observed"]
     by_level = {str(domain): np.quantile(losses, levels) for domain, losses in ends}
     splits = _ends(finals)
     parts = [_outcomes(splits, {domain: values}, domain) for domain, values in by_level.items()]
     if len(by_level) > 1:
         parts.append(_outcomes(splits, _combined(by_level), JOINT))
-    return GoalCalibration(pd.concat(parts, ignore_index=True), n_bins)
+    return pd.concat(parts, ignore_index=True)
 
 
 def _combined(by_level: dict[str, Array]) -> dict[str, Array]:

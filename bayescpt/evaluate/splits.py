@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -39,6 +39,10 @@ class Split:
         such rows, and they are not scored.
     known_step : int
         Last step of the run that is known from the training study.
+    fitted : tuple of str
+        Runs of the training study that `split_by_fit` fits; empty for other splits.
+    labels : Mapping of str to object
+        Further columns of the table of forecasts, by name.
     """
 
     name: str
@@ -48,6 +52,8 @@ class Split:
     train: Study
     held_out: pd.DataFrame
     known_step: int
+    fitted: tuple[str, ...] = ()
+    labels: Mapping[str, Any] = field(default_factory=dict)
 
 
 def shared_steps(study: Study, run: str, other: str) -> int:
@@ -71,15 +77,13 @@ def shared_steps(study: Study, run: str, other: str) -> int:
 
 def _trunks(study: Study, name: str) -> dict[str, int]:
     """The run and its trunks, each with the last shared step."""
-    steps, trunks = (
-        dict(zip(study.runs["run"], study.runs[c], strict=True)) for c in ("steps", "branch_of")
-    )
-    limit = int(steps[name])
+    run = study.run(name)
+    limit = run.steps
     out = {name: limit}
-    while isinstance(trunk := trunks[name], str):
-        limit = min(limit, study.trunk_step(name))
-        out[trunk] = limit
-        name = trunk
+    while run.branch_of is not None:
+        limit = min(limit, study.trunk_step(run.name))
+        run = study.run(run.branch_of)
+        out[run.name] = limit
     return out
 
 
@@ -236,7 +240,11 @@ def split_by_fit(
     train = replace(study, curves=curves[kept].reset_index(drop=True))
     refit = "fit " + "+".join(fitted)
     return [
-        _shared_split(study, train, refit, name, _scored(study, name, domains)) for name in names
+        replace(
+            _shared_split(study, train, refit, name, _scored(study, name, domains)),
+            fitted=tuple(fitted),
+        )
+        for name in names
     ]
 
 
@@ -336,9 +344,10 @@ def _split(study: Study, name: str, cutoff: float, domains: list[str]) -> Split:
 
 def _known_elsewhere(study: Study, train: Study, name: str) -> int:
     """Last step of a run that is known from other runs of the training study."""
-    rows = train.curves[train.curves["run"] != name]
     last = 0
-    for other, steps in rows.groupby("run", sort=False)["step"]:
-        shared = shared_steps(study, name, str(other))
-        last = max([last, *steps[steps <= shared].astype(int)])
+    for other in train.runs["run"]:
+        shared = 0 if other == name else shared_steps(study, name, str(other))
+        if shared:
+            steps = train.curves.loc[train.curves["run"] == other, "step"]
+            last = max([last, *steps[steps <= shared].astype(int)])
     return last

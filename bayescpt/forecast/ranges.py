@@ -14,6 +14,10 @@ from bayescpt.model.starts import FIRST_ROW
 
 # A plan shorter than this fraction of the shortest fitted run is out of range.
 MUCH_SHORTER = 0.5
+# What of a recipe may leave the range.
+DIMENSIONS = ("start", "peak LR", "replay", "length")
+# Not a range: steps of LR 0 at the end, which no fit tells of.
+IDLE = "idle steps"
 
 
 @dataclass(frozen=True)
@@ -65,28 +69,7 @@ class FittedRange:
         list of str
             One clause per finding.
         """
-        out = []
-        top, (lowest, highest) = path.lr.max(), self.peak_lr
-        if top > highest * 1.001:
-            out.append(f"peak LR {top:.3g} is above the fitted {highest:.3g}")
-        elif top < lowest * 0.999:
-            out.append(f"peak LR {top:.3g} is below the fitted {lowest:.3g}")
-        zero_tail = int(np.argmax(path.lr[::-1] > 0)) if top > 0 else path.n_steps
-        if zero_tail > max(1, path.n_steps // 100):
-            out.append(
-                f"the last {zero_tail} steps have LR 0, where training stops but the "
-                "annealing term may still change"
-            )
-        if path.n_steps > self.n_steps[1]:
-            out.append(f"{path.n_steps} steps are more than the fitted {self.n_steps[1]}")
-        elif path.n_steps < MUCH_SHORTER * self.n_steps[0]:
-            out.append(f"{path.n_steps} steps are far fewer than the fitted {self.n_steps[0]}")
-        if self.starts and path.start not in self.starts:
-            out.append(
-                f"no fitted run starts from checkpoint {path.start!r} (they start from "
-                f"{', '.join(map(repr, self.starts))})"
-            )
-        return out
+        return [text for _, text in self._schedule_findings(path)]
 
     def outside_replay(self, path: Trajectory) -> list[str]:
         """Describe where the replay ratio of a trajectory leaves the range.
@@ -101,6 +84,54 @@ class FittedRange:
         list of str
             One clause per finding; none for a run from scratch.
         """
+        return [text for _, text in self._replay_findings(path)]
+
+    def dimensions_outside(self, path: Trajectory) -> list[str]:
+        """Name what of a recipe leaves the range.
+
+        Parameters
+        ----------
+        path : Trajectory
+            Trajectory of a plan.
+
+        Returns
+        -------
+        list of str
+            Of `DIMENSIONS`, in their order; empty if it stays inside.
+        """
+        found = {kind for kind, _ in (*self._schedule_findings(path), *self._replay_findings(path))}
+        return [kind for kind in DIMENSIONS if kind in found]
+
+    def _schedule_findings(self, path: Trajectory) -> list[tuple[str, str]]:
+        """Dimension and clause of each finding about the schedule."""
+        out = []
+        top, (lowest, highest) = path.lr.max(), self.peak_lr
+        if top > highest * 1.001:
+            out.append(("peak LR", f"peak LR {top:.3g} is above the fitted {highest:.3g}"))
+        elif top < lowest * 0.999:
+            out.append(("peak LR", f"peak LR {top:.3g} is below the fitted {lowest:.3g}"))
+        zero_tail = int(np.argmax(path.lr[::-1] > 0)) if top > 0 else path.n_steps
+        if zero_tail > max(1, path.n_steps // 100):
+            text = (
+                f"the last {zero_tail} steps have LR 0, where training stops but the "
+                "annealing term may still change"
+            )
+            out.append((IDLE, text))
+        n = path.n_steps
+        if n > self.n_steps[1]:
+            out.append(("length", f"{n} steps are more than the fitted {self.n_steps[1]}"))
+        elif n < MUCH_SHORTER * self.n_steps[0]:
+            out.append(("length", f"{n} steps are far fewer than the fitted {self.n_steps[0]}"))
+        if self.starts and path.start not in self.starts:
+            text = (
+                f"no fitted run starts from checkpoint {path.start!r} (they start from "
+                f"{', '.join(map(repr, self.starts))})"
+            )
+            out.append(("start", text))
+        return out
+
+    def _replay_findings(self, path: Trajectory) -> list[tuple[str, str]]:
+        """Dimension and clause of each finding about the replay ratio."""
         if not path.is_cpt:
             return []
         out = []
@@ -109,10 +140,33 @@ class FittedRange:
         lowest, highest = ratios.min(), ratios.max()
         low, high = self.replay
         if lowest < low - 1e-9:
-            out.append(f"replay ratio {lowest:g} is below the fitted {low:g}")
+            out.append(("replay", f"replay ratio {lowest:g} is below the fitted {low:g}"))
         if highest > high + 1e-9:
-            out.append(f"replay ratio {highest:g} is above the fitted {high:g}")
+            out.append(("replay", f"replay ratio {highest:g} is above the fitted {high:g}"))
         return out
+
+
+def range_of(paths: Sequence[Trajectory]) -> FittedRange:
+    """Range spanned by some trajectories of one phase.
+
+    Parameters
+    ----------
+    paths : sequence of Trajectory
+        At least one.
+
+    Returns
+    -------
+    FittedRange
+    """
+    peaks = [float(path.lr.max()) for path in paths]
+    lengths = [path.n_steps for path in paths]
+    ratios = [float(at) for path in paths for at in (path.replay.min(), path.replay.max())]
+    return FittedRange(
+        peak_lr=(min(peaks), max(peaks)),
+        n_steps=(min(lengths), max(lengths)),
+        replay=(min(ratios), max(ratios)),
+        starts=tuple(dict.fromkeys(str(path.start) for path in paths if path.is_cpt)),
+    )
 
 
 def fitted_ranges(draws: Draws) -> dict[str, FittedRange]:
@@ -129,19 +183,8 @@ def fitted_ranges(draws: Draws) -> dict[str, FittedRange]:
         Keys ``pt`` and ``cpt``, for the phases with fitted runs.
     """
     paths = list(draws.observed.values())
-    ranges = {}
-    for phase in dict.fromkeys(path.phase for path in paths):
-        alike = [path for path in paths if path.phase == phase]
-        peaks = [float(path.lr.max()) for path in alike]
-        lengths = [path.n_steps for path in alike]
-        ratios = [float(at) for path in alike for at in (path.replay.min(), path.replay.max())]
-        ranges[phase] = FittedRange(
-            peak_lr=(min(peaks), max(peaks)),
-            n_steps=(min(lengths), max(lengths)),
-            replay=(min(ratios), max(ratios)),
-            starts=tuple(dict.fromkeys(str(path.start) for path in alike if path.is_cpt)),
-        )
-    return ranges
+    phases = dict.fromkeys(path.phase for path in paths)
+    return {phase: range_of([path for path in paths if path.phase == phase]) for phase in phases}
 
 
 def range_warnings(draws: Draws, plans: Sequence[Plan], paths: Sequence[Trajectory]) -> list[str]:

@@ -76,9 +76,14 @@ def plot_held_out(
     chosen = _select(runs, rows["run"], "run")
     shown = _select(domains, rows["domain"], "domain")
     rows = rows[rows["run"].isin(chosen) & rows["domain"].isin(shown)]
-    cuts = rows[["run", "cutoff"]].drop_duplicates()
+    # A run has a split per cutoff, or per draw of pilots that did not include it.
+    splits = rows.drop_duplicates("split").sort_values("cutoff", kind="stable")
     pairs = [
-        (run, cutoff) for run in chosen for cutoff in sorted(cuts.loc[cuts["run"] == run, "cutoff"])
+        (str(split), float(cutoff))
+        for run in chosen
+        for split, cutoff in splits.loc[splits["run"] == run, ["split", "cutoff"]].itertuples(
+            index=False
+        )
     ]
     if not pairs:
         raise PlanError(f"no held-out row after the first {after:.0%} of a run remains to be drawn")
@@ -87,9 +92,9 @@ def plot_held_out(
     groups = -(-len(pairs) // width)
     fig = new_figure(0.5 + 1.85 * width, 0.5 + (0.3 + 1.05 * len(shown)) * groups)
     grid = fig.add_gridspec(groups * len(shown), width)
-    for place, (run, cutoff) in enumerate(pairs):
+    for place, (split, cutoff) in enumerate(pairs):
         group, column = divmod(place, width)
-        part = rows[(rows["run"] == run) & (rows["cutoff"] == cutoff)]
+        part = rows[rows["split"] == split]
         for k, domain in enumerate(shown):
             own = part[part["domain"] == domain].sort_values("step")
             if own.empty:
@@ -101,7 +106,7 @@ def plot_held_out(
             if column == 0:
                 ax.set_ylabel(domain, fontsize=8.5, color=colour(k))
             if k == 0:
-                title = f"{run} @ {cutoff:.0%}" if cutoff else run
+                title = f"{part['run'].iloc[0]} @ {cutoff:.0%}" if cutoff else split
                 ax.set_title(
                     folded(title, 22), loc="left", fontsize=8, fontweight="bold", color=INK
                 )

@@ -9,7 +9,7 @@ from bayescpt.errors import PlanError
 from bayescpt.evaluate import simulate_study
 from bayescpt.evaluate.backtest import backtest
 from bayescpt.evaluate.baselines import last_value, paper_bootstrap, paper_recipe, run_power_law
-from bayescpt.evaluate.baselines.paper_recipe import NAMES, Areas, curve, run_areas
+from bayescpt.evaluate.baselines.paper_law import NAMES, Areas, curve, run_areas
 from bayescpt.evaluate.splits import split_by_cutoff, split_by_run
 
 
