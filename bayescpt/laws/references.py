@@ -53,7 +53,7 @@ def references(study: Study, law: Law) -> References:
     >>> from bayescpt.laws.law import Law
     >>> refs = references(load_example("cpt_micro"), Law({"shift": "power"}))
     >>> {name: round(value, 3) for name, value in refs.points.items()}
-    {'area': 5.901, 'shift_area': 1.77, 'peak_lr': 0.002}
+    {'area': 5.901, 'shift_area': 1.77, 'peak_lr': 0.002, 'start_seen': 1.0}
     """
     pilots = study.cpt_runs if law.continual else ()
 

@@ -146,7 +146,7 @@ def start_fields(study: Study, start: str | None, warmup: str = "true") -> dict[
     >>> from bayescpt.data import load_example
     >>> fields = start_fields(load_example("cpt_micro"), "pt_r0")
     >>> round(fields["start_area"], 3), fields["start_lr"], fields["is_open"]
-    (5.401, 0.0, False)
+    (5.4, 0.0, False)
     """
     names = () if start is None else study.lineage(start)
     opened = [name for name in names[:1] if study.run(name).is_open]

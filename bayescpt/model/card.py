@@ -135,10 +135,8 @@ class Card:
 
     @property
     def net_parameters(self) -> tuple[str, ...]:
-        """Parameters sampled net of the other terms (`bayescpt.laws.term.Term.net`).
-
-        Only those whose prior is normal: a translation must not leave its range.
-        """
+        """Parameters sampled net of other terms, see `bayescpt.laws.term.Term.net`."""
+        # Only those whose prior is normal: a translation must not leave its range.
         names = [term.net for term in self.law.terms if term.net and self.law.has_net]
         chosen = ((name, self.priors[name]) for name in names)
         return tuple(

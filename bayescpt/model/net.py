@@ -42,7 +42,7 @@ def sampled_point(
     >>> at |= {"shift_ref": [0.8, -0.5], "jump": [0.0, 0.0]}
     >>> point = sampled_point({k: np.array(v) for k, v in at.items()}, rows, card)
     >>> point["shift_ref_net"].round(3).tolist()
-    [0.776, -0.524]
+    [0.775, -0.525]
     """
     out = dict(values)
     domains = [rows.labels.domain.index(domain) for domain, _ in rows.labels.pair]
