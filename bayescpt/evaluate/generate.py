@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -38,22 +36,9 @@ def draw_parameters(card: Card, rows: Rows, rng: np.random.Generator) -> xr.Data
         A posterior of one chain and one draw, with the paper's symbols.
     """
     # This does not load the sampler.
-    from bayescpt.inference.symbols import add_symbols
+    from bayescpt.inference.idata import prior_draws
 
-    labels = rows.labels.coords()
-    values: dict[str, xr.DataArray] = {}
-
-    def _add(name: str, dims: tuple[str, ...], draw: Callable[[tuple[int, ...]], Any]) -> None:
-        coords = {dim: list(labels[dim]) for dim in dims}
-        drawn = draw((1, 1, *map(len, coords.values())))
-        place = {"chain": [0], "draw": [0], **coords}
-        values[name] = xr.DataArray(drawn, place, ("chain", "draw", *dims))
-
-    for parameter in card.parameters():
-        _add(parameter.name, parameter.dims, partial(card.priors[parameter.name].draw, rng))
-    if card.continual and not card.law.paper:
-        _add("start_offset", ("level",), rng.standard_normal)
-    return add_symbols(xr.Dataset(values), rows, card)
+    return prior_draws(card, rows, rng, draws=1)
 
 
 def draw_spreads(card: Card, values: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:

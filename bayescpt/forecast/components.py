@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescpt.forecast.expected import law_inputs
 from bayescpt.forecast.posterior import Draws
 from bayescpt.laws.term import Term
 from bayescpt.laws.view import View
@@ -39,13 +40,8 @@ def expected_terms(draws: Draws, view: View, domain: str) -> dict[str, Floats]:
     PlanError
         If the fit does not cover this domain, target or start.
     """
-    p = {name: value[:, None] for name, value in draws.parameters(view.trajectory, domain).items()}
-    if view.is_cpt:
-        level = draws.start_level(view.trajectory, domain, np.random.default_rng(0))
-        p["start_level"] = level[:, None]
-    f = draws.features(view, domain)
-    for name, weights in draws.weights.items():
-        f[name] = weights @ f[name].T
+    # Nothing is drawn: the start checkpoint was fitted.
+    p, f = law_inputs(draws, view, domain, np.random.default_rng(0))
     shape = (draws.size, view.steps.size)
     out: dict[str, Floats] = {}
     for term in draws.card.law.terms:

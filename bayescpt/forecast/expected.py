@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -38,12 +37,42 @@ def expected_curve(
     PlanError
         If the fit does not cover this domain, target or start.
     """
-    values: Mapping[str, Any] = draws.parameters(view.trajectory, domain)
-    p = {name: value[:, None] for name, value in values.items()}
+    p, f = law_inputs(draws, view, domain, rng)
+    return np.broadcast_to(draws.card.law.value(p, f), (draws.size, view.steps.size))
+
+
+def law_inputs(
+    draws: Draws, view: View, domain: str, rng: np.random.Generator
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Parameters and features of a trajectory, as the law reads them at every draw.
+
+    Parameters
+    ----------
+    draws : Draws
+        Posterior.
+    view : View
+        The trajectory at n steps.
+    domain : str
+        Evaluated domain.
+    rng : numpy.random.Generator
+        Used for the level of a start checkpoint that was not fitted.
+
+    Returns
+    -------
+    parameters : dict of str to ndarray, shape (draws, 1)
+        With ``start_level`` in continual pre-training.
+    features : dict
+        Numbers, arrays of shape (n,), and the weighted sums of the bases, shape (draws, n).
+
+    Raises
+    ------
+    PlanError
+        If the fit does not cover this domain, target or start.
+    """
+    p = {name: value[:, None] for name, value in draws.parameters(view.trajectory, domain).items()}
     if view.is_cpt:
         p["start_level"] = draws.start_level(view.trajectory, domain, rng)[:, None]
     f = draws.features(view, domain)
     for name, weights in draws.weights.items():
         f[name] = weights @ f[name].T
-    expected = draws.card.law.value(p, f)
-    return np.broadcast_to(expected, (draws.size, view.steps.size))
+    return p, f

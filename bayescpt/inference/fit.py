@@ -112,9 +112,9 @@ class Fit(FitData):
         >>> idata = pm.sample(model=model, nuts_sampler="nutpie")  # doctest: +SKIP
         >>> bc.Fit.from_idata(study, "cpt_replay", idata).forecast(plans)  # doctest: +SKIP
         """
-        from bayescpt.model.card_file import load_card
+        from bayescpt.model.fitted_card import fitted_card
 
-        used = load_card(card)
+        used = fitted_card(study, card)
         rows = make_rows(study, used)
         posterior, stats = read_idata(idata, rows, used)
         return cls(used, study, rows, posterior, stats, random_seed).with_discrepancy()
@@ -169,9 +169,13 @@ class Fit(FitData):
     @cached_property
     def misfit(self) -> Check:
         """Posterior predictive check of the law, by run and domain."""
-        gaps = card_gaps(self.card, self.study, self.rows)
         unit = "bits" if self.study.loss_unit.startswith("bit") else "nats"
-        return misfit_check(self.residuals, unit, gaps)
+        return misfit_check(self.residuals, unit, self._gaps)
+
+    @cached_property
+    def _gaps(self) -> list[str]:
+        """What of the study the card has no term for."""
+        return card_gaps(self.card, self.study, self.rows)
 
     def with_effects(self, posterior: xr.Dataset) -> Fit:
         """Fit with unsampled variables added to its posterior; its chains stay the same.
@@ -223,7 +227,7 @@ class Fit(FitData):
     def notes(self) -> list[str]:
         """Assumptions about unmeasured quantities, and what the card has no term for."""
         return [
-            *card_gaps(self.card, self.study, self.rows),
+            *self._gaps,
             *base_notes(self.study, self.rows.labels, self.rows.refs),
             *start_notes(self.rows.labels, self.rows.start),
         ]

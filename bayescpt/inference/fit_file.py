@@ -17,6 +17,9 @@ from bayescpt.inference.netcdf import read_group
 FORMAT = 5
 # Required keys of the text.
 _TEXT = ("card", "references", "study", "study_digest", "seed", "checks")
+# Reference points that came later, as they were before: the shift was measured without replay; the
+# others only say in which coordinates the model is sampled.
+_POINTS_BEFORE = {"replay_seen": 0.0, "start_seen": 1.0, "anneal_end": 0.0}
 # Names of the discrepancies in format 4.
 _RENAMED = {"misfit_near": "discrepancy_near", "misfit_far": "discrepancy_far"}
 
@@ -100,6 +103,7 @@ def read_fit_file(source: Path) -> tuple[dict[str, Any], xr.Dataset, xr.Dataset]
         missing = [name for name in _TEXT if name not in text]
         if missing:
             raise FitError(f"{source} is not a bayescpt fit: it has no {', '.join(missing)}")
+        text["references"] = {**_POINTS_BEFORE, **text["references"]}
     except (AttributeError, IndexError, KeyError, OSError, TypeError, ValueError) as error:
         if isinstance(error, FitError):
             raise
@@ -113,7 +117,7 @@ def _from_format_4(
     """Migrate format 4, which stored the card as TOML text, without the default priors.
 
     The defaults of that version are those of this one; a version that changes a default must supply
-    those of format 4 here. Reference points are recomputed by the same rules.
+    those of format 4 here. Reference points are recomputed by the same rules, but for later ones.
     """
     from bayescpt.data import Study
     from bayescpt.model.card_file import parse_card
@@ -125,7 +129,8 @@ def _from_format_4(
         raise FitError(f"{source} is of format 4 and has no card text: refit the study")
     card = parse_card(text["card"], f"card {text['card_name']!r}")
     points = card_references(Study.from_json(text["study"]), card).points
-    new = {**text, "format": FORMAT, "card": card.to_dict(), "references": dict(points)}
+    known = {name: value for name, value in points.items() if name not in _POINTS_BEFORE}
+    new = {**text, "format": FORMAT, "card": card.to_dict(), "references": known}
     renamed = {old: name for old, name in _RENAMED.items() if old in posterior}
     dims = {"misfit": "discrepancy"} if "misfit" in posterior.dims else {}
     return new, posterior.rename({**renamed, **dims})

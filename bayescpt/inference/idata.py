@@ -99,7 +99,9 @@ def row_labels(rows: Rows) -> dict[str, Any]:
     }
 
 
-def prior_draws(card: Card, rows: Rows, rng: np.random.Generator) -> xr.Dataset:
+def prior_draws(
+    card: Card, rows: Rows, rng: np.random.Generator, draws: int = PRIOR_DRAWS
+) -> xr.Dataset:
     """Draw all parameters from their priors.
 
     Parameters
@@ -110,6 +112,8 @@ def prior_draws(card: Card, rows: Rows, rng: np.random.Generator) -> xr.Dataset:
         Labels and reference points.
     rng : numpy.random.Generator
         Source of randomness.
+    draws : int
+        Number of draws.
 
     Returns
     -------
@@ -118,9 +122,9 @@ def prior_draws(card: Card, rows: Rows, rng: np.random.Generator) -> xr.Dataset:
     """
     labels = rows.labels.coords()
     out: dict[str, tuple[Dims, Any]] = {}
-    coords: dict[str, Any] = {"chain": [0], "draw": np.arange(PRIOR_DRAWS)}
+    coords: dict[str, Any] = {"chain": [0], "draw": np.arange(draws)}
     for name, dims in sampled_dims(card).items():
-        shape = (1, PRIOR_DRAWS, *(len(labels[dim]) for dim in dims))
+        shape = (1, draws, *(len(labels[dim]) for dim in dims))
         prior = card.priors.get(name)
         values = rng.standard_normal(shape) if prior is None else prior.draw(rng, shape)
         out[name] = (("chain", "draw", *dims), values)

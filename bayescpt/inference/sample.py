@@ -19,9 +19,10 @@ from bayescpt.inference.compile import compiled_sampler, is_compiled, pad
 from bayescpt.inference.fit import Fit
 from bayescpt.inference.progress import Callback, live_progress
 from bayescpt.inference.start import started
-from bayescpt.inference.symbols import add_symbols, restore_net
+from bayescpt.inference.symbols import add_symbols
 from bayescpt.model.card import Card
 from bayescpt.model.fitted_card import fitted_card
+from bayescpt.model.net import restore_net
 from bayescpt.model.rows import Rows, make_rows
 from bayescpt.random_seed import takes_seed
 

@@ -10,9 +10,10 @@ import xarray as xr
 
 from bayescpt.errors import FitError
 from bayescpt.forecast import Plan
-from bayescpt.forecast.discrepancy.judge import fitted_curves
 from bayescpt.inference.advice import pilot_advice, study_pilots
 from bayescpt.inference.fit import Fit
+from bayescpt.inference.idata import log_prior
+from bayescpt.inference.likelihood import RowDistribution
 
 # Threshold of Kallioinen et al., as in ArviZ.
 THRESHOLD = 0.05
@@ -125,19 +126,13 @@ def _quantities(fit: Fit, plans: Sequence[Plan] | Plan, allow_failed: bool) -> x
 
 
 def _log_prior(fit: Fit) -> xr.Dataset:
-    out = {}
-    for name, prior in fit.card.priors.items():
-        if name in fit.posterior:
-            values = fit.posterior[name].to_numpy()
-            density = prior.frozen().logpdf(values).reshape(*values.shape[:2], -1)
-            out[name] = (("chain", "draw"), density.sum(axis=-1))
-    return xr.Dataset(out)
+    found = log_prior(fit.card, fit.posterior)
+    own = {name: found[name] for name in map(str, fit.card.priors) if name in found}
+    rest = {name: [d for d in v.dims if d not in ("chain", "draw")] for name, v in own.items()}
+    return xr.Dataset({name: value.sum(rest[name]).variable for name, value in own.items()})
 
 
 def _log_likelihood(fit: Fit, allow_failed: bool) -> xr.Dataset:
     sizes = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"])
-    total = np.zeros(sizes[0] * sizes[1])
-    for curve in fitted_curves(fit.draws(allow_failed)):
-        density = fit.card.noise.log_density(curve.residual, curve.noise, {}, None)
-        total += density.sum(axis=1)
+    total = RowDistribution(fit.draws(allow_failed)).log_likelihood().sum(axis=1)
     return xr.Dataset({"loss": (("chain", "draw"), total.reshape(sizes))})

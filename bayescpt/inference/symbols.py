@@ -58,33 +58,6 @@ def add_symbols(posterior: xr.Dataset, rows: Rows, card: Card) -> xr.Dataset:
     return out
 
 
-def restore_net(posterior: xr.Dataset, rows: Rows, card: Card) -> xr.Dataset:
-    """Replace parameters that were sampled net of the other terms by themselves.
-
-    Parameters
-    ----------
-    posterior : xr.Dataset
-        Sampled parameters, with the study's labels.
-    rows : Rows
-        Labels and reference points.
-    card : Card
-        The card.
-
-    Returns
-    -------
-    xr.Dataset
-    """
-    values = {str(key): posterior[key] for key in posterior.data_vars}
-    rests = card.law.net(values, rows.refs)
-    out = posterior
-    for name in card.net_parameters:
-        rest = rests[name].sel(domain=[domain for domain, _ in rows.labels.pair])
-        rest = rest.rename(domain="pair").assign_coords(pair=list(rows.labels.pair_names))
-        own = (out[f"{name}_net"] - rest).transpose("chain", "draw", "pair")
-        out = out.drop_vars(f"{name}_net").assign({name: own})
-    return out
-
-
 def _first_level(level: xr.DataArray, rows: Rows) -> xr.DataArray:
     """Level of the first start checkpoint, by domain."""
     first = level.isel(level=slice(len(rows.labels.domain))).rename(level="domain")

@@ -165,11 +165,11 @@ def start_fields(study: Study, start: str | None, warmup: str = "true") -> dict[
 def _known_of(study: Study, base: str) -> dict[str, Any]:
     """Updates of an open base's pre-training, counted in the batches of the study's runs."""
     run = study.run(base)
-    batches = [study.run(name).tokens_per_step for name in (base, *study.cpt_runs)]
-    batch = next((size for size in batches if size), None)
-    tokens = run.tokens or (TOKENS_PER_PARAMETER * run.n_params if run.n_params else None)
     if run.steps and run.tokens is None:
         return {"open_updates": float(run.steps), "open_tokens_known": True}
+    batches = (study.run(name).tokens_per_step for name in (base, *study.cpt_runs))
+    batch = next((size for size in batches if size), None)
+    tokens = run.tokens or TOKENS_PER_PARAMETER * (run.n_params or 0.0)
     if not batch or not tokens:
         return {}
     return {"open_updates": tokens / batch, "open_tokens_known": run.tokens is not None}

@@ -34,8 +34,8 @@ def arrays(rows: Rows, card: Card) -> list[tuple[str, Any, tuple[str, ...]]]:
     out.append(("observed", rows.loss, ("obs",)))
     out += [(f"ref_{key}", np.float64(value), ()) for key, value in rows.refs.points.items()]
     if card.continual:
-        domains = [rows.labels.domain.index(domain) for domain, _ in rows.labels.pair]
-        out.append(("pair_domain", np.array(domains, dtype=np.int64), ("pair",)))
+        domains = np.array(rows.labels.pair_domain, dtype=np.int64)
+        out.append(("pair_domain", domains, ("pair",)))
         out += [(f"start_{key}", rows.start[key], ("level",)) for key in ("loss", "sd")]
         for key, value in rows.start.items():
             if key.startswith("feature_"):

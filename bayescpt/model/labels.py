@@ -44,6 +44,11 @@ class Labels:
         """Pairs as text: ``general|german``."""
         return tuple(f"{domain}|{target}" for domain, target in self.pair)
 
+    @property
+    def pair_domain(self) -> tuple[int, ...]:
+        """Index of the evaluated domain of each pair."""
+        return tuple(self.domain.index(domain) for domain, _ in self.pair)
+
     def coords(self) -> dict[str, tuple[str, ...]]:
         """Labels by dimension, as in the model and the posterior.
 

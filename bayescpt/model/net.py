@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from bayescpt.model.card import Card
@@ -45,8 +46,35 @@ def sampled_point(
     [0.775, -0.525]
     """
     out = dict(values)
-    domains = [rows.labels.domain.index(domain) for domain, _ in rows.labels.pair]
     rests = card.law.net(values, rows.refs)
     for name in card.net_parameters:
-        out[f"{name}_net"] = out.pop(name) + np.asarray(rests[name])[domains]
+        rest = np.asarray(rests[name])[list(rows.labels.pair_domain)]
+        out[f"{name}_net"] = out.pop(name) + rest
+    return out
+
+
+def restore_net(posterior: xr.Dataset, rows: Rows, card: Card) -> xr.Dataset:
+    """Replace parameters that were sampled net of the other terms by themselves.
+
+    Parameters
+    ----------
+    posterior : xr.Dataset
+        Sampled parameters, with the study's labels.
+    rows : Rows
+        Labels and reference points.
+    card : Card
+        The card.
+
+    Returns
+    -------
+    xr.Dataset
+    """
+    values = {str(key): posterior[key] for key in posterior.data_vars}
+    rests = card.law.net(values, rows.refs)
+    out = posterior
+    for name in card.net_parameters:
+        rest = rests[name].isel(domain=list(rows.labels.pair_domain)).rename(domain="pair")
+        rest = rest.assign_coords(pair=list(rows.labels.pair_names))
+        own = (out[f"{name}_net"] - rest).transpose("chain", "draw", "pair")
+        out = out.drop_vars(f"{name}_net").assign({name: own})
     return out

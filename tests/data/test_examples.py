@@ -105,6 +105,8 @@ def test_what_is_test_is_test_in_the_whole_fleet(fleet):
             parent = study.run(run).parent
             end = study.curve(parent, "general")["loss"].iloc[-1]
             assert study.start_loss(run, "general") == pytest.approx(end, abs=1e-6)
+            first = study.curve(run, "general").iloc[0]
+            assert (first["step"], first["loss"]) == (0, pytest.approx(end, abs=2e-5))
     assert repeats >= 12
 
 

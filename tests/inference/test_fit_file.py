@@ -157,23 +157,50 @@ def as_format_4(fit: Fit, path: Path, card: str) -> Path:
 SHIPPED = (cards_folder() / "cpt_replay.toml").read_text()
 
 
-def test_format_4_is_read(small_fit, plan, tmp_path):
-    back = load_fit(as_format_4(small_fit, tmp_path / "old.nc", SHIPPED))
-    assert back.card == small_fit.card
-    assert back.rows.refs == small_fit.rows.refs
-    assert back.seed == small_fit.seed
-    assert back.checks() == small_fit.checks()
-    xr.testing.assert_identical(back.posterior, small_fit.posterior)
-    xr.testing.assert_identical(back.sample_stats, small_fit.sample_stats)
-    plans = [plan, bc.Plan.from_run(small_fit.study.run("r25_cosine"))]
+LATER = ("replay_seen", "start_seen", "anneal_end")
+
+
+@pytest.fixture
+def older_fit(small_fit) -> Fit:
+    """A fit to runs that all replay, of a version that measured the shift without replay."""
+    whole, card = small_fit.study, small_fit.card
+    study = whole.select([name for name in whole.cpt_runs if whole.run(name).replay_ratio > 0])
+    refs = make_rows(study, card).refs
+    assert refs["replay_seen"] > 0
+    points = {**refs.points, "replay_seen": 0.0, "start_seen": 1.0, "anneal_end": 0.0}
+    rows = make_rows(study, card, replace(refs, points=points))
+    posterior = small_fit.posterior.sel(curve=list(rows.labels.curve_names))
+    return replace(small_fit, study=study, rows=rows, posterior=posterior)
+
+
+def test_format_4_is_read(older_fit, plan, tmp_path):
+    back = load_fit(as_format_4(older_fit, tmp_path / "old.nc", SHIPPED))
+    assert back.card == older_fit.card
+    assert back.rows.refs == older_fit.rows.refs
+    assert back.seed == older_fit.seed
+    assert back.checks() == older_fit.checks()
+    xr.testing.assert_identical(back.posterior, older_fit.posterior)
+    xr.testing.assert_identical(back.sample_stats, older_fit.sample_stats)
+    plans = [plan, bc.Plan.from_run(older_fit.study.run("r25_cosine"))]
     xr.testing.assert_identical(
         back.forecast(plans, STEPS, allow_failed=True).dataset,
-        small_fit.forecast(plans, STEPS, allow_failed=True).dataset,
+        older_fit.forecast(plans, STEPS, allow_failed=True).dataset,
     )
     # From then on it is like any other.
     path = back.save(tmp_path / "new.nc")
     assert text_of(path)["format"] == 5
-    assert load_fit(path).card == small_fit.card
+    assert load_fit(path).card == older_fit.card
+
+
+def test_a_file_without_the_later_reference_points_means_what_it_meant(older_fit, plan, tmp_path):
+    path = older_fit.save(tmp_path / "old.nc")
+    edit(path, lambda text: [text["references"].pop(name) for name in LATER])
+    back = load_fit(path)
+    assert back.rows.refs == older_fit.rows.refs
+    assert back.forecast(plan, [4000], allow_failed=True).dataset.equals(
+        older_fit.forecast(plan, [4000], allow_failed=True).dataset
+    )
+    assert "shift_ref_net" in {variable.name for variable in back.model.free_RVs}
 
 
 def test_a_card_of_ones_own_in_format_4_is_read(small_fit, tmp_path):

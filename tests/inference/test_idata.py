@@ -15,6 +15,7 @@ from bayescpt.inference.idata import prior_draws, sampled_dims
 from bayescpt.inference.likelihood import RowDistribution
 from bayescpt.model.build import rows_model
 from bayescpt.model.card_file import load_card, parse_card, shipped_cards
+from bayescpt.model.fitted_card import fitted_card
 from bayescpt.model.net import sampled_point
 from bayescpt.model.rows import make_rows
 
@@ -146,6 +147,26 @@ def test_other_orders_and_names_of_other_samplers_are_read(small_fit, study):
     )
     xr.testing.assert_allclose(own.posterior["sigma"], small_fit.posterior["sigma"])
     assert "reached_max_treedepth" in own.sample_stats
+
+
+def test_draws_for_a_study_from_an_open_base_are_read(study):
+    """The card is the one that `bc.build_model` samples: its base is inferred."""
+    runs, bases = study.runs.astype({"steps": float}), list(study.pt_runs)
+    runs.loc[runs["run"].isin(bases), "steps"] = np.nan
+    lrs = {name: lr for name, lr in study.lrs.items() if name not in bases}
+    curves = study.curves[~study.curves["run"].isin(bases)]
+    opened = bc.Study.from_frames(curves, runs, lrs)
+    card = fitted_card(opened, "cpt_replay")
+    posterior = prior_draws(card, make_rows(opened, card), np.random.default_rng(1), draws=50)
+    dims = ("chain", "draw")
+    energy, never = np.random.default_rng(2).normal(size=(1, 50)), np.zeros((1, 50), dtype=bool)
+    stats = xr.Dataset({"energy": (dims, energy), "diverging": (dims, never)})
+    stats["reached_max_treedepth"] = stats["diverging"]
+    stats = stats.assign_coords(chain=posterior["chain"], draw=posterior["draw"])
+    tree = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
+    own = bc.Fit.from_idata(opened, "cpt_replay", tree)
+    assert own.card.choices["base"] == "open"
+    assert {"open_area", "S1pt"} <= set(own.posterior)
 
 
 def drop(groups, group, name):

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bayescpt.data.readers.names import name_of_path
 from bayescpt.data.readers.record import LogRun
 from bayescpt.data.readers.registry import HEAD_BYTES
 
@@ -79,7 +81,7 @@ class TextRun:
     >>> found = TextRun()
     >>> found.add_train(1, "3.2", "1.5e-04")
     >>> found.add_eval(1, "val", "3.3")
-    >>> found.log_run("pilot", "nanogpt", Path("pilot.log"), "").lr
+    >>> found.log_runs("nanogpt", Path("pilot.log"), {})[0].lr
        step       lr
     0   1.0  0.00015
     """
@@ -174,38 +176,41 @@ class TextRun:
             return None
         return len(self.lr_text.partition(".")[2])
 
-    def log_run(self, name: str, kind: str, path: Path, part: str) -> LogRun:
+    def log_runs(self, kind: str, path: Path, config: dict[str, Any]) -> list[LogRun]:
         """The run, with a note of what was left out.
 
         Parameters
         ----------
-        name : str
-            Name of the run.
         kind : str
             Name of the reader.
         path : Path
-            The log.
-        part : str
-            As in `LogRun`.
+            The log, which names the run.
+        config : dict
+            Configuration that the log tells.
 
         Returns
         -------
-        LogRun
-            The run, without its configuration.
+        list of LogRun
+            One, or none if no line gave anything.
         """
+        if not self:
+            return []
+        name, part = name_of_path(path)
         rates = list(zip(*self.rates, strict=True)) or [(), ()]
         train = list(zip(*self.train, strict=True)) or [(), ()]
-        return LogRun(
+        run = LogRun(
             name,
             kind,
             (path,),
             eval_table(self.evals),
             step_table(rates[0], "lr", rates[1]),
             step_table(train[0], "loss", train[1]),
+            config=config,
             part=part,
             lr_decimals=self.lr_decimals,
             notes=[f"damaged numbers left out: {self.broken}"] if self.broken else [],
         )
+        return [run]
 
     def _value(self, text: str) -> float | None:
         value = number(text)

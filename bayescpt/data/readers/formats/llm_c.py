@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from bayescpt.data.readers.names import UNNAMED, name_of_path
+from bayescpt.data.readers.names import UNNAMED
 from bayescpt.data.readers.recipe import recipe
 from bayescpt.data.readers.record import LogRun, ReadOptions
 from bayescpt.data.readers.registry import Reader, register_reader
@@ -32,10 +32,8 @@ class LlmC(Reader):
             for line in file:
                 _read_line(line, found, said)
         found.place_pending()
-        name, part = name_of_path(path)
-        run = found.log_run(name, self.name, path, part)
-        run.config = recipe({_SETTINGS[key]: value for key, value in said.items()})
-        return [run] if found else []
+        config = recipe({_SETTINGS[key]: value for key, value in said.items()})
+        return found.log_runs(self.name, path, config)
 
 
 _MARK = re.compile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from bayescpt.data.readers.names import UNNAMED, name_of_path
+from bayescpt.data.readers.names import UNNAMED
 from bayescpt.data.readers.record import LogRun, ReadOptions
 from bayescpt.data.readers.registry import Reader, register_reader
 from bayescpt.data.readers.textlog import TextRun, shows
@@ -37,10 +37,7 @@ class ModdedNanoGPT(Reader):
                     found.add_eval(step, UNNAMED, match[4])
                 elif step:
                     found.add_train(step, match[4])
-        name, part = name_of_path(path)
-        run = found.log_run(name, self.name, path, part)
-        run.config = {"steps": planned} if planned else {}
-        return [run] if found else []
+        return found.log_runs(self.name, path, {"steps": planned} if planned else {})
 
 
 _MARK = re.compile(rb"\bstep:\d+(?:/\d+)? +(?:val|train)_(?:loss|time):\d")

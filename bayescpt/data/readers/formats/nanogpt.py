@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bayescpt.data.readers.names import name_of_path, set_name
+from bayescpt.data.readers.names import set_name
 from bayescpt.data.readers.recipe import recipe
 from bayescpt.data.readers.record import LogRun, ReadOptions
 from bayescpt.data.readers.registry import Reader, register_reader
@@ -34,10 +34,7 @@ class NanoGPT(Reader):
             for line in file:
                 _read_line(line, found, said)
         found.place_pending()
-        name, part = name_of_path(path)
-        run = found.log_run(name, self.name, path, part)
-        run.config = _config(said)
-        return [run] if found else []
+        return found.log_runs(self.name, path, _config(said))
 
 
 _MARK = re.compile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from bayescpt.data.readers.names import meaning, name_of_path
+from bayescpt.data.readers.names import meaning
 from bayescpt.data.readers.record import LogRun, ReadOptions
 from bayescpt.data.readers.registry import Reader, register_reader
 from bayescpt.data.readers.textlog import TextRun, number, shows
@@ -41,10 +41,7 @@ class OlmoConsole(Reader):
                         found.add_lr(step, match[2])
                     elif role.role == "train":
                         found.add_train(step, match[2])
-        name, part = name_of_path(path)
-        run = found.log_run(name, self.name, path, part)
-        run.config = {"steps": int(planned)} if planned else {}
-        return [run] if found else []
+        return found.log_runs(self.name, path, {"steps": int(planned)} if planned else {})
 
 
 _MARK = re.compile(
