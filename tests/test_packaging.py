@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from bayescpt.data import example_studies
+
 ROOT = Path(__file__).parents[1]
 LOOK = """
 import bayescpt
@@ -82,7 +84,7 @@ def test_wheel_brings_cards_and_examples(uv, built, environment):
     assert cards == package.parent / "_cards"
     assert names == CARDS
     assert CARDS
-    assert runs
+    assert len(runs) == len(example_studies())
     assert all(runs)
     assert (package.parent / "py.typed").is_file()
     assert "Usage" in run(environment.parent / "bayescpt", "--help")
@@ -108,3 +110,5 @@ def test_source_distribution_brings_tests_and_lock(built):
         names = {name.partition("/")[2] for name in files.getnames()}
     assert {"tests/test_packaging.py", "requirements.lock", "LICENSE", "CHANGELOG.md"} <= names
     assert {f"models/{name}" for name in CARDS} <= names
+    examples = "bayescpt/data/examples"
+    assert {f"{examples}/fleet/fleet_code_330k/curves.parquet", f"{examples}/README.md"} <= names

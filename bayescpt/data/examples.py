@@ -27,6 +27,8 @@ def example_studies() -> tuple[str, ...]:
     >>> from bayescpt.data import example_studies
     >>> example_studies()[:4]
     ('cpt_micro', 'mpl_100m', 'mpl_25m', 'fleet_changelog_100k')
+    >>> len([name for name in example_studies() if name.startswith("fleet_")])
+    24
     """
     return tuple(_folders())
 
@@ -54,8 +56,9 @@ def load_example(name: str) -> Study:
         English to German), ``mpl_25m`` or ``mpl_100m`` (pre-training under nine schedules), or
         ``fleet_TARGET_SIZE``: continual pre-training of small models to one of six targets (code,
         german, spanish, russian, changelog, math) at four sizes (100k, 330k, 1200k, 4m). The column
-        ``split`` of its runs says which are for fitting, for choosing between models, and for one
-        look at the end (test).
+        ``split`` of its runs says which are for fitting (``fit``), for choosing laws, noise and
+        priors (``choose``), and for one look at the end (``test``); those of spanish, russian and
+        4m are all ``test``.
 
     Returns
     -------
@@ -72,6 +75,13 @@ def load_example(name: str) -> Study:
     >>> from bayescpt.data import load_example
     >>> load_example("cpt_micro")
     Study('cpt_micro': 4 pt + 13 cpt runs, 3 domains, 1,906 losses)
+
+    How the runs of a study of the fleet are split:
+
+    >>> study = load_example("fleet_code_330k")
+    >>> split = study.runs.set_index("run")["split"]
+    >>> split[list(study.cpt_runs)].value_counts().to_dict()
+    {'fit': 18, 'choose': 6, 'test': 6}
     """
     folders = _folders()
     if name not in folders:

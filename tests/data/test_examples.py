@@ -3,8 +3,10 @@
 from importlib.resources import files
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from bayescpt.cli.check import check
 from bayescpt.data import example_studies, load_example, published_fits
 from bayescpt.errors import StudyError
 
@@ -64,6 +66,15 @@ def test_sources_and_licence_are_shipped():
 
 
 FLEET = [name for name in example_studies() if name.startswith("fleet_")]
+TARGETS = {"code", "german", "spanish", "russian", "changelog", "math"}
+SIZES = {"100k": 98_304, "330k": 331_776, "1200k": 1_228_800, "4m": 3_932_160}
+
+
+@pytest.mark.parametrize("name", example_studies())
+def test_every_example_passes_its_checks(name, capsys):
+    """Every defect is an error on reading; what is implausible is a note of `bayescpt check`."""
+    check(name)
+    assert "no problems found" in capsys.readouterr().out
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +82,30 @@ def fleet():
     return {name: load_example(name) for name in FLEET}
 
 
-def test_the_fleet_is_what_its_readme_says(fleet):
-    """Every defect of a study is an error on reading; so is a length or a peak out of range."""
-    assert len(fleet) == 24
+@pytest.fixture(scope="module")
+def fleet_runs(fleet):
+    """Rows of runs.csv of all runs after pre-training, with their study."""
+    tables = [study.runs.assign(study=name) for name, study in fleet.items()]
+    table = pd.concat(tables, ignore_index=True)
+    return table[table["phase"] == "cpt"]
+
+
+def test_the_fleet_has_six_targets_at_four_sizes(fleet, fleet_runs):
+    assert set(fleet) == {f"fleet_{target}_{size}" for target in TARGETS for size in SIZES}
+    assert len(fleet_runs) == 525
+    for name, study in fleet.items():
+        _, target, size = name.split("_")
+        assert study.general == "general"
+        assert study.targets == (target,)
+        assert len(study.domains) == 4
+        assert set(study.runs["n_params"]) == {SIZES[size]}
+        bases = [name.removeprefix("pt").partition("_r") for name in study.pt_runs]
+        assert {budget for budget, _, _ in bases} == {"3k", "8k"}
+        assert {float(end) for _, _, end in bases} == {0.0, 0.1, 0.5, 1.0}
+
+
+def test_the_fleet_spreads_over_recipes(fleet, fleet_runs):
     runs = [(study, study.run(name)) for study in fleet.values() for name in study.cpt_runs]
-    assert len(runs) == 525
-    assert {run.domain for _, run in runs} == {
-        "code", "german", "spanish", "russian", "changelog", "math",
-    }  # fmt: skip
     constant = {float(run.replay_ratio) for _, run in runs if np.ndim(run.replay_ratio) == 0}
     assert {0.0, 0.02, 0.05, 0.1, 0.25, 0.5, 0.75} <= constant
     assert sum(np.ndim(run.replay_ratio) > 0 for _, run in runs) >= 40  # curricula
@@ -87,27 +114,56 @@ def test_the_fleet_is_what_its_readme_says(fleet):
     over = [run.schedule.peak_lr / study.run(run.parent).schedule.peak_lr for study, run in runs]
     assert min(over) == pytest.approx(1 / 8, rel=0.2)
     assert max(over) == pytest.approx(2.0, rel=0.01)
+    families = {"constant", "constant_with_warmup", "linear", "cosine", "warmup_stable_decay"}
+    assert families | {"inverse_sqrt", "infinite"} <= set(fleet_runs["schedule"])
+    # Schedules that have no name are told by that of the run.
+    assert all(
+        fleet_runs["run"].str.endswith(kind).sum() >= 10 for kind in ("piecewise", "stepped")
+    )
+    decays = fleet_runs["schedule_params"].str.extract(r"decay_type=([\w-]+)")[0]
+    assert {"linear", "cosine", "1-sqrt", "exponential", "geometric"} <= set(decays)
+    assert set(fleet_runs["kind"]) == {"core", "random", "mistake", "repeat"}
+
+
+def test_the_fleet_repeats_recipes(fleet_runs):
+    repeats = fleet_runs[fleet_runs["kind"] == "repeat"]
+    stems = repeats.assign(run=repeats["run"].str.replace(r"_s\d+$", "", regex=True))
+    recipes = stems.groupby(["study", "run"]).size()
+    assert len(recipes) == 10
+    assert recipes.min() >= 2
+    # All seeds of a recipe, the first among them, are in one part of the split.
+    first = fleet_runs.set_index(["study", "run"])["split"]
+    assert all(row.split == first[row.study, row.run] for row in stems.itertuples())
 
 
 def test_what_is_test_is_test_in_the_whole_fleet(fleet):
-    repeats = 0
     for name, study in fleet.items():
         split = study.runs.set_index("run")["split"]
-        assert set(split) <= {"fit", "choose", "test"}
         if "spanish" in name or "russian" in name or name.endswith("4m"):
             assert set(split) == {"test"}
         else:
+            assert set(split) == {"fit", "choose", "test"}
             assert split[list(study.cpt_runs)].value_counts().min() >= 4
-        kinds = study.runs["kind"].value_counts()
-        repeats += kinds.get("repeat", 0)
-        # A run starts where its base ended.
-        for run in study.cpt_runs:
-            parent = study.run(run).parent
-            end = study.curve(parent, "general")["loss"].iloc[-1]
-            assert study.start_loss(run, "general") == pytest.approx(end, abs=1e-6)
-            first = study.curve(run, "general").iloc[0]
-            assert (first["step"], first["loss"]) == (0, pytest.approx(end, abs=2e-5))
-    assert repeats >= 12
+
+
+def test_runs_of_the_fleet_are_whole_and_start_where_their_base_ended(fleet):
+    for study in fleet.values():
+        curves = study.curves.groupby(["run", "domain"])
+        first, last = curves.first(), curves.last()
+        for name in study.cpt_runs:
+            run = study.run(name)
+            assert set(first.loc[name, "step"]) == {0}
+            assert set(last.loc[name, "step"]) == {run.steps}
+            starts, ends = first.loc[name, "loss"], last.loc[run.parent, "loss"]
+            assert len(starts) == 4
+            # Losses are rounded to five places.
+            assert starts.to_numpy() == pytest.approx(ends[starts.index].to_numpy(), abs=2e-5)
+
+
+def test_the_readme_counts_the_split(fleet_runs):
+    text = files("bayescpt.data").joinpath("examples/README.md").read_text(encoding="utf-8")
+    for split, count in fleet_runs["split"].value_counts().items():
+        assert f"`{split}` ({count}" in text
 
 
 def test_the_fleet_is_small():
