@@ -221,8 +221,12 @@ class Fit(FitData):
 
     @property
     def notes(self) -> list[str]:
-        """Assumptions about unmeasured quantities, and what the card has no term for."""
+        """What the study has that is likely wrong, assumptions, and what the card has no term for.
+
+        The first are the sentences of `Study.findings`, which forecasts carry too.
+        """
         return [
+            *(found.text for found in self.study.findings()),
             *card_gaps(self.card, self.study, self.rows),
             *base_notes(self.study, self.rows.labels, self.rows.refs),
             *start_notes(self.rows.labels, self.rows.start),
