@@ -281,8 +281,7 @@ class Study(StudyData):
         Returns
         -------
         tuple of Finding
-            Each with its `kind`, the `runs` that it is about and a `text` that names the run, the
-            value and what would be expected. Empty for a study without anything odd.
+            Each with its `kind`, its `runs` and a `text`: run, value and what would be expected.
 
         Examples
         --------

@@ -13,7 +13,7 @@ from bayescpt.errors import StudyError
 
 # Equal losses in a row that are no coincidence: runs that differ only by seed differ by .004 nats
 # or more, so that losses of three decimals agree once in some ten rows.
-FEWEST = 10
+FEWEST = 8
 # Different values among them; a constant says nothing.
 DISTINCT = 5
 
@@ -107,4 +107,3 @@ def _compare(later: pd.DataFrame, first: str, second: str, known: int) -> Copy |
     own = [int((each.index.get_level_values("step") > known).sum()) for each in (one, other)]
     whole = bool(same.all()) and own == [same.size, same.size]
     return Copy(first, second, agree, int(both.index[agree - 1][0]), whole)
-

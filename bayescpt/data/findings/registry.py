@@ -69,11 +69,11 @@ def register_finding(kind: str) -> Callable[[Search], Search]:
     ...         yield Finding("tiny", (), f"{len(view.study.curves)} losses: expected 10 or more")
     """
 
-    def registered(search: Search) -> Search:
+    def _registered(search: Search) -> Search:
         _REGISTRY[kind] = search
         return search
 
-    return registered
+    return _registered
 
 
 def study_findings(study: StudyData) -> tuple[Finding, ...]:

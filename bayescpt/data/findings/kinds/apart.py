@@ -22,8 +22,10 @@ OTHERS = 2
 FEWEST = 3
 # Relative difference of learning rates, and difference of replay ratios, of the same recipe.
 SAME_LR, SAME_REPLAY = 1e-3, 1e-6
-# First rows: nats on every domain in one direction, and this many times the spread of the others.
-FIRST, SPREADS = 0.2, 8.0
+# First rows, of which the median counts: nats on every domain in one direction (replay and learning
+# rates move the general and the target domain apart), and times the spread of the others.
+ROWS = 3
+FIRST, SPREADS = 0.25, 4.0
 # Ratios of losses in bits to those in nats, and how far the others may be from each other.
 BITS = float(1.0 / np.log(2.0))
 ALIKE = 0.1
@@ -89,9 +91,7 @@ def first_rows(view: StudyView) -> Iterator[Finding]:
     Finding
     """
     for parent in dict.fromkeys(run.parent for run in view.runs.values() if run.parent):
-        rows = {
-            name: _first(view, name) for name, run in view.runs.items() if run.parent == parent
-        }
+        rows = {name: _first(view, name) for name, run in view.runs.items() if run.parent == parent}
         for name, own in rows.items():
             others = [
                 row
@@ -114,17 +114,17 @@ def first_rows(view: StudyView) -> Iterator[Finding]:
                 yield Finding(
                     "first",
                     (name,),
-                    f"run {name!r}: its first loss on {domain!r}, at step {own[domain][0]}, is "
-                    f"{view.shown(own[domain][1], domain)}, but those of the other runs from "
+                    f"run {name!r}: its first losses on {domain!r}, from step {own[domain][0]} on, "
+                    f"are {view.shown(own[domain][1], domain)}, but those of the other runs from "
                     f"{parent!r} are about {view.shown(middle[domain], domain)}, and so on every "
                     "domain: " + ("is this run in bits?" if bits else reason(odd)),
                 )
 
 
 def _first(view: StudyView, name: str) -> dict[str, tuple[int, float]]:
-    """First step and loss of a run by domain."""
+    """First step of a run by domain, and the median of its first losses."""
     return {
-        domain: (int(steps[0]), float(losses[0]))
+        domain: (int(steps[0]), float(np.median(losses[:ROWS])))
         for domain in view.domains
         for steps, losses in [view.curve(name, domain)]
         if steps.size

@@ -96,8 +96,8 @@ def _initial(view: StudyView) -> Iterator[Finding]:
         expected = (
             f"with its vocabulary of {size:,.0f} an untrained model has {np.log(size):.4g} nats"
             if size > 0
-            else f"an untrained model has ln(vocabulary) nats, and {loss:.4g} is the logarithm to "
-            "base 2 of a standard size"
+            else f"an untrained model has ln(vocabulary) nats, and standard sizes have {loss:.4g} "
+            "only in bits"
         )
         odd[run] = (
             f"the loss at step 0 on {view.study.general!r} is "
@@ -120,7 +120,8 @@ def odd_start(loss: float, vocabulary: float = float("nan")) -> bool:
     Returns
     -------
     bool
-        Without a vocabulary, true where the loss fits a standard size in bits and none in nats.
+        Without a vocabulary, true where the loss fits a standard size in bits and none in nats, or
+        is above that of the largest.
 
     Examples
     --------
@@ -135,7 +136,7 @@ def odd_start(loss: float, vocabulary: float = float("nan")) -> bool:
     fits_nats = ((loss > nats + low) & (loss < nats + high)).any()
     in_nats = loss * np.log(2.0)
     fits_bits = ((in_nats > nats + low) & (in_nats < nats + high)).any()
-    return bool(fits_bits and not fits_nats)
+    return bool((fits_bits and not fits_nats) or loss > nats.max() + high)
 
 
 def _unit(view: StudyView, loss: float) -> str:

@@ -15,6 +15,8 @@ REPLAY, PEAK = 0.15, 1.1
 # Rows of the first part of the other run on which they are compared.
 FEWEST = 3
 PART = (0.05, 0.7)
+# Changes of a learning rate that show at which steps it changes.
+CHANGES = 20
 # Nats by which losses at the same step differ, at least, and how much better losses at the same
 # share of the run agree: of a run that is truly longer, losses at the same step agree.
 APART, BETTER = 0.05, 3.0
@@ -35,7 +37,18 @@ def micro_steps(view: StudyView) -> Iterator[Finding]:
     """
     for name, run in view.runs.items():
         likes = [other for other in view.runs.values() if _like(view, run, other)]
-        votes = [vote for other in likes if (vote := _vote(view, run, other)) is not None]
+        if likes and (times := run.steps // likes[0].steps) and _repeated(view, run, times):
+            yield Finding(
+                "micro_steps",
+                (name,),
+                f"run {name!r} has {run.steps} steps, {times} times those of run "
+                f"{likes[0].name!r}, and a learning rate that changes every {times} steps only: "
+                f"are these micro-steps of gradient accumulation? Steps count updates: divide "
+                f"them by {times}",
+            )
+            continue
+        near = [other for other in likes if _near(view, run, other)]
+        votes = [vote for other in near if (vote := _vote(view, run, other)) is not None]
         # Runs of one length against several of another: most must agree.
         if votes and sum(said for said, _, _ in votes) > len(votes) / 2:
             times, other = next((k, o) for said, k, o in votes if said)
@@ -50,13 +63,22 @@ def micro_steps(view: StudyView) -> Iterator[Finding]:
 
 
 def _like(view: StudyView, run: Run, other: Run) -> bool:
-    """Whether a run is a whole number of times as long as one with almost its recipe."""
+    """Whether a run is a whole number of times as long as another of the same checkpoint."""
     if run.name not in view.study.lrs or other.name not in view.study.lrs or not other.steps:
         return False
     if (run.phase, run.parent, run.domain) != (other.phase, other.parent, other.domain):
         return False
-    if run.steps < 2 * other.steps or run.steps % other.steps:
-        return False
+    return run.steps >= 2 * other.steps and run.steps % other.steps == 0
+
+
+def _repeated(view: StudyView, run: Run, times: int) -> bool:
+    """Whether learning rates change at every so many steps, and between them never."""
+    changes = np.flatnonzero(np.diff(view.study.lrs[run.name])) + 1
+    return changes.size >= CHANGES and bool(np.all(changes % times == 0))
+
+
+def _near(view: StudyView, run: Run, other: Run) -> bool:
+    """Whether two runs have almost the same recipe."""
     peaks = [float(view.study.lrs[one.name].max()) for one in (run, other)]
     ratios = [float(np.mean(one.replay_ratio)) for one in (run, other)]
     near = max(peaks) <= PEAK * min(peaks)

@@ -36,26 +36,19 @@ def diverged(view: StudyView) -> Iterator[Finding]:
     Finding
     """
     for run in view.runs:
-        domain = view.trained(run)
-        steps, losses = view.curve(run, domain)
-        if steps.size < FEWEST or domain is None or _swapped(view, run):
+        domain, leap = view.trained(run), _leap(view, run)
+        if leap is None or domain is None:
             continue
-        lowest = np.minimum.accumulate(losses)
-        above = losses - lowest
-        end = float(np.median(above[-3:]))
-        leaps = above > SPIKE
-        if end > DIVERGED or leaps.sum() >= SPIKE_ROWS:
-            # The last row before the leap, and the highest after.
-            row = int(np.argmax(above > DIVERGED if end > DIVERGED else leaps))
-            top = int(np.argmax(above))
-            yield Finding(
-                "diverged",
-                (run,),
-                f"run {run!r} seems to have diverged: its loss on {domain!r}, which it is trained "
-                f"on, is {view.shown(losses[top], domain)} at step {steps[top]} after "
-                f"{view.shown(lowest[row], domain)} before step {steps[row]}; leave the run out, "
-                "or its losses from there on",
-            )
+        steps, losses = view.curve(run, domain)
+        before, top = float(losses[:leap].min()), leap + int(np.argmax(losses[leap:]))
+        yield Finding(
+            "diverged",
+            (run,),
+            f"run {run!r} seems to have diverged: its loss on {domain!r}, which it is trained on, "
+            f"is {view.shown(losses[top], domain)} at step {steps[top]}, after "
+            f"{view.shown(before, domain)} before step {steps[leap]}; leave the run out, or its "
+            "losses from there on",
+        )
 
 
 @register_finding("exchanged")
@@ -78,7 +71,7 @@ def exchanged(view: StudyView) -> Iterator[Finding]:
         limit = max(RISE, 4.0 * view.jitter.get(str(found.domain), 0.0))
         if _swapped(view, run):
             swapped.append(run)
-        elif _change(view, run, found.domain) > limit:
+        elif _change(view, run, found.domain) > limit and _leap(view, run) is None:
             risen.append(run)
     if swapped:
         both = [view.trained(swapped[0]), view.study.general]
@@ -99,6 +92,23 @@ def exchanged(view: StudyView) -> Iterator[Finding]:
             f"({_change(view, risen[0], domain):+.3g} nats in {risen[0]!r}), where training "
             "lowers its target: is this the domain that it is trained on, and its label right?",
         )
+
+
+def _leap(view: StudyView, run: str) -> int | None:
+    """Row at which the loss of a run leaps, on what it is trained on and in the end on all."""
+    domain = view.trained(run)
+    losses = view.curve(run, domain)[1]
+    if losses.size < FEWEST:
+        return None
+    above = losses - np.minimum.accumulate(losses)
+    stays = float(np.median(above[-3:])) > DIVERGED and all(
+        np.median(other[-3:]) > other.min() + EXCHANGED
+        for other in (view.curve(run, name)[1] for name in view.domains if name != domain)
+        if other.size >= FEWEST
+    )
+    if not stays and (above > SPIKE).sum() < SPIKE_ROWS:
+        return None
+    return int(np.argmax(above > (DIVERGED if stays else SPIKE)))
 
 
 def _swapped(view: StudyView, run: str) -> bool:
