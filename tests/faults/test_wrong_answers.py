@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -177,7 +178,7 @@ def without_start(t):
 
 # What is likely wrong is a finding of this kind, whose text has these words.
 LIKELY = {
-    bits: ("level", "perplexities", "bits"),
+    bits: ("level", "is this in bits", "bit/token"),
     bits_in_one: ("start", "{run}", "is this run in bits (1.443 times)?"),
     exchanged: ("exchanged", "rises from start to end", "are the two labels exchanged?"),
     exchanged_in_cpt: ("exchanged", "are the two labels exchanged?"),
@@ -312,6 +313,19 @@ def test_boolean_learning_rates_in_arrays_are_refused():
     lrs = {name: lr > 0 for name, lr in study.lrs.items()}
     with pytest.raises(StudyError, match="run 'pt_r1': the learning rates are true and false"):
         Study.from_frames(study.curves, study.runs, lrs)
+
+
+def test_the_table_in_the_documents_has_these_messages():
+    table = (Path(__file__).parents[2] / "docs" / "wrong_inputs.md").read_text(encoding="utf-8")
+    for case in [*CERTAIN, *LIKELY]:
+        tables = Tables.of(load_example("cpt_micro"))
+        spoilt(tables, case)
+        try:
+            found = tables.study().findings()
+            said = next(finding.text for finding in found if finding.kind == LIKELY[case][0])
+        except StudyError as error:
+            said = str(error)
+        assert f"| {said} |" in table, (case.__name__, said)
 
 
 # check, and whoever uses the study

@@ -101,7 +101,8 @@ def _initial(view: StudyView) -> Iterator[Finding]:
         )
         odd[run] = (
             f"the loss at step 0 on {view.study.general!r} is "
-            f"{view.shown(loss, view.study.general or '')}; {expected}: {_unit(view, loss)}?"
+            f"{view.shown(loss, view.study.general or '')}; {expected}: is this in bits "
+            '(loss_unit in study.toml: "bit/token")?'
         )
     if odd:
         yield Finding("level", tuple(odd), f"{named(list(odd))}: {next(iter(odd.values()))}")

@@ -98,7 +98,7 @@ def _leap(view: StudyView, run: str) -> int | None:
     """Row at which the loss of a run leaps, on what it is trained on and in the end on all."""
     domain = view.trained(run)
     losses = view.curve(run, domain)[1]
-    if losses.size < FEWEST:
+    if losses.size < FEWEST or _swapped(view, run):
         return None
     above = losses - np.minimum.accumulate(losses)
     stays = float(np.median(above[-3:])) > DIVERGED and all(
