@@ -221,10 +221,7 @@ class Fit(FitData):
 
     @property
     def notes(self) -> list[str]:
-        """What the study has that is likely wrong, assumptions, and what the card has no term for.
-
-        The first are the sentences of `Study.findings`, which forecasts carry too.
-        """
+        """Findings about the study, assumptions, and what the card has no term for."""
         return [
             *(found.text for found in self.study.findings()),
             *card_gaps(self.card, self.study, self.rows),

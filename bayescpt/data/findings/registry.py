@@ -47,8 +47,8 @@ def register_finding(kind: str) -> Callable[[Search], Search]:
     To add a kind, write one file ``bayescpt/data/findings/kinds/<kind>.py`` with a generator
     function of a `StudyView`, decorated with this. It is found by itself, and `Study.findings`,
     ``bayescpt check``, fits and forecasts carry what it yields. Its thresholds are named constants
-    that say what sound studies reach. tests/faults/test_wrong_answers.py runs it on all of them, and
-    takes a study spoilt in one way in which it must find something.
+    that say what sound studies reach. tests/faults/test_wrong_answers.py runs it on all of them,
+    and takes a study spoilt in one way in which it must find something.
 
     Parameters
     ----------
