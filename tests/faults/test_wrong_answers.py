@@ -328,6 +328,15 @@ def test_the_table_in_the_documents_has_these_messages():
         assert f"| {said} |" in table, (case.__name__, said)
 
 
+def test_studies_of_earlier_fits_may_have_other_units():
+    tables = Tables.of(load_example("cpt_micro"))
+    for unit in ("", "bit/byte"):
+        assert replace(tables.study(), curves_unit=unit, loss_unit="bit/token").findings() == ()
+    diverged(tables, "de_r0_wsd")
+    (finding,) = replace(tables.study(), curves_unit="", loss_unit="bit/token").findings()
+    assert finding.kind == "diverged"
+
+
 # check, and whoever uses the study
 
 

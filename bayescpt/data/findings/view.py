@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescpt.errors import StudyError
+
 if TYPE_CHECKING:
     from bayescpt.data.run import Run
     from bayescpt.data.study_data import StudyData
@@ -114,7 +116,10 @@ class StudyView:
         -------
         str
         """
-        return f"{float(self.study.units.show(np.array([loss]), domain)[0]):.4g}"
+        try:
+            return f"{float(self.study.units.show(np.array([loss]), domain)[0]):.4g}"
+        except StudyError:  # fits of earlier versions may hold losses in other units
+            return f"{loss:.4g}"
 
 
 def named(runs: tuple[str, ...] | list[str]) -> str:

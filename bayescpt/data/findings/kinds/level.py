@@ -43,7 +43,10 @@ def level(view: StudyView) -> Iterator[Finding]:
     ------
     Finding
     """
-    guess = GUESS[view.study.curves_unit]
+    # Fits of earlier versions may hold losses in other units.
+    guess = GUESS.get(view.study.curves_unit)
+    if guess is None:
+        return
     high = view.study.curves["loss"].to_numpy() > ABOVE_GUESS * guess
     if high.any():
         row = int(np.argmax(np.where(high, view.study.curves["loss"], 0.0)))
