@@ -11,8 +11,8 @@ from bayescpt.data.findings.registry import Finding, register_finding
 from bayescpt.data.findings.view import StudyView
 from bayescpt.data.run import Run
 
-# Nats. The median difference of two runs with the same recipe is .013 or less in nine of ten pairs of
-# the shipped studies, and .064 at most, on a set that neither is trained on.
+# Nats. The median difference of two runs with the same recipe is .013 or less in nine of ten pairs
+# (sound studies, real and simulated), and .064 at most, on a set that neither is trained on.
 APART = 0.15
 # Where the losses of a study jitter more, this many of their standard deviations.
 JITTERS = 6.0
