@@ -209,6 +209,25 @@ def test_check_says_which_sizes_may_differ(cli, study, tmp_path):
     assert json.loads(cli("check", "mine", "--json")[1])["allow_mixed"] == ["n_params"]
 
 
+def test_forecasts_of_a_study_with_a_warning_carry_it(cli, study, fits, tmp_path):
+    known = study.select(["de_r25_wsd_s1", "de_r0_wsd"])
+    rows = (known.curves["run"] == "de_r0_wsd").to_numpy()
+    curves = known.curves.assign(loss=known.curves["loss"] + 0.3 * rows)
+    odd = made_up_fit(replace(known, curves=curves))
+    (finding,) = odd.study.findings()
+    assert "de_r0_wsd" in finding.text
+    assert finding.text in odd.notes
+    path, plans = odd.save(tmp_path / "odd.nc"), ("--plans", fits / "plans.toml")
+    goal = ("--goal", "general=4")
+    for words in (
+        ("forecast", path, *plans),
+        *((c, path, *plans, *goal) for c in ("goal", "compare")),
+    ):
+        assert f"note: {finding.text}" in cli(*words, "--allow-failed")[1], words
+        told = json.loads(cli(*words, "--allow-failed", "--json")[1])
+        assert finding.text in told["warnings"], words
+
+
 def test_check_names_a_defect_in_one_line(cli, study, tmp_path):
     folder = write_study(study, tmp_path / "mine")
     curves = folder / "curves.csv"

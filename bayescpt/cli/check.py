@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bayescpt.cli.inputs import open_study
 from bayescpt.cli.options import Json, StudyName
-from bayescpt.cli.output import fixed, notes, say, show_json, show_table
+from bayescpt.cli.output import fixed, say, show_json, show_table
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -18,14 +19,14 @@ def check(  # numpydoc ignore=PR01
 ) -> None:
     """Validate a study and summarise it.
 
-    If the study is invalid, one line names file, run, step and value, and the exit code is 2.
+    If the study is invalid, one line names file, run, step and value, and the exit code is 2. What
+    is valid but likely wrong is a warning, which fits and forecasts repeat; the exit code is 0.
     """
-    from bayescpt.data.checks.plausible import lr_notes
     from bayescpt.data.units import loss_label, unit_name
 
     opened = open_study(study)
     runs = [_describe(opened, name) for name in (*opened.pt_runs, *opened.cpt_runs)]
-    odd = lr_notes(opened.runs, {run: float(lr.max()) for run, lr in opened.lrs.items()})
+    odd = opened.findings()
     if as_json:
         show_json(
             {
@@ -38,7 +39,8 @@ def check(  # numpydoc ignore=PR01
                 "targets": list(opened.targets),
                 "losses": len(opened.curves),
                 "runs": runs,
-                "notes": odd,
+                "notes": [found.text for found in odd],
+                "findings": [asdict(found) for found in odd],
             }
         )
         return
@@ -70,8 +72,13 @@ def check(  # numpydoc ignore=PR01
     )
     for column, meaning in (("n_params", "parameters"), ("tokens_per_step", "tokens per step")):
         say(f"{meaning}: {_range(opened, column)}")
-    notes([], odd)
-    say("no problems found")
+    for found in odd:
+        say(f"warning: {found.text}")
+    if odd:
+        many = f"{len(odd)} warnings" if len(odd) > 1 else "1 warning"
+        say(f"{many}: fits and forecasts of this study repeat {'them' if len(odd) > 1 else 'it'}")
+    else:
+        say("no problems found")
 
 
 def _describe(study: Study, name: str) -> dict[str, Any]:

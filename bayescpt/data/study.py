@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,11 @@ from bayescpt.data import tables
 from bayescpt.data.checks import curves as curve_checks
 from bayescpt.data.checks import learning_rates as lr_checks
 from bayescpt.data.checks import runs as run_checks
+from bayescpt.data.checks.copies import check_copies
 from bayescpt.data.checks.mixed import check_allow_mixed, check_mixed
 from bayescpt.data.conversion import check_bytes_per_token, in_nats
 from bayescpt.data.figures import Figure, figure
+from bayescpt.data.findings.registry import Finding, study_findings
 from bayescpt.data.html import html_block
 from bayescpt.data.run import Run
 from bayescpt.data.schedule import Schedule
@@ -100,7 +103,8 @@ class Study(StudyData):
             One row per run: columns ``run`` and ``phase`` ("pt" or "cpt") and, where they apply,
             ``parent``, ``domain``, ``replay_ratio`` (of every cpt run), ``steps`` (by default the
             length of the schedule), ``branch_of``, ``branch_step``, ``seed``, ``n_params``,
-            ``tokens_per_step`` and ``tokens`` (trained on in all). Other columns are kept. A base
+            ``tokens_per_step``, ``tokens`` (trained on in all) and ``vocab_size`` (tokens that the
+            tokeniser has, by which `Study.findings` judges losses). Other columns are kept. A base
             whose schedule nobody knows is a row without steps and learning rates; if no cpt run
             names a parent, such a base, ``base``, is added.
         lrs : DataFrame or mapping, optional
@@ -180,7 +184,9 @@ class Study(StudyData):
             general = "general"
         curve_checks.check_general(general, measured)
         each = check_bytes_per_token(bytes_per_token, sorted(measured))
-        curves, held = in_nats(curves, given_unit, each)
+        check_copies(curves, runs)
+        given, (curves, held) = curves, in_nats(curves, given_unit, each)
+        curve_checks.check_sizes(given, curves, given_unit)
         study = cls(
             name, runs, curves, lr_by_run, replays, general or None, loss_unit, notes, allowed,
             held, each,
@@ -266,6 +272,28 @@ class Study(StudyData):
                     "or branches off it"
                 )
         return self.select(remaining)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What in the study is valid but likely wrong, as ``bayescpt check`` says it.
+
+        Fits and forecasts carry these sentences among their notes and warnings.
+
+        Returns
+        -------
+        tuple of Finding
+            Each with its `kind`, its `runs` and a `text`: run, value and what would be expected.
+
+        Examples
+        --------
+        >>> from bayescpt.data import load_example
+        >>> load_example("cpt_micro").findings()
+        ()
+        """
+        return self._findings
+
+    @cached_property
+    def _findings(self) -> tuple[Finding, ...]:
+        return study_findings(self)
 
     def plot(self) -> Figure:
         """Draw the curves by domain and the schedules of the runs.

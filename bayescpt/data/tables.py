@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayescpt.data.checks.columns import (
     require_columns,
     require_names,
+    require_no_booleans,
     require_rows,
     require_whole_numbers,
     to_numbers,
@@ -194,6 +195,7 @@ def tidy_lrs(
         original = lrs.reset_index(drop=True)
         names = as_text(original["run"])
         require_names(names, "run", "lrs")
+        require_no_booleans(original["lr"], "lr", names, "lrs")
         for name, rows in original.groupby(names, sort=False):
             run = str(name)
             check_lr_steps(run, rows["step"])

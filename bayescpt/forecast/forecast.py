@@ -234,7 +234,8 @@ def forecast(
             check_reach(draws, plan, path)
     at = _steps(steps, paths)
     domains = draws.labels.domain
-    warnings = [*assumed, *range_warnings(draws, recipes, paths)]
+    found = [finding.text for finding in draws.study.findings()]
+    warnings = [*found, *assumed, *range_warnings(draws, recipes, paths)]
     kept = _thin(draws, len(recipes) * len(domains) * at.size, warnings)
     shape = (len(recipes), len(domains), kept.size, at.size)
     mu, loss = np.full(shape, np.nan), np.full(shape, np.nan)

@@ -225,8 +225,9 @@ class Fit(FitData):
 
     @property
     def notes(self) -> list[str]:
-        """Assumptions about unmeasured quantities, and what the card has no term for."""
+        """Findings about the study, assumptions, and what the card has no term for."""
         return [
+            *(found.text for found in self.study.findings()),
             *self._gaps,
             *base_notes(self.study, self.rows.labels, self.rows.refs),
             *start_notes(self.rows.labels, self.rows.start),

@@ -98,14 +98,44 @@ def to_numbers(
     Raises
     ------
     StudyError
-        If a value is text.
+        If a value is text, or true or false.
     """
+    require_no_booleans(values, column, runs, table)
     parsed = pd.to_numeric(values, errors="coerce").astype("float64")
     for row in np.flatnonzero(parsed.isna() & values.notna())[:1]:
         raise StudyError(
             f"{table}: run {runs.iloc[row]!r}: {column} is {values.iloc[row]!r}; expected a number"
         )
     return parsed
+
+
+def require_no_booleans(
+    values: pd.Series[Any], column: str, runs: pd.Series[str], table: str
+) -> None:
+    """Raise an error if a value is true or false, which count as 1 and 0 elsewhere.
+
+    Parameters
+    ----------
+    values : Series
+        The column.
+    column : str
+        Name of the column.
+    runs : Series of str
+        Run of each row.
+    table : str
+        Name of the table.
+
+    Raises
+    ------
+    StudyError
+        If a value is true or false.
+    """
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        return
+    for row in np.flatnonzero([isinstance(value, bool | np.bool_) for value in values])[:1]:
+        raise StudyError(
+            f"{table}: run {runs.iloc[row]!r}: {column} is {values.iloc[row]}; expected a number"
+        )
 
 
 def require_whole_numbers(

@@ -12,6 +12,10 @@ import pandas as pd
 from bayescpt.data.checks.columns import require_names, require_whole_numbers
 from bayescpt.errors import StudyError
 
+# Nats. A uniform guess over the largest vocabulary has 12.5, and the surest model on the most
+# repetitive text has not a ten-thousandth; forecasts stay below `MOST` too.
+LEAST, MOST = 1e-4, 100.0
+
 
 def check_curve_steps(curves: pd.DataFrame) -> None:
     """Check that steps are whole numbers that increase within each run and domain.
@@ -75,6 +79,40 @@ def check_curves(curves: pd.DataFrame, runs: pd.DataFrame) -> None:
                 f"runs: run {name!r}: unknown domain {domain!r}; "
                 f"domains with a curve: {', '.join(sorted(measured))}"
             )
+
+
+def check_sizes(given: pd.DataFrame, curves: pd.DataFrame, unit: str) -> None:
+    """Check that no loss is one that no language model has.
+
+    Parameters
+    ----------
+    given : DataFrame
+        Table of curves with the losses as they were given.
+    curves : DataFrame
+        The same rows, in nats.
+    unit : str
+        Unit of the losses as they were given.
+
+    Raises
+    ------
+    StudyError
+        If a loss is below `LEAST` or above `MOST` nats.
+    """
+    loss = curves["loss"].to_numpy()
+    for row in np.flatnonzero((loss < LEAST) | (loss > MOST))[:1]:
+        if loss[row] < LEAST:
+            hint = "is the set empty, or masked?"
+        elif unit == "perplexity":
+            hint = "leave out the losses of a diverged run"
+        else:
+            hint = (
+                'perplexities need loss_unit = "perplexity" in study.toml; of a diverged run, '
+                "leave out the losses"
+            )
+        raise StudyError(
+            f"curves: {_location(given, row)}: loss is {given['loss'].iloc[row]:g} {unit}; "
+            f"expected {LEAST:g} to {MOST:g} nats: {hint}"
+        )
 
 
 def check_curve_ends(curves: pd.DataFrame, runs: pd.DataFrame) -> None:

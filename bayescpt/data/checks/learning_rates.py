@@ -82,6 +82,10 @@ def lr_array(run: str, lr: ArrayLike | Schedule) -> Array:
     StudyError
         If they are not a valid schedule.
     """
+    if not isinstance(lr, Schedule) and np.asarray(lr).dtype == bool:
+        raise StudyError(
+            f"lrs: run {run!r}: the learning rates are true and false; expected numbers"
+        )
     try:
         return lr.lr if isinstance(lr, Schedule) else from_array(lr, run).lr
     except ScheduleError as error:

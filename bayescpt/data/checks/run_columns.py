@@ -14,7 +14,7 @@ from bayescpt.errors import StudyError
 KNOWN_COLUMNS = (
     *("run", "phase", "parent", "domain", "replay_ratio", "steps", "branch_of", "branch_step"),
     *("seed", "n_params", "tokens_per_step", "tokens", "schedule", "schedule_params"),
-    *("planned_peak_lr", "step_offset", "accumulation"),
+    *("planned_peak_lr", "step_offset", "accumulation", "vocab_size"),
 )
 # What people call them.
 _SYNONYMS = {
@@ -36,6 +36,8 @@ _SYNONYMS = {
     "tokens_per_update": "tokens_per_step",
     "scheduler": "schedule",
     "lr_scheduler_type": "schedule",
+    "vocabulary_size": "vocab_size",
+    "n_vocab": "vocab_size",
     "base": "parent",
     "start": "parent",
 }
