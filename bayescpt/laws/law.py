@@ -45,7 +45,7 @@ def choices_of(slot: str) -> tuple[str, ...]:
     Examples
     --------
     >>> choices_of("rewarm")
-    ('annealing', 'own')
+    ('annealing', 'own', 'tied')
     """
     required = slot in ("base", "annealing", "level")
     absent = () if required else NO_TERM.get(slot, ("none",))

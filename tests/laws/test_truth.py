@@ -88,6 +88,7 @@ def studies():
     )
     table.loc[table["run"] == "rising", "replay"] = np.repeat([0.0, 0.5], [n // 2, n - n // 2])
     own = made.curves[made.curves["run"] == "r25_wsd"].assign(run="rising")
+    own.loc[own["step"] > 0, "loss"] += 1e-4  # no copy of another run
     both = Study.from_frames(
         pd.concat([made.curves, own]), pd.concat([runs, curriculum]), table, name="truth",
         general=made.general,

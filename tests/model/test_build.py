@@ -123,7 +123,7 @@ def complaints(losses, rows):
     return found
 
 
-@pytest.mark.parametrize("name", ["annealing", "cpt", "cpt_momentum", "cpt_replay"])
+@pytest.mark.parametrize("name", ["annealing", "cpt", "cpt_fade", "cpt_momentum", "cpt_replay"])
 def test_prior_curves_of_shipped_cards_look_like_loss_curves(study, name):
     assert not complaints(*prior_curves(study, load_card(name)))
 

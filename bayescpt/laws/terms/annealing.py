@@ -14,7 +14,7 @@ from bayescpt.laws.functions import select
 from bayescpt.laws.kernels import DECAY, KERNELS, SOURCE, typical
 from bayescpt.laws.parameter import Parameter
 from bayescpt.laws.points import References
-from bayescpt.laws.term import Term, register
+from bayescpt.laws.term import TERMS, Term, register
 from bayescpt.laws.trajectory import counted_lr
 from bayescpt.laws.view import View
 
@@ -125,7 +125,7 @@ class Annealing(Term):
 
     def _basis(self, view: View) -> Array:
         kernel, lr, start = KERNELS[self.name], view.lr, view.trajectory.start_lr
-        if self.setting.choices.get("rewarm") == "own" and view.is_cpt:
+        if self.setting.choices.get("rewarm") in TERMS.get("rewarm", ()) and view.is_cpt:
             # The rise up to the end of the re-warm-up has a separate size.
             top = warmup_steps(lr)
             lr = np.concatenate([np.full(top, lr[top]), lr[top:]])

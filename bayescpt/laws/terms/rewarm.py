@@ -67,7 +67,7 @@ class OwnRewarm(Term):
         """Return the rise less the reference rise."""
         if not view.is_cpt:
             return {"rise": 0.0}
-        return {"rise": _rise(view.trajectory, view.refs["peak_lr"]) - view.refs["rise"]}
+        return {"rise": lr_rise(view.trajectory, view.refs["peak_lr"]) - view.refs["rise"]}
 
     def coefficients(
         self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np
@@ -84,11 +84,25 @@ class OwnRewarm(Term):
         self, fitted: Sequence[Trajectory], refs: References
     ) -> Mapping[str, float]:
         """Return the mean rise of the CPT runs."""
-        rises = [_rise(path, refs["peak_lr"]) for path in fitted if path.is_cpt]
+        rises = [lr_rise(path, refs["peak_lr"]) for path in fitted if path.is_cpt]
         return {"rise": float(np.mean(rises)) if rises else 0.0}
 
 
-def _rise(trajectory: Trajectory, peak_lr: float) -> float:
-    """Negative where a run starts below the LR that its start checkpoint ended at."""
+def lr_rise(trajectory: Trajectory, peak_lr: float) -> float:
+    """Rise of the LR from the start checkpoint to the top of the re-warm-up.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+        A run of continual pre-training.
+    peak_lr : float
+        Reference peak LR.
+
+    Returns
+    -------
+    float
+        Over the reference peak; negative where a run starts below the LR that its start checkpoint
+        ended at.
+    """
     start = 0.0 if trajectory.start_lr is None else trajectory.start_lr
     return (float(trajectory.lr[warmup_steps(trajectory.lr)]) - start) / peak_lr

@@ -105,7 +105,7 @@ def shift_growth(
     """
     log_s, log_one = xp.log1p(onset * area), xp.log1p(onset)
     # Without replay, -log(w) / beta equals log_s to the last bit, even as beta -> 0.
-    alone = abs(keep) < NO_SHARE
+    alone = keep < NO_SHARE
     fading, rate = select(alone, 0.0, 1.0 - keep, xp), select(alone, 1.0, beta, xp)
 
     def _faded() -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +86,7 @@ class MemoryShift(Shift):
     """  # fmt: skip
 
     slot, name, extends = "replay", "memory", "shift"
-    fixed = ("keep",)
+    fixed: ClassVar[tuple[str, ...]] = ("keep",)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -103,7 +103,7 @@ class MemoryShift(Shift):
         """Return the area that the set moves by, and the log of the peak LR."""
         seen = {"log_peak": view.log_peak, "replay_seen": view.refs["replay_seen"]}
         if is_target and view.is_cpt:
-            return {**seen, "shift_area": view.shared("memory.target_area", lambda: _own(view))}
+            return {**seen, "shift_area": view.shared("memory.target_area", lambda: own_area(view))}
         return {**seen, **super().features(view, is_target)}
 
     def coefficients(
@@ -151,8 +151,19 @@ class MemoryShift(Shift):
         return c["shift"] * shift_growth(area, c["onset"], c["beta"], xp, c["gamma"], c["keep"])
 
 
-def _own(view: View) -> NDArray[np.float64]:
-    """Area that the target of a CPT run learns by: sum of LR^.6, in units of the shift's."""
+def own_area(view: View) -> NDArray[np.float64]:
+    """Area that drives learning: sum of LR^.6, in units of the shift's.
+
+    Parameters
+    ----------
+    view : View
+        A run of continual pre-training at n steps.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        1 after the reference area at a constant LR of the reference peak.
+    """
     peak = view.refs["peak_lr"]
     spent = forward_area((view.lr / peak) ** TARGET_EXPONENT)[view.steps]
     return np.asarray(spent * peak / view.refs["shift_area"])
