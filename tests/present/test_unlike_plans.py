@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from bayescpt.cli.inputs import plan_steps, step_grid
 from bayescpt.errors import PlanError
+from bayescpt.forecast.step_grid import plan_steps, step_grid
 from bayescpt.present import plot_forecast, plot_goal_probability, plot_overlay
 from bayescpt.present.style import MAX_POINTS, folded, thinned
 
