@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from bayescpt.decide.limits import limit_text
 from bayescpt.present.report.case import Case
 from bayescpt.present.report.table import chance
 from bayescpt.present.report.text import listing
@@ -60,11 +61,17 @@ def _question(case: Case) -> str:
     if not case.limits:
         asked = "ends with the lowest loss" if n > 1 else "be run, and where will its losses end"
         return f"{which} {asked} ({case.weights})?"
-    limits = [f"{text} on {domain}" for domain, text in case.limits.items()]
-    unit = f" ({case.unit})" if case.unit else ""
+    limits = [f"{_limit(case, domain)} on {domain}" for domain in case.limits]
     if n > 1:
-        return f"{which} should be run, to end with a loss of at most {listing(limits)}{unit}?"
-    return f"{which} be run: will it end with a loss of at most {listing(limits)}{unit}?"
+        return f"{which} should be run, to end with a loss of at most {listing(limits)}?"
+    return f"{which} be run: will it end with a loss of at most {listing(limits)}?"
+
+
+def _limit(case: Case, domain: str) -> str:
+    """The goal on a domain with its unit, which labels have already where it is not the usual."""
+    label, goal = case.limits[domain], case.decision.goal
+    plain = goal is not None and label == limit_text(goal.thresholds[domain])
+    return f"{label} {case.unit}" if plain and case.unit else label
 
 
 def _lead(case: Case) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -141,7 +142,8 @@ def save_page(case: Case, path: str | Path, command: str | None = None) -> Path:
     except OSError as error:
         raise PlanError(f"cannot write the report to {target}: {error}") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # nothing was written, perhaps not even a folder
+            draft.unlink()
     return target
 
 
