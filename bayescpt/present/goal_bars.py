@@ -85,7 +85,7 @@ def plot_goal_probability(table: pd.DataFrame, title: str | None = None) -> Figu
     figure_legend(fig, dict(zip(texts, handles, strict=True)))
     title = _goal_title(table) if title is None else title
     if title:
-        fig.suptitle(folded(title, TITLE), fontsize=10.5, fontweight="bold", color=INK)
+        fig.suptitle(_lines(title), fontsize=10.5, fontweight="bold", color=INK)
     return fig
 
 
@@ -152,6 +152,19 @@ def _style_axes(ax: Axes) -> None:
         fontsize=8.5,
         color=INK,
     )
+
+
+def _lines(title: str) -> str:
+    """Title in lines that fit, broken after the goal of a domain where possible."""
+    lines = [""]
+    for clause in title.split(", "):
+        longer = f"{lines[-1]}, {clause}" if lines[-1] else clause
+        if len(longer) < TITLE or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines[-1] += ","
+            lines.append(clause)
+    return "\n".join(folded(line, TITLE) for line in lines)
 
 
 def _goal_title(table: pd.DataFrame) -> str:

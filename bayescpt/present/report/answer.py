@@ -87,7 +87,7 @@ def _lead(case: Case) -> str:
     if decision.hopeless:
         return f"The goal is out of reach. {decision.best} was chosen, but {odds}."
     if decision.goal_probability < 0.5:
-        return f"{decision.best}, but more likely than not it misses the goal: {odds}."
+        return f"{decision.best} comes nearest, but it probably misses the goal: {odds}."
     return f"Run {decision.best}: {odds}."
 
 

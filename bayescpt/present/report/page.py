@@ -371,6 +371,7 @@ def _reproduce(case: Case, command: str | None) -> list[Block]:
         Block("table", reproduce.digest_table(case)),
         Block("heading", "The plans, as plans.toml"),
         Block("code", reproduce.plans_text(case), "Plans as a TOML file"),
+        Block("text", reproduce.plans_note(case)),
         Block("heading", "Commands"),
         Block("code", command or "", "Command that made this report"),
         Block("code", check, "Command that prints the comparison"),

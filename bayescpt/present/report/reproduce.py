@@ -7,9 +7,13 @@ import shlex
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
+import numpy as np
+
+from bayescpt.data import schedules
+from bayescpt.data.schedules.recognise import recognise
 from bayescpt.decide.limits import limit_text
 from bayescpt.forecast.plan import Starts
-from bayescpt.forecast.plan_text import plan_text
+from bayescpt.forecast.plan_text import COARSE, plan_text
 from bayescpt.inference.digest import card_digest, draws_digest
 from bayescpt.present.report.case import Case
 from bayescpt.present.report.table import Table, make_table
@@ -20,6 +24,8 @@ PACKAGES = (
 )  # fmt: skip
 # Learning rates that no constructor gives are left out of longer plans: they would fill the page.
 LONGEST_PLAN = 20_000
+# Learning rates that differ by less than this share of the peak are the same.
+SAME = 1e-9
 
 
 def versions() -> str:
@@ -79,9 +85,40 @@ def plans_text(case: Case) -> str:
     for plan in case.plans:
         text = plan_text(starts.trajectory(plan))
         if len(text) > LONGEST_PLAN:
-            text = f"# {plan.name!r}: its {plan.schedule.n_steps:,} steps are too long to show here"
+            n_steps = plan.schedule.n_steps
+            text = f"# {plan.name!r}: its {n_steps:,} learning rates and ratios would fill the page"
+            if plan.run is not None:
+                text += f"; it is the recipe of run {plan.run!r} (--run)"
         parts.append(text)
     return "\n\n".join(parts)
+
+
+def plans_note(case: Case) -> str:
+    """How exactly `plans_text` gives the plans.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+
+    Returns
+    -------
+    str
+        One sentence; empty where the learning rates are the same to nine digits.
+    """
+    worst = 0.0
+    for plan in case.plans:
+        lr = plan.schedule.lr
+        found = recognise(lr) or recognise(lr, COARSE)
+        if found is not None and lr.max() > 0:
+            again = schedules.from_name(found[0], **found[1]).lr
+            worst = max(worst, float(np.abs(again - lr).max() / lr.max()))
+    if worst < SAME:
+        return ""
+    return (
+        "Schedules that were given step by step stand here as the constructor nearest to them: "
+        f"their learning rates differ by up to {worst:.1g} of the peak."
+    )
 
 
 def python_text(case: Case) -> str:

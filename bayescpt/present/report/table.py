@@ -74,6 +74,7 @@ def make_table(
     cells = [tuple(row[k] for k in kept) for row in rows]
     wide = [max(len(row[place]) for row in cells) for place in range(len(kept))] if cells else []
     prose = frozenset(place for place, width in enumerate(wide) if place and width > SENTENCE)
+    caption = f"{caption[:1].upper()}{caption[1:]}"
     return Table(caption, tuple(heads[k] for k in kept), cells, numeric, prose, marked)
 
 
