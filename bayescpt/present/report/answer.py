@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from bayescpt.decide.compare import HOPELESS
 from bayescpt.decide.limits import limit_text
 from bayescpt.present.report.case import Case
 from bayescpt.present.report.table import chance
@@ -80,15 +81,21 @@ def _lead(case: Case) -> str:
         needed = case.options.min_probability
         least = f" of at least {percent(needed)}" if needed is not None else ""
         return f"None of them: no plan meets the goal with the required probability{least}."
-    if decision.goal_probability is None:
+    if decision.goal_probability is None or case.chances is None:
         many = len(case.plans) > 1
         return f"Run {decision.best}." if many else f"{decision.best} is the only plan."
     odds = f"it meets the whole goal with probability {percent(decision.goal_probability)}"
-    if decision.hopeless:
-        return f"The goal is out of reach. {decision.best} was chosen, but {odds}."
-    if decision.goal_probability < 0.5:
+    if decision.goal_probability >= 0.5:
+        return f"Run {decision.best}: {odds}."
+    likeliest, highest = str(case.chances["joint"].idxmax()), float(case.chances["joint"].max())
+    if highest <= HOPELESS:
+        return f"The goal is out of reach of these plans: {decision.best} was chosen, but {odds}."
+    if decision.goal_probability == highest:
         return f"{decision.best} comes nearest, but it probably misses the goal: {odds}."
-    return f"Run {decision.best}: {odds}."
+    return (
+        f"{decision.best} is best by {decision.risk}, but it probably misses the goal: {odds}; "
+        f"{likeliest} meets it with {percent(highest)}."
+    )
 
 
 def _reasons(case: Case) -> list[str]:

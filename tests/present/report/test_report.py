@@ -15,6 +15,7 @@ from bayescpt.forecast.plan_file import read_plans
 from bayescpt.forecast.step_grid import step_grid
 from bayescpt.inference import Check
 from bayescpt.present.report import svg
+from bayescpt.present.report.answer import make_answer
 from bayescpt.present.report.case import Options, make_case
 from bayescpt.present.report.page import page, save_page
 from bayescpt.present.report.reproduce import plans_note
@@ -247,6 +248,33 @@ def test_a_schedule_that_is_only_nearly_a_constructors_is_said_to_be(fit, plans)
     # Its numbers have few digits too.
     share = float(re.search(r"differ by up to (\S+) of the peak", note)[1])
     assert 5e-5 < share < 1e-2
+
+
+def test_the_lead_says_what_the_probabilities_say(fit, plans):
+    def lead(goal, **options):
+        made = make_case(fit, plans, goal, None, Options(**options))
+        return made, make_answer(made).lead
+
+    target = "<i>target</i>"
+    last = fit.forecast(plans, steps=[200, 300]).dataset["loss"].isel(step=0)
+    low, high = (float(last.sel(domain="general").quantile(q)) for q in (0.0, 1.0))
+    case, text = lead({"general": round(high + 0.1, 2)})
+    assert text == f"Run {case.decision.best}: it meets the whole goal with probability >99%."
+    _, text = lead({"general": round(low - 0.3, 2)})
+    assert text.startswith("The goal is out of reach of these plans: ")
+    _, text = lead({"general": round(low - 0.3, 2)}, min_probability=0.8)
+    assert (
+        text
+        == "None of them: no plan meets the goal with the required probability of at least 80%."
+    )
+    # More replay keeps the general loss, less gets a better target.
+    general = last.sel(domain="general").median(("chain", "draw"))
+    keeper = str(general["plan"].values[int(general.argmin("plan"))])
+    goal = {"general": round(float(general.min()), 3)}
+    case, text = lead(goal, risk="mean", weights={target: 1.0})
+    assert case.decision.best != keeper
+    assert text.startswith(f"{case.decision.best} is best by mean, but it probably misses the goal")
+    assert f"{keeper} meets it with " in text
 
 
 # --- other cases ------------------------------------------------------------------------------
