@@ -67,10 +67,10 @@ def breakable(text: str) -> str:
 
     Examples
     --------
-    >>> breakable("de_r25<x>")
-    'de_<wbr>r25&lt;x&gt;'
+    >>> breakable("de_r25<x>"), breakable("at most 3.45")
+    ('de_<wbr>r25&lt;x&gt;', 'at most 3.45')
     """
-    return "<wbr>".join(escape(part) for part in re.split(r"(?<=[_/|.\-])(?=.)", text))
+    return "<wbr>".join(escape(part) for part in re.split(r"(?<=[_/|-])(?=.)|(?<=\.)(?=\D)", text))
 
 
 def listing(items: list[str], word: str = "and") -> str:
