@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from bayescpt.model.build import build_model
     from bayescpt.model.card import Card
     from bayescpt.model.card_file import load_card, shipped_cards
+    from bayescpt.present.report import report
 
     __version__: str
 
@@ -82,6 +83,7 @@ _HOMES = {
     "published_fits": "data",
     "read_goal": "decide",
     "read_space": "decide",
+    "report": "present.report",
     "read_logs": "data",
     "read_study": "data",
     "schedules": "data",
@@ -124,6 +126,7 @@ __all__ = [
     "read_logs",
     "read_space",
     "read_study",
+    "report",
     "schedules",
     "scores_by_extrapolation",
     "screen",

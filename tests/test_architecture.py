@@ -34,6 +34,7 @@ DOORS = {
     "nutpie": {"model", "inference"},
     "matplotlib": {"present"},
     "jinja2": {"present"},
+    "markupsafe": {"present"},
 }
 
 

@@ -1,9 +1,11 @@
 """The command line: what it prints, how it ends, and what it does not load."""
 
 import contextlib
+import html
 import io
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -37,6 +39,7 @@ COMMANDS = (
     "calibrate",
     "cards",
     "optimise",
+    "report",
 )
 SLOW = ("arviz", "matplotlib", "nutpie", "numpy", "pandas", "pymc", "pytensor", "scipy", "xarray")
 # What a command on a saved fit has no use for. Together they take many times its own time to load.
@@ -936,6 +939,71 @@ def test_calibrate_shows_every_quantity_and_its_verdict(cli, monkeypatch, bias, 
     assert (told["uniform"], told["control_rejected"]) == (not bias, True)
     assert told["short_of_draws"] == 1
     assert told["quantities"][0]["quantity"] == "beta"
+
+
+# --- report ----------------------------------------------------------------------------------
+
+
+def report_rows(text, section):
+    """Cells of the first table of a section of a report, by plan."""
+    part = text.partition(f'<section id="{section}"')[2].partition("</section>")[0]
+    found = re.findall(r"<tr[^>]*>\s*<th scope=\"row\">(.*?)</th>(.*?)</tr>", part, re.DOTALL)
+    plain = [(re.sub(r"<wbr>|\s*<span.*", "", name, flags=re.DOTALL), row) for name, row in found]
+    return {name: re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL) for name, row in plain}
+
+
+def test_report_has_the_numbers_of_goal_and_compare(cli, fits, tmp_path):
+    words = (
+        fits / "good.nc",
+        "-p",
+        fits / "plans.toml",
+        "-g",
+        "general=+20%",
+        "-g",
+        "german=ppl:30",
+    )
+    code, out, _ = cli("report", *words, "-o", "r.html", "--throughput", 1500, "--price", 2)
+    assert code == 0
+    assert out.startswith("wrote r.html (0.")
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    goal = json.loads(cli("goal", *words, "--json")[1])
+    compared = json.loads(cli("compare", *words, "--json")[1])
+    found = report_rows(text, "answer")
+    assert f"Run {compared['best']}" in text
+    for row, risks in zip(goal["rows"], compared["rows"], strict=True):
+        cells = found[row["plan"]]
+        wanted = [row["joint"], row["general"], row["german"]]
+        assert [cell.partition(" ")[0] for cell in cells[:3]] == [f"{p:.3f}" for p in wanted]
+        assert cells[3:5] == [f"{risks[name]:.3f}" for name in ("mean", "quantile")]
+    # A step is 2,048 tokens: the study says so.
+    hours = 2_048_000 / 1500 / 3600
+    assert report_rows(text, "costs")["wsd_r30"][4:6] == [f"{hours:.3g}", f"{2 * hours:.2f}"]
+    command = re.findall(r"<code>(bayescpt report .*?)</code>", text)[0]
+    typed = shlex.split(html.unescape(command))[1:]
+    first = text
+    assert cli(*typed)[0] == 0
+    assert (tmp_path / "r.html").read_text(encoding="utf-8") == first
+
+
+def test_report_of_a_failed_fit_and_of_too_high_a_probability_end_with_1(cli, fits, tmp_path):
+    words = ("report", fits / "bad.nc", "-p", fits / "plans.toml", "-o", "r.html")
+    code, out, err = cli(*words)
+    assert (code, out) == (1, "")
+    assert one_line(err)
+    assert not (tmp_path / "r.html").exists()
+    code, out, _ = cli(*words, "--allow-failed")
+    assert code == 1
+    assert "Do not trust these numbers." in (tmp_path / "r.html").read_text(encoding="utf-8")
+    words = ("report", fits / "good.nc", "-p", fits / "plans.toml", "-g", "general=-20%")
+    assert cli(*words, "--min-probability", 0.9)[0] == 1
+    assert "None of them: no plan meets the goal" in Path("report.html").read_text(encoding="utf-8")
+
+
+def test_report_refuses_a_price_without_a_throughput(cli, fits):
+    code, out, err = cli("report", fits / "good.nc", "-p", fits / "plans.toml", "--price", 2)
+    assert (code, out) == (2, "")
+    assert one_line(err)
+    assert "throughput" in err
 
 
 # --- demo ------------------------------------------------------------------------------------

@@ -50,7 +50,8 @@ def test_summaries_in_the_list_of_commands_are_whole(monkeypatch):
 
 @pytest.mark.parametrize("option", ["--random-seed", "--seed"])
 @pytest.mark.parametrize(
-    "name", ["demo", "fit", "forecast", "goal", "compare", "optimise", "backtest", "calibrate"]
+    "name",
+    ["demo", "fit", "forecast", "goal", "compare", "optimise", "report", "backtest", "calibrate"],
 )
 def test_seeds_have_both_names(name, option):
     assert any(option in parameter.opts for parameter in GROUP.commands[name].params)

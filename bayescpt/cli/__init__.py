@@ -26,6 +26,7 @@ from bayescpt.cli import (
     goal,
     import_logs,
     optimise,
+    report,
 )
 from bayescpt.errors import BayescptError, ConvergenceError, MissingExtraError
 
@@ -57,6 +58,7 @@ app.command("compare", short_help="Compare plans on the same draws and choose on
     compare.compare
 )
 app.command("optimise", short_help="Search a space of recipes for the best one.")(optimise.optimise)
+app.command("report", short_help="Write a report on plans: one HTML file.")(report.report)
 app.command("backtest", short_help="Hold out runs, refit, and score the forecasts.")(
     backtest.backtest
 )

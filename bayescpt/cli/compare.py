@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bayescpt.cli.goal import GRID, check_probability
-from bayescpt.cli.inputs import open_goal, open_plans, open_weights, step_grid
+from bayescpt.cli.inputs import open_goal, open_plans, open_weights
 from bayescpt.cli.options import (
     AllowFailed,
     ByStep,
@@ -86,6 +85,8 @@ def compare(  # numpydoc ignore=PR01
     Exit code 1 if no plan reaches --min-probability, so that none is chosen.
     """
     from bayescpt.decide import compare as decide
+    from bayescpt.decide.shown import in_shown_unit
+    from bayescpt.forecast.step_grid import step_grid
     from bayescpt.inference import load_fit
 
     wanted, weights = open_goal(goals, goal_file), open_weights(weight)
@@ -163,40 +164,6 @@ def choice(decision: Decision, units: str | None) -> dict[str, Any]:
     }
 
 
-def in_shown_unit(decision: Decision) -> tuple[Decision, str | None]:
-    """Decision with its losses in the unit of the user.
-
-    Parameters
-    ----------
-    decision : Decision
-        Output of `compare`.
-
-    Returns
-    -------
-    decision : Decision
-        Scaled, or the same where the weighted domains have no common scale.
-    unit : str or None
-        Unit of its losses.
-    """
-    from bayescpt.data.conversion import LossUnits
-    from bayescpt.decide.risks import measures
-
-    units = LossUnits.of(decision.attrs)
-    factor = units.factor(list(decision.weights))
-    if decision.units is None or factor is None or units.shown == units.held:
-        return decision, decision.units
-    judged = next(m for m in measures() if m.name == decision.risk)
-    losses = [m.column for m in measures() if not m.needs_goal]
-    losses += [] if judged.column == "goal_probability" else ["mcse"]
-    table, contrasts = decision.table.copy(), decision.contrasts.copy()
-    for name in {*losses} & {*table}:
-        table[name] *= factor
-    scaled = {"mean", "lower", "upper", *({"risk", "mcse"} if "mcse" in losses else ())}
-    for name in scaled & {*contrasts}:
-        contrasts[name] *= factor
-    return replace(decision, table=table, contrasts=contrasts, units=units.shown), units.shown
-
-
 def show_decision(decision: Decision) -> None:
     """Print a comparison and the chosen plan.
 
@@ -208,6 +175,7 @@ def show_decision(decision: Decision) -> None:
     from bayescpt.data.units import unit_name
     from bayescpt.decide.limits import limit_labels
     from bayescpt.decide.risks import measures
+    from bayescpt.decide.shown import in_shown_unit
 
     decision, unit = in_shown_unit(decision)
     table = decision.table

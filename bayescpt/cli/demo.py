@@ -18,7 +18,6 @@ from bayescpt.cli.forecast import (
     show_scores,
 )
 from bayescpt.cli.goal import show_goals
-from bayescpt.cli.inputs import step_grid
 from bayescpt.cli.output import notes, progress, say
 
 if TYPE_CHECKING:
@@ -89,6 +88,7 @@ def demo(  # numpydoc ignore=PR01
     from bayescpt.decide import compare, goal_probability
     from bayescpt.forecast import Plan
     from bayescpt.forecast.plan_file import read_plans
+    from bayescpt.forecast.step_grid import step_grid
     from bayescpt.inference import fit
 
     fitted = fit(known, random_seed=seed, draws=draws, tune=tune, chains=chains)

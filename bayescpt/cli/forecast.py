@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bayescpt.cli.inputs import open_plans, open_study, plan_steps, step_grid
+from bayescpt.cli.inputs import open_plans, open_study
 from bayescpt.cli.options import (
     AllowFailed,
     Extrapolate,
@@ -83,6 +83,7 @@ def forecast(  # numpydoc ignore=PR01
     Plans come from TOML files and from runs of the study. If --study has the losses of a held-out
     run, the forecast is scored against them.
     """
+    from bayescpt.forecast.step_grid import step_grid
     from bayescpt.inference import load_fit
 
     fitted = load_fit(fit)
@@ -112,7 +113,7 @@ def forecast(  # numpydoc ignore=PR01
         for path in (csv, figure):
             if path is not None:
                 say(f"wrote {path}")
-        notes(result.failed_checks, [*in_flight_notes(result), *result.warnings])
+        notes(result.failed_checks, [*result.in_flight, *result.warnings])
     if result.failed_checks:
         raise typer.Exit(1)
 
@@ -134,27 +135,6 @@ def _show_json(
             "failed_checks": result.failed_checks,
         }
     )
-
-
-def in_flight_notes(result: Forecast) -> list[str]:
-    """Describe the plans whose forecasts carry on from losses of a run in flight.
-
-    Parameters
-    ----------
-    result : Forecast
-        The forecast.
-
-    Returns
-    -------
-    list of str
-        One sentence per run.
-    """
-    ends = {plan.name: plan.schedule.n_steps for plan in result.plans}
-    return [
-        f"plan {name!r} is in flight: its losses to step {step} of {ends[name]} are fitted, and "
-        "its forecast carries on from there"
-        for name, step in result.now.items()
-    ]
 
 
 def _save_figure(
@@ -243,6 +223,8 @@ def own_steps(table: pd.DataFrame, plans: Sequence[Plan], points: int) -> pd.Dat
     -------
     pandas.DataFrame
     """
+    from bayescpt.forecast.step_grid import plan_steps
+
     wanted = {plan.name: set(plan_steps(plan.schedule.n_steps, max(points, 1))) for plan in plans}
     pairs = zip(table["plan"], table["step"], strict=True)
     kept = table[[step in wanted[plan] for plan, step in pairs]].reset_index(drop=True)

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from bayescpt.cli.forecast import in_flight_notes
-from bayescpt.cli.inputs import open_goal, open_plans, step_grid
+from bayescpt.cli.inputs import open_goal, open_plans
 from bayescpt.cli.options import (
     AllowFailed,
     ByStep,
@@ -55,6 +54,7 @@ def goal(  # numpydoc ignore=PR01
     Exit code 1 if --min-probability is given and no plan reaches it.
     """
     from bayescpt.decide import goal_probability
+    from bayescpt.forecast.step_grid import step_grid
     from bayescpt.inference import load_fit
 
     wanted = open_goal(goals, goal_file)
@@ -101,7 +101,7 @@ def goal(  # numpydoc ignore=PR01
         if figure is not None:
             say(f"wrote {figure}")
         low = [] if enough else [f"no plan meets the goal with probability {min_probability:g}"]
-        notes(forecast.failed_checks, [*in_flight_notes(forecast), *forecast.warnings, *low])
+        notes(forecast.failed_checks, [*forecast.in_flight, *forecast.warnings, *low])
     if forecast.failed_checks or not enough:
         raise typer.Exit(1)
 

@@ -9,17 +9,10 @@ from typing import TYPE_CHECKING
 from bayescpt.errors import PlanError, StudyError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from bayescpt.data import Study
     from bayescpt.decide import Goal
     from bayescpt.forecast import Plan
     from bayescpt.inference import Fit
-
-
-# Steps at which plans of several lengths are evaluated together, more or less.
-MOST_STEPS = 400
 
 
 def open_study(given: str) -> Study:
@@ -169,46 +162,3 @@ def _by_domain(given: Sequence[str] | None, option: str, needed: str) -> dict[st
             raise PlanError(f"{option} {text}: domain {domain!r} is given twice")
         values[domain] = value
     return values
-
-
-def step_grid(plans: Sequence[Plan], points: int) -> NDArray[np.int64]:
-    """Evenly spaced steps of every plan, with the last step of each.
-
-    Step 0, the start checkpoint, is excluded: its loss was measured.
-
-    Parameters
-    ----------
-    plans : sequence of Plan
-        Recipes.
-    points : int
-        Approximate number of steps of a plan; fewer where plans have many different lengths.
-
-    Returns
-    -------
-    ndarray of int
-        Those of all plans; a long plan is evaluated at those of a short one too.
-    """
-    import numpy as np
-
-    lengths = {plan.schedule.n_steps for plan in plans}
-    each = max(min(points, max(MOST_STEPS // len(lengths), 20)), 1)
-    return np.unique(np.concatenate([plan_steps(length, each) for length in lengths]))
-
-
-def plan_steps(n_steps: int, points: int) -> NDArray[np.int64]:
-    """Evenly spaced steps of a plan, the last among them.
-
-    Parameters
-    ----------
-    n_steps : int
-        Number of steps of the plan.
-    points : int
-        Number of steps, at most.
-
-    Returns
-    -------
-    ndarray of int
-    """
-    import numpy as np
-
-    return np.unique(np.linspace(0, n_steps, points + 1)[1:].round().astype(np.int64).clip(1))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bayescpt.cli.compare import RISKS, Level, choice, in_shown_unit
+from bayescpt.cli.compare import RISKS, Level, choice
 from bayescpt.cli.goal import check_probability
 from bayescpt.cli.inputs import open_goal
 from bayescpt.cli.options import (
@@ -114,6 +114,8 @@ def optimise(  # numpydoc ignore=PR01
 
 def _in_shown_unit(optimum: Optimum) -> tuple[Optimum, str | None]:
     """Optimum with its losses in the unit of the user, and that unit."""
+    from bayescpt.decide.shown import in_shown_unit
+
     decision, unit = in_shown_unit(optimum.decision)
     table = optimum.table.copy()
     for name in decision.table:

@@ -96,6 +96,16 @@ class Forecast:
         last = self.so_far.groupby("run", sort=False)["step"].max()
         return {str(name): int(step) for name, step in last.items()}
 
+    @property
+    def in_flight(self) -> list[str]:
+        """Sentences on the plans whose forecasts carry on from losses of a run in flight."""
+        ends = {plan.name: plan.schedule.n_steps for plan in self.plans}
+        return [
+            f"plan {name!r} is in flight: its losses to step {step} of {ends[name]} are fitted, "
+            "and its forecast carries on from there"
+            for name, step in self.now.items()
+        ]
+
     def interval(self, prob: float = 0.9, kind: str = "loss") -> xr.Dataset:
         """Equal-tailed bands, nested across probabilities.
 

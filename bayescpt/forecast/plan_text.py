@@ -6,12 +6,15 @@ import json
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayescpt.data.schedules.recognise import recognise
 from bayescpt.laws.trajectory import Trajectory
 
 # For a shape that no constructor gives: pieces within this share of the peak.
 COARSE = 0.02
+# A replay ratio that changes more often is written step by step.
+MOST_PIECES = 100
 
 
 def plan_text(path: Trajectory, comment: str = "") -> str:
@@ -53,11 +56,23 @@ def plan_text(path: Trajectory, comment: str = "") -> str:
         schedule = {"schedule": found[0], **found[1]}
     entries = {"name": path.name, **schedule}
     if path.is_cpt:
-        same = np.ptp(path.replay) == 0.0
-        ratio = float(path.replay[0]) if same else path.replay.tolist()
-        entries |= {"replay_ratio": ratio, "start": path.start, "domain": path.target}
+        entries |= {
+            "replay_ratio": _replay(path.replay),
+            "start": path.start,
+            "domain": path.target,
+        }
     lines = [f"{key} = {_value(value)}" for key, value in entries.items() if value is not None]
     return "\n".join([*([f"# {comment}"] if comment else []), "[[plan]]", *lines])
+
+
+def _replay(ratios: NDArray[np.float64]) -> Any:
+    """Replay ratio as a plans file has it: a number, pieces, or one value a step."""
+    changes = [0, *(np.flatnonzero(np.diff(ratios)) + 1).tolist()]
+    if len(changes) == 1:
+        return float(ratios[0])
+    if len(changes) > MOST_PIECES:
+        return ratios.tolist()
+    return [[at, float(ratios[at])] for at in changes]
 
 
 def _value(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,8 @@ def write_fit_file(target: Path, text: Mapping[str, Any], groups: Mapping[str, x
     except OSError as error:
         raise FitError(f"cannot write the fit to {target}: {error}") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # nothing was written, perhaps not even a folder
+            draft.unlink()
     return target
 
 

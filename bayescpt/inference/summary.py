@@ -10,6 +10,9 @@ import xarray as xr
 
 from bayescpt.model.card import Card
 
+# Symbols of the paper, which come before all other quantities.
+SYMBOLS = ("L0", "A", "alpha_s1", "C1", "C2", "lambda", "B", "E", "beta")
+
 
 def parameter_table(posterior: xr.Dataset, card: Card, prob: float) -> pd.DataFrame:
     """Summary table of the parameters, the paper's symbols first.
@@ -32,8 +35,7 @@ def parameter_table(posterior: xr.Dataset, card: Card, prob: float) -> pd.DataFr
 
     tail = (1.0 - prob) / 2.0
     shown = posterior.drop_vars([n for n in posterior if str(n).startswith("effect_")])
-    first = ("L0", "A", "alpha_s1", "C1", "C2", "lambda", "B", "E", "beta")
-    names: list[Hashable] = [name for name in first if name in shown]
+    names: list[Hashable] = [name for name in SYMBOLS if name in shown]
     names += [name for name in shown.data_vars if name not in names]
     mixing, bulk, last = rhat(shown), ess(shown, method="bulk"), ess(shown, method="tail")
     table = {}

@@ -20,6 +20,7 @@ from bayescpt.present.style import (
     INK,
     colour,
     new_figure,
+    thinned,
     tidy,
 )
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
+
+# Points of a strip of learning rates; more make a file large, and nobody sees them.
+MAX_RATES = 500
 
 
 def plot_forecast(
@@ -135,9 +139,9 @@ def _draw_learning_rate(ax: Axes, lr: NDArray[np.float64], first_step: int, labe
     """Draw a schedule as a thin filled strip; lr[i] belongs to step i + 1."""
     tidy(ax)
     ax.grid(False)
-    steps = np.arange(1, len(lr) + 1)
-    shown = steps >= first_step
-    ax.fill_between(steps[shown], 0, lr[shown], color="#c9c9c9", linewidth=0)
+    steps = np.arange(max(first_step, 1), len(lr) + 1)
+    steps = steps[thinned(steps.size, MAX_RATES)]
+    ax.fill_between(steps, 0, lr[steps - 1], color="#c9c9c9", linewidth=0)
     peak = float(lr.max())
     ax.set_ylim(0, 1.15 * peak if peak > 0 else 1.0)
     mantissa, exponent = f"{peak:.2e}".split("e")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # Heights of the bars and of the gap between plans, in the units of the vertical axis.
 # Characters in a line of a plan's name.
 LABEL = 30
+# And in one of the title.
+TITLE = 60
 JOINT_HEIGHT, DOMAIN_HEIGHT, GAP = 0.9, 0.5, 0.7
 
 
@@ -83,7 +85,7 @@ def plot_goal_probability(table: pd.DataFrame, title: str | None = None) -> Figu
     figure_legend(fig, dict(zip(texts, handles, strict=True)))
     title = _goal_title(table) if title is None else title
     if title:
-        fig.suptitle(title, fontsize=10.5, fontweight="bold", color=INK)
+        fig.suptitle(_lines(title), fontsize=10.5, fontweight="bold", color=INK)
     return fig
 
 
@@ -150,6 +152,19 @@ def _style_axes(ax: Axes) -> None:
         fontsize=8.5,
         color=INK,
     )
+
+
+def _lines(title: str) -> str:
+    """Title in lines that fit, broken after the goal of a domain where possible."""
+    lines = [""]
+    for clause in title.split(", "):
+        longer = f"{lines[-1]}, {clause}" if lines[-1] else clause
+        if len(longer) < TITLE or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines[-1] += ","
+            lines.append(clause)
+    return "\n".join(folded(line, TITLE) for line in lines)
 
 
 def _goal_title(table: pd.DataFrame) -> str:

@@ -25,11 +25,14 @@ from bayescpt.decide.goals import Goal
 from bayescpt.errors import PlanError
 from bayescpt.present.labels import forecast_unit, shown_draws
 from bayescpt.present.legend import figure_legend
-from bayescpt.present.style import GOAL, INK, MARKERS, colour, new_figure, tidy
+from bayescpt.present.style import GOAL, INK, MARKERS, colour, folded, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+# Characters in a line of the legend.
+LABEL = 40
 
 
 def plot_losses(
@@ -105,6 +108,7 @@ def plot_losses(
     fig = new_figure(6.4, 5.0)
     ax = fig.add_subplot()
     tidy(ax, grid="both")
+    entries: dict[str, Any] = {}
     stride = max(1, -(-losses.shape[2] // max_draws))
     for i, plan in enumerate(plans):
         x, y = losses[i]
@@ -112,7 +116,8 @@ def plot_losses(
         ax.scatter(
             x[::stride], y[::stride], s=9, marker=marker, color=colour(i), alpha=0.3, linewidths=0
         )
-        ax.scatter(
+        label = folded(f"{plan} (chosen)" if plan == best else plan, LABEL)
+        entries[label] = ax.scatter(
             np.median(x),
             np.median(y),
             s=90,
@@ -121,7 +126,7 @@ def plot_losses(
             edgecolors="white",
             linewidths=1.6,
             zorder=4,
-            label=f"{plan} (chosen)" if plan == best else plan,
+            label=label,
         )
     if goal is not None:
         for corner in _corners(goal_levels(fc, goal, kind), domains, plans, units):
@@ -129,8 +134,7 @@ def plot_losses(
     unit = forecast_unit(fc)
     ax.set_xlabel(loss_label(unit, domains[0]), fontsize=9, color=INK)
     ax.set_ylabel(loss_label(unit, domains[1]), fontsize=9, color=INK)
-    handles, texts = ax.get_legend_handles_labels()
-    figure_legend(fig, dict(zip(texts, handles, strict=True)))
+    figure_legend(fig, entries)
     return fig
 
 

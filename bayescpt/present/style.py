@@ -19,7 +19,8 @@ GRID = "#e6e6e6"
 GOAL = "#444444"
 # Okabe and Ito's palette for colour-blind readers, without its yellow, which is too pale on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = "osD^vPX"
+# Not as many as colours, so that the eighth plan does not look like the first.
+MARKERS = "osD^vPX<>ph"
 # Lines and bars are told apart without colour too.
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (9, 2)))
 HATCHES = ("////", "", "....", "xxxx", "----", "oo")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import bayescpt as bc
-from bayescpt.data import Schedule, Study, schedules
+from bayescpt.data import Schedule, Study, load_example, schedules
 from bayescpt.data.schedules.recognise import recognise
 from bayescpt.forecast.plan import plan_trajectory
 from bayescpt.forecast.plan_file import read_plans
@@ -219,3 +219,20 @@ def test_what_no_constructor_gives_is_written_out(tmp_path):
     [plan] = read_plans(file, study)
     np.testing.assert_allclose(plan.schedule.lr, path.lr)
     np.testing.assert_allclose(plan.replay_ratio, path.replay)
+
+
+def test_replay_in_pieces_comes_back_exactly(tmp_path):
+    study = load_example("cpt_micro")
+    schedule = bc.schedules.cosine(2e-3, 300)
+    for ratio, written in (
+        ([(0, 0.1), (100, 0.5), (299, 0.25)], "[[0, 0.1], [100, 0.5], [299, 0.25]]"),
+        (np.linspace(0.1, 0.9, 300), "[0.1, "),
+        (0.3, "0.3\n"),
+    ):
+        plan = bc.Plan("p", schedule, ratio, start="pt_r0", domain="german")
+        path = plan_trajectory(plan, study)
+        text = plan_text(path)
+        assert f"replay_ratio = {written}" in text
+        (tmp_path / "plans.toml").write_text(text)
+        [again] = read_plans(tmp_path / "plans.toml", study)
+        np.testing.assert_array_equal(plan_trajectory(again, study).replay, path.replay)

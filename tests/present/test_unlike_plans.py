@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from bayescpt.cli.inputs import plan_steps, step_grid
 from bayescpt.errors import PlanError
-from bayescpt.present import plot_forecast, plot_goal_probability, plot_overlay
+from bayescpt.forecast.step_grid import plan_steps, step_grid
+from bayescpt.present import plot_forecast, plot_goal_probability, plot_losses, plot_overlay
 from bayescpt.present.style import MAX_POINTS, folded, thinned
 
 LONG = "cpt_8b_medical_replay25_wsd_lr2e-5_seed17_from_step_143000"
@@ -151,3 +151,36 @@ def test_legends_of_long_names_stay_inside_the_figure():
     assert box.x0 >= 0
     assert box.x1 <= figure.bbox.width
     assert figure.axes[0].get_window_extent().height > 200
+
+
+def test_a_scatter_names_all_plans_and_folds_long_names():
+    figure = plot_losses(made_forecast({"_own": 100, LONG: 100}), best=LONG)
+    own, long = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert own == "_own"
+    assert long.replace("\n", "") == f"{LONG} (chosen)"
+    assert max(map(len, long.split("\n"))) <= 40
+
+
+def test_a_long_goal_is_folded_in_the_title():
+    table = pd.DataFrame({"joint": [0.5], "joint_mcse": [0.01]}, index=pd.Index(["a"], name="plan"))
+    table.attrs = {"goal": {f"domain{k}": 3.0 for k in range(8)}, "units": "nat/token"}
+    title = plot_goal_probability(table).get_suptitle()
+    assert max(map(len, title.split("\n"))) <= 60
+    assert "domain7 ≤ 3" in title.replace("\n", "")
+
+
+def test_a_long_schedule_is_a_strip_of_few_points():
+    figure = plot_forecast(made_forecast({"long": 20_000}))
+    [area] = figure.axes[1].collections
+    assert len(area.get_paths()[0].vertices) < 1100
+    lr = np.linspace(1e-3, 0, 20_000)
+    for x, y in area.get_paths()[0].vertices[1:400:50]:
+        assert y == 0 or y == lr[int(x) - 1]
+
+
+def test_a_title_breaks_between_goals():
+    table = pd.DataFrame({"joint": [0.5], "joint_mcse": [0.01]}, index=pd.Index(["a"], name="plan"))
+    levels = {"general": {"a": 3.089, "b": 3.671}, "code": {"a": 2.0}}
+    table.attrs = {"goal": {"general": "+5%", "code": 2.0}, "levels": levels, "units": "nat/token"}
+    title = plot_goal_probability(table).get_suptitle()
+    assert title == "Goal: general ≤ +5% (3.089 to 3.671 nats per token),\ncode ≤ 2"
