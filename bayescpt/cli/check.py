@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bayescpt.cli.inputs import open_study
 from bayescpt.cli.options import Json, StudyName
 from bayescpt.cli.output import fixed, say, show_json, show_table
+from bayescpt.text import printable
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -65,9 +66,9 @@ def check(  # numpydoc ignore=PR01
             for run in runs
         ],
     )
-    targets = ", ".join(opened.targets) or "none"
+    targets = printable(", ".join(opened.targets)) or "none"
     say(
-        f"general domain: {opened.general or 'none'}; targets: {targets}; "
+        f"general domain: {printable(opened.general or 'none')}; targets: {targets}; "
         f"loss unit: {unit_name(opened.loss_unit)}; digest {opened.digest[:12]}"
     )
     for column, meaning in (("n_params", "parameters"), ("tokens_per_step", "tokens per step")):

@@ -16,9 +16,11 @@ from bayescpt.errors import PlanError
 from bayescpt.present.labels import forecast_unit
 from bayescpt.present.legend import band_keys, figure_legend
 from bayescpt.present.panels import learning_rates, panels_of
+from bayescpt.present.plain import plain_text
 from bayescpt.present.style import (
     INK,
     colour,
+    drawn_updates,
     new_figure,
     tidy,
 )
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+@plain_text
 def plot_forecast(
     fc: ForecastLike | xr.Dataset,
     observed: pd.DataFrame | None = None,
@@ -135,9 +138,9 @@ def _draw_learning_rate(ax: Axes, lr: NDArray[np.float64], first_step: int, labe
     """Draw a schedule as a thin filled strip; lr[i] belongs to step i + 1."""
     tidy(ax)
     ax.grid(False)
-    steps = np.arange(1, len(lr) + 1)
-    shown = steps >= first_step
-    ax.fill_between(steps[shown], 0, lr[shown], color="#c9c9c9", linewidth=0)
+    steps = drawn_updates(len(lr))
+    steps = steps[steps >= first_step]
+    ax.fill_between(steps, 0, lr[steps - 1], color="#c9c9c9", linewidth=0)
     peak = float(lr.max())
     ax.set_ylim(0, 1.15 * peak if peak > 0 else 1.0)
     mantissa, exponent = f"{peak:.2e}".split("e")

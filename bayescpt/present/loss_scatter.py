@@ -25,6 +25,7 @@ from bayescpt.decide.goals import Goal
 from bayescpt.errors import PlanError
 from bayescpt.present.labels import forecast_unit, shown_draws
 from bayescpt.present.legend import figure_legend
+from bayescpt.present.plain import plain_text
 from bayescpt.present.style import GOAL, INK, MARKERS, colour, new_figure, tidy
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@plain_text
 def plot_losses(
     fc: ForecastLike | xr.Dataset,
     goal: Goal | Mapping[str, float | str] | None = None,
@@ -106,13 +108,14 @@ def plot_losses(
     ax = fig.add_subplot()
     tidy(ax, grid="both")
     stride = max(1, -(-losses.shape[2] // max_draws))
+    entries: dict[str, Any] = {}
     for i, plan in enumerate(plans):
         x, y = losses[i]
         marker = MARKERS[i % len(MARKERS)]
         ax.scatter(
             x[::stride], y[::stride], s=9, marker=marker, color=colour(i), alpha=0.3, linewidths=0
         )
-        ax.scatter(
+        entries[f"{plan} (chosen)" if plan == best else plan] = ax.scatter(
             np.median(x),
             np.median(y),
             s=90,
@@ -121,7 +124,6 @@ def plot_losses(
             edgecolors="white",
             linewidths=1.6,
             zorder=4,
-            label=f"{plan} (chosen)" if plan == best else plan,
         )
     if goal is not None:
         for corner in _corners(goal_levels(fc, goal, kind), domains, plans, units):
@@ -130,7 +132,7 @@ def plot_losses(
     ax.set_xlabel(loss_label(unit, domains[0]), fontsize=9, color=INK)
     ax.set_ylabel(loss_label(unit, domains[1]), fontsize=9, color=INK)
     handles, texts = ax.get_legend_handles_labels()
-    figure_legend(fig, dict(zip(texts, handles, strict=True)))
+    figure_legend(fig, entries | dict(zip(texts, handles, strict=True)))
     return fig
 
 
