@@ -141,8 +141,8 @@ def test_many_runs_cannot_take_together_what_one_may_not(tmp_path):
 
 
 def test_search_spaces():
-    with cheap(), pytest.raises((PlanError, ScheduleError), match="10,000,000"):
-        space = bc.Space(schedule="cosine", lr=1e-3, num_training_steps=10**12, replay_ratio=0.2)
+    space = bc.Space(schedule="cosine", lr=1e-3, num_training_steps=10**12, replay_ratio=0.2)
+    with cheap(), pytest.raises(ScheduleError, match="10,000,000"):
         space.plan(space.point({}))
 
 

@@ -35,9 +35,9 @@ def register_schedule[**P](constructor: Callable[P, Array]) -> Callable[P, Sched
        ``min_lr_ratio`` and ``warmup_init_lr``.
     3. Build the array from `stages.decay` and `stages.join_stages`, which check their arguments;
        check the others with the functions in ``arguments.py`` (arguments named ``num_...`` are
-       checked to be whole numbers, and not absurdly large, before the function is called). A bad argument is a `ScheduleError`
-       that names the argument, its value and what is expected. Write a numpydoc docstring with an
-       example.
+       checked to be whole numbers, and not absurdly large, before the function is called). A bad
+       argument is a `ScheduleError` that names the argument, its value and what is expected. Write
+       a numpydoc docstring with an example.
     4. Import the function in ``bayescpt/data/schedules/__init__.py`` and list it in ``__all__``.
        Plan files, search spaces and the column ``schedule`` of ``runs.csv`` now find it by name.
     5. Add it to ``EXAMPLES`` in ``tests/data/test_registered_schedules.py``, with the learning rate
