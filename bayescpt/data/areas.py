@@ -87,7 +87,8 @@ def annealing_area(lr: ArrayLike, decay: float, previous_lr: float | None = None
 def _momentum(drops: Array, decay: float) -> Array:
     """m_i = decay m_{i-1} + drops_i, computed by repeated doubling of the number of terms.
 
-    It takes at most log2(n) passes over the array. SciPy's filter is as fast, but takes seconds to import.
+    It takes at most log2(n) passes over the array. SciPy's filter is as fast, but takes seconds to
+    import.
     """
     momentum = drops.copy()
     terms = 1
