@@ -24,10 +24,11 @@ def check(  # numpydoc ignore=PR01
     is valid but likely wrong is a warning, which fits and forecasts repeat; the exit code is 0.
     """
     from bayescpt.data.units import loss_label, unit_name
+    from bayescpt.model.thinning import thinning_note
 
     opened = open_study(study)
     runs = [_describe(opened, name) for name in (*opened.pt_runs, *opened.cpt_runs)]
-    odd = opened.findings()
+    odd, thinned = opened.findings(), thinning_note(opened)
     if as_json:
         show_json(
             {
@@ -41,6 +42,7 @@ def check(  # numpydoc ignore=PR01
                 "losses": len(opened.curves),
                 "runs": runs,
                 "notes": [found.text for found in odd],
+                "thinned": thinned,
                 "findings": [asdict(found) for found in odd],
             }
         )
@@ -73,6 +75,8 @@ def check(  # numpydoc ignore=PR01
     )
     for column, meaning in (("n_params", "parameters"), ("tokens_per_step", "tokens per step")):
         say(f"{meaning}: {_range(opened, column)}")
+    if thinned:
+        say(f"note: {thinned}")
     for found in odd:
         say(f"warning: {found.text}")
     if odd:

@@ -33,6 +33,7 @@ from bayescpt.inference.residuals import Residuals, residuals
 from bayescpt.model.card import Card
 from bayescpt.model.rows import make_rows
 from bayescpt.model.starts import base_notes, start_notes
+from bayescpt.model.thinning import thinning_note
 from bayescpt.random_seed import takes_seed
 
 
@@ -229,6 +230,7 @@ class Fit(FitData):
         return [
             *(found.text for found in self.study.findings()),
             *self._gaps,
+            *filter(None, [thinning_note(self.study)]),
             *base_notes(self.study, self.rows.labels, self.rows.refs),
             *start_notes(self.rows.labels, self.rows.start),
         ]
