@@ -99,6 +99,6 @@ def thinning_note(study: Study) -> str | None:
         return None
     return (
         f"{long} of {len(counts)} curves have more than {most:,} losses (up to "
-        f"{int(counts.max()):,}): a fit takes {most:,} of each, evenly spaced, a quarter of them in "
-        "the first tenth of the run; neighbouring losses tell the same"
+        f"{int(counts.max()):,}): a fit takes {most:,} of each, evenly spaced, a quarter of them "
+        "in the first tenth of the run; neighbouring losses tell the same"
     )
