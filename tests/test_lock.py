@@ -14,9 +14,10 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 def asked_for() -> list[str]:
-    # Benchmarks compare with the newest. An extra is not locked either: with Dask about, xarray
+    # Benchmarks compare with the newest, an audit takes the newest tools. An extra is not locked
+    # either: with Dask about, xarray
     # loads it at every start.
-    unlocked = ("bench", "fleet")
+    unlocked = ("bench", "fleet", "audit")
     groups = [g for name, g in PYPROJECT["dependency-groups"].items() if name not in unlocked]
     in_groups = [entry for group in groups for entry in group if isinstance(entry, str)]
     return [*PYPROJECT["project"]["dependencies"], *in_groups]

@@ -29,6 +29,7 @@ from bayescpt.cli import (
     report,
 )
 from bayescpt.errors import BayescptError, ConvergenceError, MissingExtraError
+from bayescpt.text import one_line
 
 # Command modules import pandas, xarray and the rest of the package only when they run, so that
 # --help is fast.
@@ -100,6 +101,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(None if arguments is None else list(arguments))
     except (BayescptError, MissingExtraError, OSError) as error:
-        text = " ".join(str(error).split())
-        sys.stderr.write(f"bayescpt: error: {text}\n")
+        sys.stderr.write(f"bayescpt: error: {one_line(str(error))}\n")
         raise SystemExit(1 if isinstance(error, ConvergenceError) else 2) from None

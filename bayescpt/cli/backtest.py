@@ -25,6 +25,7 @@ from bayescpt.cli.options import CardName, Chains, Draws, Figure, Json, Quiet, S
 from bayescpt.cli.output import progress, say, show_json
 from bayescpt.cli.workers import Workers, process_pool
 from bayescpt.errors import PlanError
+from bayescpt.text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,7 +177,7 @@ def backtest(  # numpydoc ignore=PR01
             say(f"wrote {path}")
         for row in failed.to_dict("records"):
             what = f"with {row['split']}" if of_pilots else f"without {row['run']}"
-            say(f"FAILED CHECKS: {row['method']} {what}: {row['failed_checks']}")
+            say(f"FAILED CHECKS: {row['method']} {printable(what)}: {row['failed_checks']}")
     if not failed.empty:
         raise typer.Exit(1)
 

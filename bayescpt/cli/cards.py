@@ -9,6 +9,7 @@ import typer
 from bayescpt.cli.inputs import open_study
 from bayescpt.cli.options import Json
 from bayescpt.cli.output import number, say, show_json, show_table
+from bayescpt.text import printable
 
 if TYPE_CHECKING:
     from bayescpt.laws.points import References
@@ -133,7 +134,7 @@ def implied_priors(card: Card, points: References, seed: int = 0) -> list[dict[s
 
 
 def _show(content: dict[str, Any]) -> None:
-    say(f"{content['name']}: {content['description']}")
+    say(f"{printable(content['name'])}: {content['description']}")
     law = ", ".join(f"{term} {kind}" for term, kind in content["law"].items())
     rows = ", ".join(
         f"{key} {value if isinstance(value, str) else f'{value:g}'}"

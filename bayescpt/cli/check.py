@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bayescpt.cli.inputs import open_study
 from bayescpt.cli.options import Json, StudyName
 from bayescpt.cli.output import fixed, say, show_json, show_table
+from bayescpt.text import printable
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -23,10 +24,11 @@ def check(  # numpydoc ignore=PR01
     is valid but likely wrong is a warning, which fits and forecasts repeat; the exit code is 0.
     """
     from bayescpt.data.units import loss_label, unit_name
+    from bayescpt.model.thinning import thinning_note
 
     opened = open_study(study)
     runs = [_describe(opened, name) for name in (*opened.pt_runs, *opened.cpt_runs)]
-    odd = opened.findings()
+    odd, thinned = opened.findings(), thinning_note(opened)
     if as_json:
         show_json(
             {
@@ -40,6 +42,7 @@ def check(  # numpydoc ignore=PR01
                 "losses": len(opened.curves),
                 "runs": runs,
                 "notes": [found.text for found in odd],
+                "thinned": thinned,
                 "findings": [asdict(found) for found in odd],
             }
         )
@@ -65,13 +68,15 @@ def check(  # numpydoc ignore=PR01
             for run in runs
         ],
     )
-    targets = ", ".join(opened.targets) or "none"
+    targets = printable(", ".join(opened.targets)) or "none"
     say(
-        f"general domain: {opened.general or 'none'}; targets: {targets}; "
+        f"general domain: {printable(opened.general or 'none')}; targets: {targets}; "
         f"loss unit: {unit_name(opened.loss_unit)}; digest {opened.digest[:12]}"
     )
     for column, meaning in (("n_params", "parameters"), ("tokens_per_step", "tokens per step")):
         say(f"{meaning}: {_range(opened, column)}")
+    if thinned:
+        say(f"note: {thinned}")
     for found in odd:
         say(f"warning: {found.text}")
     if odd:

@@ -25,6 +25,7 @@ from bayescpt.cli.options import (
     Seed,
 )
 from bayescpt.cli.output import fixed, notes, records, say, show_json, show_table
+from bayescpt.text import printable
 
 if TYPE_CHECKING:
     from bayescpt.decide import Decision
@@ -207,14 +208,14 @@ def show_decision(decision: Decision) -> None:
     )
     if decision.goal is not None:
         limits = limit_labels(decision.goal.thresholds, decision.levels, decision.attrs)
-        say("goal: " + ", ".join(f"{domain} <= {text}" for domain, text in limits.items()))
+        say("goal: " + printable(", ".join(f"{d} <= {text}" for d, text in limits.items())))
     if decision.best is not None:
         say(f"chosen by: {decision.rule}")
     if decision.best is not None and len(table) > 1:
         rest = decision.contrasts.drop(index=decision.best)
         for plan, row in rest.iterrows():
             say(
-                f"{plan} minus {decision.best}: {row['mean']:+.3f} "
+                f"{printable(f'{plan} minus {decision.best}')}: {row['mean']:+.3f} "
                 f"(90% interval {row['lower']:+.3f} to {row['upper']:+.3f}); better with "
                 f"probability {row['prob_better']:.3f}"
             )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bayescpt.cli.layout import Column, table_lines
 from bayescpt.cli.output import fixed, number, say, screen_width
+from bayescpt.text import printable
 
 if TYPE_CHECKING:
     from bayescpt.inference import Fit
@@ -28,7 +29,8 @@ def show_fit(fitted: Fit, brief: bool = True) -> None:
     """
     sizes, rows = fitted.posterior.sizes, fitted.rows
     say(
-        f"{fitted.study.name} under card {fitted.card.name}: {rows.loss.size:,} losses of "
+        f"{printable(fitted.study.name)} under card {printable(fitted.card.name)}: "
+        f"{rows.loss.size:,} losses of "
         f"{len(rows.labels.run)} runs, {sizes['chain']} x {sizes['draw']} draws"
     )
     show_verdict(fitted, brief)

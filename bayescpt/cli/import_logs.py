@@ -10,6 +10,7 @@ import typer
 from bayescpt.cli.options import Json
 from bayescpt.cli.output import say, show_json, show_table
 from bayescpt.errors import StudyError
+from bayescpt.text import printable
 
 if TYPE_CHECKING:
     from bayescpt.data.readers.assembled import Assembled, Missing
@@ -166,7 +167,7 @@ def _show(made: Assembled) -> None:
     )
     sets = {domain for summary in made.summaries for domain in summary.domains}
     unknown = "not known: give --general NAME" if len(sets) > 1 else "none, there is one set only"
-    say(f"general set: {made.general or unknown}")
+    say(f"general set: {printable(made.general or unknown)}")
     for line in made.text().splitlines():
         _say_wrapped(f"note: {line}")
 
@@ -189,7 +190,7 @@ def _say_item(item: Missing, made: Assembled) -> None:
     cpt = int((made.runs["phase"] == "cpt").sum())
     names = f"all {cpt} runs" if len(item.runs) == cpt > 1 else ", ".join(item.runs)
     first, *rest = item.why.split("\n")
-    _say_wrapped(f"  {item.column} ({names}): {first}", "    ")
+    _say_wrapped(f"  {item.column} ({printable(names)}): {first}", "    ")
     for line in rest:
         say(f"    {line}")
 

@@ -11,6 +11,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from bayescpt.text import printable
+
 INDENT = 2
 # Space between columns, where there is room and where there is not.
 WIDE, NARROW = 3, 2
@@ -87,7 +89,7 @@ def table_lines(columns: Sequence[Column], width: int, keys: int = 1) -> list[st
     Parameters
     ----------
     columns : sequence of Column
-        Columns, those that name a row first.
+        Columns, those that name a row first; characters that are not printable are escaped.
     width : int
         Width of the screen in characters.
     keys : int
@@ -105,7 +107,9 @@ def table_lines(columns: Sequence[Column], width: int, keys: int = 1) -> list[st
      ─────────────
       wsd    3.41
     """
-    columns = list(columns)
+    columns = [
+        replace(c, head=printable(c.head), cells=tuple(map(printable, c.cells))) for c in columns
+    ]
     # The rule is wider than the columns by one on each side.
     room = max(width, 24) - INDENT - 1
     stacked = _blocks(columns, room, keys)

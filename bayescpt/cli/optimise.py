@@ -21,6 +21,7 @@ from bayescpt.cli.options import (
     Seed,
 )
 from bayescpt.cli.output import fixed, notes, records, say, show_json, show_table
+from bayescpt.text import printable
 
 if TYPE_CHECKING:
     from bayescpt.decide import Optimum
@@ -168,7 +169,7 @@ def show_optimum(optimum: Optimum) -> None:
         say(f"chosen by: {decision.rule}")
     for name, text in table["outside"].items():
         if text:
-            say(f"{name}: {text}; the forecast extrapolates")
+            say(f"{printable(str(name))}: {text}; the forecast extrapolates")
 
 
 def _error(value: float) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bayescpt.cli.layout import Column, table_lines
+from bayescpt.text import printable
 
 # Width of what goes to a file or pipe: that of most terminals and logs.
 PIPE_WIDTH = 80
@@ -34,9 +35,9 @@ def say(text: str = "") -> None:
     ----------
     text : str
         Lines. On a screen of known width, those that are too wide are wrapped at words, but not
-        indented ones, which are to be copied.
+        indented ones, which are to be copied. Characters that are not printable are escaped.
     """
-    for line in text.split("\n"):
+    for line in map(printable, text.split("\n")):
         shown = line if line.startswith("  ") else wrapped(line)
         sys.stdout.write(f"{shown}\n")
 
@@ -69,7 +70,7 @@ def progress(text: str, quiet: bool = False) -> None:
         Print nothing.
     """
     if not quiet:
-        sys.stderr.write(f"bayescpt: {text}\n")
+        sys.stderr.write(f"bayescpt: {printable(text)}\n")
         sys.stderr.flush()
 
 
@@ -108,7 +109,7 @@ def show_table(
     ]
     width = min(screen_width(), width or screen_width())
     bold, plain = ("\033[1m", "\033[0m") if _styled() else ("", "")
-    lines = [f"{bold}{wrapped(title)}{plain}", "", *table_lines(drawn, width, keys), ""]
+    lines = [f"{bold}{wrapped(printable(title))}{plain}", "", *table_lines(drawn, width, keys), ""]
     sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 

@@ -26,6 +26,8 @@ Array = NDArray[np.float64]
 _NEARLY_1 = 1.0 - 1e-12
 # Number of steps whose drops are relaxed together.
 BLOCK = 256
+# Share of a drop that no longer counts.
+NEGLIGIBLE = 1e-30
 # exp(-100) = 4e-44 is negligible for any drop.
 MAX_EXPONENT = 100.0
 
@@ -85,11 +87,13 @@ def annealing_area(lr: ArrayLike, decay: float, previous_lr: float | None = None
 def _momentum(drops: Array, decay: float) -> Array:
     """m_i = decay m_{i-1} + drops_i, computed by repeated doubling of the number of terms.
 
-    It takes log2(n) passes over the array. SciPy's filter is as fast, but takes seconds to import.
+    It takes at most log2(n) passes over the array. SciPy's filter is as fast, but takes seconds to
+    import.
     """
     momentum = drops.copy()
     terms = 1
-    while terms < momentum.size:
+    # What is left of a drop by then is below the rounding error of any sum.
+    while terms < momentum.size and decay**terms > NEGLIGIBLE:
         momentum[terms:] += decay**terms * momentum[:-terms]
         terms *= 2
     return momentum

@@ -7,6 +7,8 @@ from html import escape
 
 import pandas as pd
 
+from bayescpt.text import printable
+
 # Rows of a table that are shown.
 MAX_ROWS = 60
 
@@ -51,7 +53,8 @@ def html_block(
     listed = "".join(f"<li>{escape(note)}</li>" for note in notes)
     if listed:
         parts.append(f"<ul>{listed}</ul>")
-    return f"<div>{''.join(parts)}</div>"
+    lines = "".join(parts).split("\n")
+    return f"<div>{chr(10).join(map(printable, lines))}</div>"
 
 
 def _number(value: float) -> str:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from bayescpt.data import schedules
 from bayescpt.data.curriculum import curriculum
+from bayescpt.data.schedules.arguments import check_count
 from bayescpt.data.schedules.registry import schedule_arguments
 from bayescpt.data.study import Study
 from bayescpt.data.tables import TEXT_COLUMNS
@@ -241,7 +242,7 @@ def _add_named_schedules(lrs: pd.DataFrame | None, runs: pd.DataFrame) -> pd.Dat
     if "schedule" not in runs or "run" not in runs:
         return lrs
     in_file = set() if lrs is None or "run" not in lrs else set(lrs["run"].astype(str))
-    parts = [] if lrs is None else [lrs]
+    parts, total = [] if lrs is None else [lrs], 0
     for row in runs.to_dict("records"):
         run, name, params = str(row["run"]), row["schedule"], row.get("schedule_params")
         if run in in_file or not isinstance(name, str) or not name:
@@ -254,6 +255,8 @@ def _add_named_schedules(lrs: pd.DataFrame | None, runs: pd.DataFrame) -> pd.Dat
                 if steps > 0 and steps % 1 == 0:
                     arguments = {"num_training_steps": int(steps), **arguments}
             schedule = schedules.from_name(name, **arguments)
+            total += schedule.n_steps
+            check_count("the sum of steps of all named schedules", total)
         except ScheduleError as error:
             raise StudyError(f"runs: run {run!r}: {error}") from error
         updates = range(1, schedule.n_steps + 1)

@@ -11,6 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayescpt.errors import ScheduleError
 
+# A schedule holds a learning rate for each update: 80 MB for this many. No run has had as many.
+MAX_STEPS = 10_000_000
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Schedule:
@@ -31,7 +34,8 @@ class Schedule:
     Raises
     ------
     ScheduleError
-        If a learning rate is negative, NaN or infinite, or `lr` is empty or not one-dimensional.
+        If a learning rate is negative, NaN or infinite, or `lr` is empty, not one-dimensional or
+        longer than `MAX_STEPS`.
 
     Examples
     --------
@@ -122,6 +126,10 @@ def _valid_lr(values: ArrayLike, name: str) -> NDArray[np.float64]:
         )
     if lr.size == 0:
         raise ScheduleError(f"schedule {name!r}: no learning rate; expected at least one step")
+    if lr.size > MAX_STEPS:
+        raise ScheduleError(
+            f"schedule {name!r} has {lr.size:,} steps; expected at most {MAX_STEPS:,}"
+        )
     invalid = np.flatnonzero(~(np.isfinite(lr) & (lr >= 0)))
     if invalid.size:
         raise ScheduleError(

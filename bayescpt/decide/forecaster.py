@@ -163,7 +163,7 @@ class Forecaster(Protocol):
         plans : Plan or sequence of Plan
             Recipes.
         steps : array_like of int, optional
-            Steps; by default all.
+            Steps; by default about 200, the last of every plan among them.
         random_seed : int
             Seed of the noise.
         allow_failed : bool

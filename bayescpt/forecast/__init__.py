@@ -1,7 +1,7 @@
 """Forecast loss curves of plans from posterior draws."""
 
-from bayescpt.forecast.forecast import Forecast, forecast
+from bayescpt.forecast.forecast import Forecast, forecast, forecast_blocks
 from bayescpt.forecast.plan import Plan
 from bayescpt.forecast.posterior import Draws
 
-__all__ = ["Draws", "Forecast", "Plan", "forecast"]
+__all__ = ["Draws", "Forecast", "Plan", "forecast", "forecast_blocks"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescpt.forecast.expected import law_inputs
+from bayescpt.forecast.expected import curve_inputs
 from bayescpt.forecast.posterior import Draws
 from bayescpt.laws.term import Term
 from bayescpt.laws.view import View
@@ -41,7 +41,8 @@ def expected_terms(draws: Draws, view: View, domain: str) -> dict[str, Floats]:
         If the fit does not cover this domain, target or start.
     """
     # Nothing is drawn: the start checkpoint was fitted.
-    p, f = law_inputs(draws, view, domain, np.random.default_rng(0))
+    inputs = curve_inputs(draws, view, domain, np.random.default_rng(0))
+    p, f = inputs.parameters, inputs.at()
     shape = (draws.size, view.steps.size)
     out: dict[str, Floats] = {}
     for term in draws.card.law.terms:

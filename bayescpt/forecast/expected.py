@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -37,13 +38,68 @@ def expected_curve(
     PlanError
         If the fit does not cover this domain, target or start.
     """
-    p, f = law_inputs(draws, view, domain, rng)
-    return np.broadcast_to(draws.card.law.value(p, f), (draws.size, view.steps.size))
+    return curve_inputs(draws, view, domain, rng).expected()
 
 
-def law_inputs(
-    draws: Draws, view: View, domain: str, rng: np.random.Generator
-) -> tuple[dict[str, Any], dict[str, Any]]:
+@dataclass(frozen=True)
+class CurveInputs:
+    """What the law reads of a trajectory on a domain, to be evaluated at any of its steps.
+
+    Attributes
+    ----------
+    draws : Draws
+        Posterior.
+    n_steps : int
+        Number n of steps.
+    parameters : dict of str to ndarray, shape (draws, 1)
+        With ``start_level`` in continual pre-training.
+    features : dict
+        Numbers, arrays of shape (n,) or (1,), and bases of shape (n, J).
+    """
+
+    draws: Draws
+    n_steps: int
+    parameters: dict[str, Any]
+    features: dict[str, Any]
+
+    def at(self, here: slice = slice(None)) -> dict[str, Any]:
+        """Features as the law takes them, the bases as weighted sums.
+
+        Parameters
+        ----------
+        here : slice
+            Steps; by default all.
+
+        Returns
+        -------
+        dict
+            Numbers, arrays of shape (steps,) or (1,), and of shape (draws, steps).
+        """
+        f = {
+            name: value[here] if np.ndim(value) and len(value) == self.n_steps else value
+            for name, value in self.features.items()
+        }
+        return f | {name: weights @ f[name].T for name, weights in self.draws.weights.items()}
+
+    def expected(self, here: slice = slice(None)) -> NDArray[np.float64]:
+        """Expected loss.
+
+        Parameters
+        ----------
+        here : slice
+            Steps; by default all.
+
+        Returns
+        -------
+        ndarray, shape (draws, steps)
+            Nats per token.
+        """
+        n = len(range(*here.indices(self.n_steps)))
+        value = self.draws.card.law.value(self.parameters, self.at(here))
+        return np.broadcast_to(value, (self.draws.size, n))
+
+
+def curve_inputs(draws: Draws, view: View, domain: str, rng: np.random.Generator) -> CurveInputs:
     """Parameters and features of a trajectory, as the law reads them at every draw.
 
     Parameters
@@ -59,10 +115,7 @@ def law_inputs(
 
     Returns
     -------
-    parameters : dict of str to ndarray, shape (draws, 1)
-        With ``start_level`` in continual pre-training.
-    features : dict
-        Numbers, arrays of shape (n,), and the weighted sums of the bases, shape (draws, n).
+    CurveInputs
 
     Raises
     ------
@@ -72,7 +125,4 @@ def law_inputs(
     p = {name: value[:, None] for name, value in draws.parameters(view.trajectory, domain).items()}
     if view.is_cpt:
         p["start_level"] = draws.start_level(view.trajectory, domain, rng)[:, None]
-    f = draws.features(view, domain)
-    for name, weights in draws.weights.items():
-        f[name] = weights @ f[name].T
-    return p, f
+    return CurveInputs(draws, view.steps.size, p, draws.features(view, domain))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,21 +16,17 @@ from numpy.typing import ArrayLike, NDArray
 from bayescpt.data.figures import Figure, figure
 from bayescpt.data.html import html_block
 from bayescpt.errors import PlanError
-from bayescpt.forecast.discrepancy.effects import run_effects
-from bayescpt.forecast.expected import expected_curve
+from bayescpt.forecast.curves import BLOCK, PlanCurves, blocks
 from bayescpt.forecast.in_flight import COLUMNS, losses_so_far
-from bayescpt.forecast.noise import plan_rng, simulate_noise
 from bayescpt.forecast.plan import Plan, Starts
-from bayescpt.forecast.possible import possible
 from bayescpt.forecast.posterior import Draws
 from bayescpt.forecast.ranges import range_warnings
 from bayescpt.forecast.reach import check_reach
 from bayescpt.forecast.starts import observed_range, start_losses
-from bayescpt.laws.trajectory import Trajectory
-from bayescpt.laws.view import View
+from bayescpt.forecast.steps import chosen_steps, within
 
-# In bytes; the draws of a larger forecast are thinned, with a warning.
-MEMORY_LIMIT = 1.5e9
+# Bytes of the draws of a forecast; a larger one is refused, and can be had in blocks.
+MEMORY_LIMIT = 4e9
 
 
 @dataclass(frozen=True, repr=False)
@@ -146,7 +143,11 @@ class Forecast:
         curves = self.dataset[kind]
         values = curves.transpose("chain", "draw", "plan", "domain", "step").to_numpy()
         flat = values.reshape(-1, *values.shape[2:])
-        quantiles = np.quantile(flat, [tail, 0.5, 1.0 - tail], axis=0)
+        quantiles = np.empty((3, *flat.shape[1:]))
+        for here in blocks(flat.shape[-1]):
+            # One copy of the draws is sorted at a time.
+            part = flat[..., here]
+            quantiles[..., here] = np.quantile(part, [tail, 0.5, 1.0 - tail], axis=0)
         dims = ("plan", "domain", "step")
         return xr.Dataset(
             {name: (dims, quantiles[k]) for k, name in enumerate(("lower", "median", "upper"))},
@@ -197,7 +198,7 @@ class Forecast:
 def forecast(
     draws: Draws,
     plans: Sequence[Plan] | Plan,
-    steps: ArrayLike | None = None,
+    steps: ArrayLike | str | None = None,
     seed: int = 0,
     extrapolate: bool = False,
 ) -> Forecast:
@@ -211,8 +212,9 @@ def forecast(
         Posterior with its card and study.
     plans : Plan or sequence of Plan
         Recipes with distinct names.
-    steps : array_like of int, optional
-        Steps at which to forecast; by default every step from the start.
+    steps : array_like of int, or "all", optional
+        Steps at which to forecast; by default about 200, evenly spaced, with the first and the
+        last of every plan.
     seed : int
         Seed of the noise.
     extrapolate : bool
@@ -221,92 +223,136 @@ def forecast(
     Returns
     -------
     Forecast
+        With all draws.
 
     Raises
     ------
     PlanError
         If there is no plan, two plans share a name, a step is out of range, a plan does not match
-        the study, or one is absurdly far from the pilots and `extrapolate` is not set.
+        the study, one is absurdly far from the pilots and `extrapolate` is not set, or the draws
+        would take more than `MEMORY_LIMIT`.
     """
-    recipes = [plans] if isinstance(plans, Plan) else list(plans)
-    if not recipes:
-        raise PlanError("no plan to forecast")
-    names = [plan.name for plan in recipes]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise PlanError(f"two plans are named {repeated[0]!r}; names must be unique")
-    starts = Starts(draws.study, draws.rows.refs.warmup, draws.card)
-    assumed = [text for plan in recipes for text in starts.assumptions(plan)]
-    recipes = [starts.complete(plan) for plan in recipes]
-    paths = [starts.trajectory(plan) for plan in recipes]
-    if not extrapolate:
-        for plan, path in zip(recipes, paths, strict=True):
-            check_reach(draws, plan, path)
-    at = _steps(steps, paths)
-    domains = draws.labels.domain
-    found = [finding.text for finding in draws.study.findings()]
-    warnings = [*found, *assumed, *range_warnings(draws, recipes, paths)]
-    kept = _thin(draws, len(recipes) * len(domains) * at.size, warnings)
-    shape = (len(recipes), len(domains), kept.size, at.size)
-    mu, loss = np.full(shape, np.nan), np.full(shape, np.nan)
-    for p, path in enumerate(paths):
-        inside = (at >= (0 if path.is_cpt else 1)) & (at <= path.n_steps)
-        if inside.any():
-            mu[p][..., inside], loss[p][..., inside] = _curves(kept, path, at[inside], seed)
-    start = np.stack([start_losses(kept, path, seed) for path in paths])
-    return Forecast(
-        dataset=_dataset(mu, loss, start, kept, names, domains, at),
-        plans=recipes,
-        warnings=warnings,
-        study_name=draws.study.name,
-        so_far=losses_so_far(draws, paths),
-    )
+    whole = _Request(draws, plans, steps, seed, extrapolate)
+    whole.check_size()
+    return whole.block(whole.steps)
 
 
-def _curves(
-    draws: Draws, path: Trajectory, steps: NDArray[np.int64], seed: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Expected and realised curves of a plan, shape (domains, draws, n); NaN where unknown."""
-    # One random stream per plan, so that adding a plan does not change the noise of another.
-    rng = plan_rng(seed, path.name)
-    view = View(draws.carried_on(path), steps, draws.rows.refs)
-    noise = simulate_noise(draws, path.is_cpt, view.fraction, rng)
-    distance = draws.extrapolation(path)
-    mu, loss = np.full(noise.shape, np.nan), np.full(noise.shape, np.nan)
-    for d, domain in enumerate(draws.labels.domain):
-        if draws.shows(path, domain):
-            mu[d] = expected_curve(draws, view, domain, rng)
-            effects = run_effects(draws, path, domain, distance, rng)
-            loss[d] = mu[d] + effects.discrepancy(view) + noise[d]
-    return possible(mu), possible(loss)
+def forecast_blocks(
+    draws: Draws,
+    plans: Sequence[Plan] | Plan,
+    steps: ArrayLike | str | None = "all",
+    seed: int = 0,
+    extrapolate: bool = False,
+    size: int = BLOCK,
+) -> Iterator[Forecast]:
+    """Forecast plans, some steps at a time, in bounded memory.
+
+    Parameters
+    ----------
+    draws : Draws
+        Posterior with its card and study.
+    plans : Plan or sequence of Plan
+        Recipes with distinct names.
+    steps : array_like of int, or "all"
+        Steps at which to forecast; None for about 200.
+    seed : int
+        Seed of the noise.
+    extrapolate : bool
+        Also forecast plans absurdly far from the pilots.
+    size : int
+        Most steps of a block.
+
+    Yields
+    ------
+    Forecast
+        Of consecutive steps. Noise carries on from one to the next: together they are one forecast.
+
+    Raises
+    ------
+    PlanError
+        As `forecast`; `size` must be at least 1.
+    """
+    if size < 1:
+        raise PlanError(f"size = {size!r}: give a number of steps of at least 1")
+    whole = _Request(draws, plans, steps, seed, extrapolate)
+    for here in blocks(whole.steps.size, size):
+        part = whole.steps[here]
+        whole.check_size(part.size)
+        yield whole.block(part)
 
 
-def _steps(steps: ArrayLike | None, paths: list[Trajectory]) -> NDArray[np.int64]:
-    longest = max(path.n_steps for path in paths)
-    if steps is None:
-        return np.arange(0 if any(p.phase == "cpt" for p in paths) else 1, longest + 1)
-    at = np.unique(np.asarray(steps))
-    if not at.size or not np.all(np.isfinite(at) & (at == np.floor(at))):
-        raise PlanError(f"steps must be whole numbers, at least one; got {steps!r}")
-    if at[0] < 0 or at[-1] > longest:
-        bad = at[0] if at[0] < 0 else at[-1]
-        raise PlanError(f"step {bad} is outside the range of the plans, 0..{longest}")
-    return at.astype(np.int64)
+class _Request:
+    """What is to be forecast, checked; computed for consecutive steps."""
 
+    def __init__(
+        self,
+        draws: Draws,
+        plans: Sequence[Plan] | Plan,
+        steps: ArrayLike | str | None,
+        seed: int,
+        extrapolate: bool,
+    ) -> None:
+        recipes = [plans] if isinstance(plans, Plan) else list(plans)
+        if not recipes:
+            raise PlanError("no plan to forecast")
+        names = [plan.name for plan in recipes]
+        repeated = sorted(name for name, count in Counter(names).items() if count > 1)
+        if repeated:
+            raise PlanError(f"two plans are named {repeated[0]!r}; names must be unique")
+        starts = Starts(draws.study, draws.rows.refs.warmup, draws.card)
+        assumed = [text for plan in recipes for text in starts.assumptions(plan)]
+        recipes = [starts.complete(plan) for plan in recipes]
+        paths = [starts.trajectory(plan) for plan in recipes]
+        if not extrapolate:
+            for plan, path in zip(recipes, paths, strict=True):
+                check_reach(draws, plan, path)
+        self.steps = chosen_steps(steps, paths)
+        found = [finding.text for finding in draws.study.findings()]
+        self.warnings = [*found, *assumed, *range_warnings(draws, recipes, paths)]
+        self.draws, self.plans, self.paths, self.seed = draws, recipes, paths, seed
+        self.curves: dict[str, PlanCurves] = {}
 
-def _thin(draws: Draws, cells: int, warnings: list[str]) -> Draws:
-    """Thin the draws if all of them would need too much memory."""
-    need = 16.0 * cells * draws.size
-    if need <= MEMORY_LIMIT:
-        return draws
-    every = int(np.ceil(need / MEMORY_LIMIT))
-    thinned = draws.posterior.isel(draw=slice(None, None, every))
-    warnings.append(
-        f"draws are thinned by a factor of {every} "
-        f"({thinned.sizes['chain'] * thinned.sizes['draw']} of {draws.size} kept) so that the "
-        "forecast fits in memory; request fewer steps to use all draws"
-    )
-    return Draws(thinned, draws.card, draws.study, draws.rows)
+    def check_size(self, n_steps: int | None = None) -> None:
+        """Refuse what would not fit in memory: all draws are kept."""
+        n = self.steps.size if n_steps is None else n_steps
+        domains = len(self.draws.labels.domain)
+        need = 16.0 * len(self.plans) * domains * n * self.draws.size
+        if need > MEMORY_LIMIT:
+            raise PlanError(
+                f"a forecast of {len(self.plans):,} plans on {domains} domains at {n:,} steps with "
+                f"{self.draws.size:,} draws takes {need / 1e9:.1f} GB, more than the "
+                f"{MEMORY_LIMIT / 1e9:.1f} GB allowed: name fewer steps (steps=...) or give fewer "
+                "plans at once; Fit.forecast_blocks goes through the steps in blocks, and screen "
+                "judges any number of plans at their ends"
+            )
+
+    def block(self, at: NDArray[np.int64]) -> Forecast:
+        """Forecast at steps that follow those of the call before."""
+        draws = self.draws
+        shape = (len(self.paths), len(draws.labels.domain), draws.size, at.size)
+        mu, loss = np.full(shape, np.nan), np.full(shape, np.nan)
+        for p, path in enumerate(self.paths):
+            inside = np.flatnonzero(within(at, path))
+            if not inside.size:
+                continue
+            if path.name not in self.curves:
+                own = self.steps[within(self.steps, path)]
+                self.curves[path.name] = PlanCurves(draws, path, own, self.seed)
+            curves = self.curves[path.name]
+            first = curves.done
+            for here in blocks(inside.size):
+                values = curves.block(slice(first + here.start, first + here.stop))
+                to = slice(inside[here.start], inside[here.stop - 1] + 1)
+                mu[p][..., to], loss[p][..., to] = values
+        start = np.stack([start_losses(draws, path, self.seed) for path in self.paths])
+        names = [plan.name for plan in self.plans]
+        return Forecast(
+            dataset=_dataset(mu, loss, start, draws, names, draws.labels.domain, at),
+            plans=self.plans,
+            warnings=list(self.warnings),
+            study_name=draws.study.name,
+            so_far=losses_so_far(draws, self.paths),
+        )
 
 
 def _dataset(

@@ -49,4 +49,5 @@ def plan_steps(n_steps: int, points: int) -> NDArray[np.int64]:
     -------
     ndarray of int
     """
+    points = min(points, n_steps)
     return np.unique(np.linspace(0, n_steps, points + 1)[1:].round().astype(np.int64).clip(1))

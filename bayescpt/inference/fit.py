@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike
 from bayescpt.data import Study
 from bayescpt.data.html import html_block
 from bayescpt.errors import ConvergenceError
-from bayescpt.forecast import Draws, Forecast, Plan, forecast
+from bayescpt.forecast import Draws, Forecast, Plan, forecast, forecast_blocks
 from bayescpt.forecast.discrepancy.judge import add_discrepancy
 from bayescpt.forecast.final import Screener
 from bayescpt.inference.advice import PilotAdvice, pilot_advice, study_pilots
@@ -33,6 +34,7 @@ from bayescpt.inference.residuals import Residuals, residuals
 from bayescpt.model.card import Card
 from bayescpt.model.rows import make_rows
 from bayescpt.model.starts import base_notes, start_notes
+from bayescpt.model.thinning import thinning_note
 from bayescpt.random_seed import takes_seed
 
 
@@ -229,6 +231,7 @@ class Fit(FitData):
         return [
             *(found.text for found in self.study.findings()),
             *self._gaps,
+            *filter(None, [thinning_note(self.study)]),
             *base_notes(self.study, self.rows.labels, self.rows.refs),
             *start_notes(self.rows.labels, self.rows.start),
         ]
@@ -268,19 +271,20 @@ class Fit(FitData):
     def forecast(
         self,
         plans: Sequence[Plan] | Plan,
-        steps: ArrayLike | None = None,
+        steps: ArrayLike | str | None = None,
         random_seed: int = 0,
         allow_failed: bool = False,
         extrapolate: bool = False,
     ) -> Forecast:
-        """Forecast the loss curves of plans.
+        """Forecast the loss curves of plans, with all draws.
 
         Parameters
         ----------
         plans : Plan or sequence of Plan
             Recipes.
-        steps : array_like of int, optional
-            Steps at which to forecast; by default every step.
+        steps : array_like of int, or "all", optional
+            Steps at which to forecast; by default about 200, evenly spaced, with the first and the
+            last of every plan.
         random_seed : int
             Seed of the noise; also accepted as ``seed``.
         allow_failed : bool
@@ -299,7 +303,8 @@ class Fit(FitData):
             If a check failed and `allow_failed` is not set.
         PlanError
             If a plan does not match the study, lacks a replay ratio that the card needs, or is
-            absurdly far from the pilots and `extrapolate` is not set.
+            absurdly far from the pilots and `extrapolate` is not set, or the draws would take more
+            than 4 GB: then `forecast_blocks` gives them in parts.
 
         Examples
         --------
@@ -310,6 +315,37 @@ class Fit(FitData):
         curves = forecast(self.draws(allow_failed), plans, steps, random_seed, extrapolate)
         curves.failed_checks.extend(self.failed_checks)
         return curves
+
+    @takes_seed
+    def forecast_blocks(
+        self, plans: Sequence[Plan] | Plan, random_seed: int = 0, **options: Any
+    ) -> Iterator[Forecast]:
+        """Forecast the loss curves of plans at every step, some steps at a time.
+
+        Parameters
+        ----------
+        plans : Plan or sequence of Plan
+            Recipes.
+        random_seed : int
+            Seed of the noise; also accepted as ``seed``.
+        **options
+            ``steps`` (by default "all"), ``allow_failed`` and ``extrapolate``, as in `forecast`,
+            and ``size``, the most steps of a block, by default 250.
+
+        Yields
+        ------
+        Forecast
+            Of consecutive steps, with all draws; together they are one forecast.
+
+        Examples
+        --------
+        >>> blocks = fit.forecast_blocks(plan)  # doctest: +SKIP
+        >>> xr.concat([part.interval(0.9) for part in blocks], "step")  # doctest: +SKIP
+        """
+        draws = self.draws(options.pop("allow_failed", False))
+        for part in forecast_blocks(draws, plans, seed=random_seed, **options):
+            part.failed_checks.extend(self.failed_checks)
+            yield part
 
     def screener(self, allow_failed: bool = False, extrapolate: bool = False) -> Screener:
         """Return an evaluator of many plans at their last steps, as used by `bayescpt.screen`.

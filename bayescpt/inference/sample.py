@@ -25,6 +25,7 @@ from bayescpt.model.fitted_card import fitted_card
 from bayescpt.model.net import restore_net
 from bayescpt.model.rows import Rows, make_rows
 from bayescpt.random_seed import takes_seed
+from bayescpt.text import printable
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -223,4 +224,4 @@ def _tidy(trace: Any, rows: Rows) -> tuple[xr.Dataset, xr.Dataset]:
 
 def _say(progress: bool, text: str) -> None:
     if progress:
-        sys.stderr.write(f"bayescpt: {text}\n")
+        sys.stderr.write(f"bayescpt: {printable(text)}\n")

@@ -45,7 +45,7 @@ def references(study: Study, law: Law) -> References:
     Raises
     ------
     StudyError
-        If no run has losses.
+        If no run has losses, or their learning rates are 0 so far.
 
     Examples
     --------
@@ -69,6 +69,13 @@ def references(study: Study, law: Law) -> References:
     # Where the base term is measured: at start checkpoints, or at the ends of pre-training.
     ends = [path.start_area + area for path, area in zip(fitted, areas, strict=True)]
     shift_area = float(np.median(areas)) if cpt else 1.0
+    untrained = [path.name for path, area in zip(fitted, areas, strict=True) if not area > 0]
+    if not (shift_area > 0 and max(ends) > 0):
+        # Runs in flight count up to their last loss.
+        raise StudyError(
+            f"study {study.name!r}: the learning rate is 0 up to the last loss of "
+            f"{', '.join(map(repr, untrained))}: nothing was trained that could be fitted"
+        )
     points = {
         "area": expected_start_area(cpt, shift_area) if cpt else max(ends),
         "shift_area": shift_area,

@@ -17,6 +17,7 @@ from bayescpt.laws.trajectory import Trajectory
 from bayescpt.laws.view import View
 from bayescpt.model.labels import Labels
 from bayescpt.model.starts import known_starts
+from bayescpt.model.thinning import evenly_kept, losses_of_curve
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -95,7 +96,8 @@ def make_rows(study: Study, card: Card, refs: References | None = None) -> Rows:
     """Arrays of a study under a card.
 
     Rows at step 0 of a CPT run measure the start checkpoint, a single number however many runs
-    repeat it; they enter as `Rows.start`, not as rows.
+    repeat it; they enter as `Rows.start`, not as rows. Of very long curves, evenly spaced losses
+    are taken, see `bayescpt.model.thinning`.
 
     Parameters
     ----------
@@ -164,6 +166,7 @@ class _Packer:
             run=(),
             curve=(),
         )
+        self.most = losses_of_curve(self.study)
         self.curves: list[tuple[str, str]] = []
         self.n_rows, self.n_places = 0, 0
 
@@ -193,7 +196,9 @@ class _Packer:
         if not path.is_cpt:
             skipped = int(self.card.skip_pretraining * (path.nominal_steps or path.n_steps))
             first = max(first, skipped, warmup_end(path.lr))
-        return steps[steps > first], loss[steps > first]
+        steps, loss = steps[steps > first], loss[steps > first]
+        kept = evenly_kept(steps / (path.nominal_steps or path.n_steps), self.most)
+        return steps[kept], loss[kept]
 
     def _split(self, view: View, domain: str) -> dict[str, dict[str, Any]]:
         """Features of the law, grouped by their shape."""

@@ -11,6 +11,7 @@ from bayescpt.errors import PlanError
 from bayescpt.forecast.components import LEVEL, expected_terms
 from bayescpt.laws.view import View
 from bayescpt.present.legend import band_alpha, figure_legend
+from bayescpt.present.plain import plain_text
 from bayescpt.present.style import (
     DASHES,
     INK,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 POINTS, RUNS = 120, 4
 
 
+@plain_text
 def plot_components(
     fit: Fit,
     runs: Sequence[str] | None = None,

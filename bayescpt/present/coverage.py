@@ -11,6 +11,7 @@ from bayescpt.errors import PlanError
 from bayescpt.evaluate import Backtest
 from bayescpt.evaluate.score import MSCE_LEVELS, cluster_mean, quantile_column
 from bayescpt.present.legend import figure_legend
+from bayescpt.present.plain import plain_text
 from bayescpt.present.style import GOAL, INK, MARKERS, colour, new_figure, tidy
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
+@plain_text
 def plot_coverage(backtest: Backtest, after: float = 0.1) -> Figure:
     """Draw the coverage of each central band, the fraction of losses inside, by its probability.
 
@@ -87,6 +89,7 @@ def plot_coverage(backtest: Backtest, after: float = 0.1) -> Figure:
     return fig
 
 
+@plain_text
 def plot_pit(backtest: Backtest, after: float = 0.1, bins: int = 10) -> Figure:
     """Draw histograms of PIT values: the fraction of forecast draws below each held-out loss.
 

@@ -16,11 +16,12 @@ from bayescpt.errors import PlanError
 from bayescpt.present.labels import forecast_unit
 from bayescpt.present.legend import band_keys, figure_legend
 from bayescpt.present.panels import learning_rates, panels_of
+from bayescpt.present.plain import plain_text
 from bayescpt.present.style import (
     INK,
     colour,
+    drawn_updates,
     new_figure,
-    thinned,
     tidy,
 )
 
@@ -29,10 +30,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-# Points of a strip of learning rates; more make a file large, and nobody sees them.
-MAX_RATES = 500
 
-
+@plain_text
 def plot_forecast(
     fc: ForecastLike | xr.Dataset,
     observed: pd.DataFrame | None = None,
@@ -139,8 +138,8 @@ def _draw_learning_rate(ax: Axes, lr: NDArray[np.float64], first_step: int, labe
     """Draw a schedule as a thin filled strip; lr[i] belongs to step i + 1."""
     tidy(ax)
     ax.grid(False)
-    steps = np.arange(max(first_step, 1), len(lr) + 1)
-    steps = steps[thinned(steps.size, MAX_RATES)]
+    steps = drawn_updates(len(lr))
+    steps = steps[steps >= first_step]
     ax.fill_between(steps, 0, lr[steps - 1], color="#c9c9c9", linewidth=0)
     peak = float(lr.max())
     ax.set_ylim(0, 1.15 * peak if peak > 0 else 1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from bayescpt.data.units import unit_name
 from bayescpt.decide.limits import limit_labels, limit_text
 from bayescpt.errors import PlanError
 from bayescpt.present.legend import figure_legend
+from bayescpt.present.plain import plain_text
 from bayescpt.present.style import HATCHES, INK, MUTED, colour, folded, new_figure, percent, tidy
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ TITLE = 60
 JOINT_HEIGHT, DOMAIN_HEIGHT, GAP = 0.9, 0.5, 0.7
 
 
+@plain_text
 def plot_goal_probability(table: pd.DataFrame, title: str | None = None) -> Figure:
     """Draw the probability that each plan meets the goal, jointly and by domain, as bars.
 
@@ -73,16 +75,17 @@ def plot_goal_probability(table: pd.DataFrame, title: str | None = None) -> Figu
     fig = new_figure(6.6, 1.1 + 0.26 * pitch * len(table))
     ax = fig.add_subplot()
     tidy(ax, grid="x")
+    entries: dict[str, Any] = {}
     for i, column in enumerate(columns):
         tone = "#4d4d4d" if column == "joint" else colour(i - 1)
         positions = np.arange(len(table)) * pitch + centres[i]
         hatch = "" if column == "joint" else HATCHES[(i - 1) % len(HATCHES)]
-        _bars(ax, table, column, positions, heights[i], tone, hatch)
+        bars = _bars(ax, table, column, positions, heights[i], tone, hatch)
+        entries["all goals together" if column == "joint" else f"{column} alone"] = bars
     ax.set_yticks(np.arange(len(table)) * pitch + heights.sum() / 2, _plan_labels(table))
     ax.set_ylim(len(table) * pitch - 0.45, -0.25)
     _style_axes(ax)
-    handles, texts = ax.get_legend_handles_labels()
-    figure_legend(fig, dict(zip(texts, handles, strict=True)))
+    figure_legend(fig, entries)
     title = _goal_title(table) if title is None else title
     if title:
         fig.suptitle(_lines(title), fontsize=10.5, fontweight="bold", color=INK)
@@ -97,8 +100,8 @@ def _bars(
     height: float,
     tone: str,
     hatch: str,
-) -> None:
-    """Draw the bars of one column, with whiskers and percentages.
+) -> Any:
+    """Draw the bars of one column, with whiskers and percentages; return them for the legend.
 
     Bars are solid for all goals together and hatched by domain, so that they differ in grey too.
     """
@@ -106,7 +109,7 @@ def _bars(
     reach = 2 * table[f"{column}_mcse"].to_numpy(dtype=float)
     low, high = np.clip(probability - reach, 0, 1), np.clip(probability + reach, 0, 1)
     joint = column == "joint"
-    ax.barh(
+    bars = ax.barh(
         positions,
         probability,
         height=0.86 * height,
@@ -114,7 +117,6 @@ def _bars(
         hatch=hatch,
         edgecolor="white" if hatch else tone,
         linewidth=0,
-        label="all goals together" if joint else f"{column} alone",
     )
     # A white outline makes a whisker visible on its bar; a very short one would be all outline.
     wide = high - low > 0.01
@@ -131,6 +133,7 @@ def _bars(
             fontweight="bold" if joint else "normal",
             color=INK if joint else MUTED,
         )
+    return bars
 
 
 def _plan_labels(table: pd.DataFrame) -> list[str]:

@@ -13,6 +13,7 @@ from bayescpt.errors import PlanError
 from bayescpt.evaluate import Backtest
 from bayescpt.evaluate.score import BAND, quantile_column
 from bayescpt.present.legend import band_alpha, band_keys, figure_legend
+from bayescpt.present.plain import plain_text
 from bayescpt.present.style import INK, MUTED, colour, folded, listed, new_figure, thinned, tidy
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 BANDS = (0.9, 0.5)
 
 
+@plain_text
 def plot_held_out(
     backtest: Backtest,
     runs: Sequence[str] | None = None,

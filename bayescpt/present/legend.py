@@ -78,12 +78,15 @@ def figure_legend(fig: Figure, entries: Mapping[str, Any], columns: int | None =
     # A legend of more than two lines takes its height from the panels.
     tall = sum(max(map(len, lines[k : k + wide])) for k in range(0, len(lines), wide))
     fig.set_figheight(fig.get_figheight() + LINE * max(tall - 2, 0))
-    fig.legend(
+    legend = fig.legend(
         list(entries.values()),
-        list(entries),
+        # Matplotlib leaves out an entry whose label starts with an underscore.
+        [label.replace("_", "-") for label in entries],
         loc="outside lower center",
         ncols=min(len(entries), wide),
         frameon=False,
         fontsize=8.5,
         labelcolor=INK,
     )
+    for text, label in zip(legend.get_texts(), entries, strict=True):
+        text.set_text(label)

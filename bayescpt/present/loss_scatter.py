@@ -25,6 +25,7 @@ from bayescpt.decide.goals import Goal
 from bayescpt.errors import PlanError
 from bayescpt.present.labels import forecast_unit, shown_draws
 from bayescpt.present.legend import figure_legend
+from bayescpt.present.plain import plain_text
 from bayescpt.present.style import GOAL, INK, MARKERS, colour, folded, new_figure, tidy
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 LABEL = 40
 
 
+@plain_text
 def plot_losses(
     fc: ForecastLike | xr.Dataset,
     goal: Goal | Mapping[str, float | str] | None = None,

@@ -16,7 +16,17 @@ from bayescpt.errors import PlanError
 from bayescpt.present.labels import forecast_unit
 from bayescpt.present.legend import figure_legend
 from bayescpt.present.panels import Panels, learning_rates, panels_of
-from bayescpt.present.style import DASHES, INK, MARKERS, colour, folded, new_figure, tidy
+from bayescpt.present.plain import plain_text
+from bayescpt.present.style import (
+    DASHES,
+    INK,
+    MARKERS,
+    colour,
+    drawn_updates,
+    folded,
+    new_figure,
+    tidy,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +36,7 @@ if TYPE_CHECKING:
 MOST_BANDS = 3
 
 
+@plain_text
 def plot_overlay(
     fc: ForecastLike | xr.Dataset,
     observed: pd.DataFrame | None = None,
@@ -175,10 +186,10 @@ def _schedules(ax: Axes, rates: Mapping[str, Any], plans: list[str], panels: Pan
     for k, plan in enumerate(plans):
         if plan not in rates:
             continue
-        steps = np.arange(1, len(rates[plan]) + 1)
-        shown = steps >= panels.first(plan)
+        steps = drawn_updates(len(rates[plan]))
+        steps = steps[steps >= panels.first(plan)]
         look = _look(k)
-        ax.plot(steps[shown], rates[plan][shown], color=look["color"], ls=look["ls"], lw=1.1)
+        ax.plot(steps, rates[plan][steps - 1], color=look["color"], ls=look["ls"], lw=1.1)
     ax.set_ylim(bottom=0)
     ax.ticklabel_format(axis="y", style="sci", scilimits=(-3, 3))
     ax.yaxis.get_offset_text().set_fontsize(7)

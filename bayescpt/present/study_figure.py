@@ -9,7 +9,8 @@ import numpy as np
 from bayescpt.data.units import loss_label
 from bayescpt.errors import StudyError
 from bayescpt.present.legend import figure_legend
-from bayescpt.present.style import INK, MARKERS, colour, new_figure, tidy
+from bayescpt.present.plain import plain_text
+from bayescpt.present.style import INK, MARKERS, colour, drawn_updates, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +22,7 @@ _LINES = ("-", "--", "-.", ":")
 _POINTS = 400  # of a curve; more cannot be told apart
 
 
+@plain_text
 def draw_study(study: Study) -> Figure:
     """Draw what a study holds: a panel of loss curves per domain, and one of learning rates.
 
@@ -106,7 +108,7 @@ def _learning_rate(ax: Axes, study: Study, name: str, number: int) -> None:
     schedule = study.run(name).schedule
     if schedule is None:
         return
-    steps = np.unique(np.linspace(1, schedule.n_steps, 2000).round().astype(int))
+    steps = drawn_updates(schedule.n_steps)
     ax.plot(steps, schedule.lr[steps - 1], color=colour(number), ls=_line(number), lw=1.2)
 
 

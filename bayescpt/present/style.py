@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayescpt.text import printable
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -28,6 +30,8 @@ HATCHES = ("////", "", "....", "xxxx", "----", "oo")
 TITLE = 32
 # Measured points of a panel; more would bury the band.
 MAX_POINTS = 60
+# Learning rates drawn of a schedule; more make a file large, and nobody sees them.
+MAX_RATES = 500
 
 
 def colour(index: int) -> str:
@@ -86,6 +90,27 @@ def thinned(n: int, most: int = MAX_POINTS) -> NDArray[np.int64]:
     """
     every = max(1, -(-n // most))
     return np.arange((n - 1) % every if n else 0, n, every)
+
+
+def drawn_updates(n_steps: int) -> NDArray[np.int64]:
+    """Updates of a schedule whose learning rates are drawn.
+
+    Parameters
+    ----------
+    n_steps : int
+        Number of updates.
+
+    Returns
+    -------
+    ndarray of int
+        All, from 1, or `MAX_RATES` of them, evenly spaced, the first and the last among them.
+
+    Examples
+    --------
+    >>> drawn_updates(3).tolist(), drawn_updates(10**7).size
+    ([1, 2, 3], 500)
+    """
+    return np.unique(np.linspace(1, n_steps, min(n_steps, MAX_RATES)).round().astype(np.int64))
 
 
 def tidy(ax: Axes, grid: str = "y") -> None:
@@ -147,7 +172,9 @@ def folded(name: str, width: int) -> str:
     'cpt_medical_\nwsd_replay25'
     """
     lines = [""]
-    for part in re.findall(rf"[^_/ \-]{{0,{width - 1}}}[_/ \-]|[^_/ \-]{{1,{width}}}", name):
+    parts = rf"[^_/ \-]{{0,{width - 1}}}[_/ \-]|[^_/ \-]{{1,{width}}}"
+    # Tick labels are set again at every drawing, so they are made printable here.
+    for part in re.findall(parts, printable(name)):
         if len(lines[-1]) + len(part) > width and lines[-1]:
             lines.append("")
         lines[-1] += part

@@ -13,7 +13,7 @@ from bayescpt.data import schedules
 from bayescpt.data.areas import annealing_area, forward_area
 from bayescpt.errors import PlanError
 from bayescpt.evaluate.generate import with_losses
-from bayescpt.forecast import Plan, forecast
+from bayescpt.forecast import Plan, forecast, forecast_blocks
 from bayescpt.forecast.final import Screener
 from bayescpt.forecast.plan import plan_trajectory
 from bayescpt.inference import Fit
@@ -336,18 +336,33 @@ def test_a_schedule_must_be_one():
 # memory
 
 
-def test_a_forecast_too_large_keeps_fewer_draws_and_says_so(draws, monkeypatch):
-    whole = forecast(draws, plan(), [100, 200])
-    assert not whole.warnings
-    cells = 2 * 2
+def test_a_forecast_too_large_is_refused_and_can_be_had_in_blocks(draws, monkeypatch):
+    whole = forecast(draws, plan(), range(100, 201))
     module = sys.modules["bayescpt.forecast.forecast"]
-    monkeypatch.setattr(module, "MEMORY_LIMIT", 16.0 * cells * draws.size / 3)
-    made = forecast(draws, plan(), [100, 200])
-    assert made.warnings == [
-        "draws are thinned by a factor of 3 (28 of 80 kept) so that the forecast fits in memory; "
-        "request fewer steps to use all draws"
-    ]
-    xr.testing.assert_identical(made.mu, whole.mu.isel(draw=slice(None, None, 3)))
+    monkeypatch.setattr(module, "MEMORY_LIMIT", 16.0 * 2 * 10 * draws.size)
+    with pytest.raises(PlanError, match=r"at 101 steps with 80 draws takes .*forecast_blocks"):
+        forecast(draws, plan(), range(100, 201))
+    parts = list(forecast_blocks(draws, plan(), range(100, 201), size=10))
+    assert [part.dataset.sizes["step"] for part in parts] == [10] * 10 + [1]
+    joined = xr.concat([part.dataset for part in parts], "step", data_vars="minimal")
+    xr.testing.assert_allclose(joined["mu"], whole.mu, rtol=1e-12)
+    assert joined["loss"].dims == whole.loss.dims
+    with pytest.raises(PlanError, match="at 11 steps"):
+        next(forecast_blocks(draws, plan(), range(100, 201), size=11))
+    with pytest.raises(PlanError, match="size = 0"):
+        next(forecast_blocks(draws, plan(), size=0))
+
+
+def test_steps_that_nobody_names_are_about_200_with_all_ends(draws):
+    plans = [plan("long", schedules.constant(2e-3, 5000)), plan("short", SHORT), plan()]
+    steps = forecast(draws, plans).dataset["step"].to_numpy()
+    assert 150 < steps.size <= 210
+    assert {0, SHORT.n_steps, WSD.n_steps, 5000} <= set(steps.tolist())
+    every = forecast(draws, plans[0], "all").dataset["step"].to_numpy()
+    np.testing.assert_array_equal(every, np.arange(5001))
+    for bad in ("every", [1.5], [], [np.nan], [True]):
+        with pytest.raises(PlanError, match="steps must be whole numbers"):
+            forecast(draws, plan(), bad)
 
 
 # ranges

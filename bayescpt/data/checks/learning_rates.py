@@ -80,16 +80,22 @@ def lr_array(run: str, lr: ArrayLike | Schedule) -> Array:
     Raises
     ------
     StudyError
-        If they are not a valid schedule.
+        If they are not a valid schedule, or all of them are 0.
     """
     if not isinstance(lr, Schedule) and np.asarray(lr).dtype == bool:
         raise StudyError(
             f"lrs: run {run!r}: the learning rates are true and false; expected numbers"
         )
     try:
-        return lr.lr if isinstance(lr, Schedule) else from_array(lr, run).lr
+        rates = lr.lr if isinstance(lr, Schedule) else from_array(lr, run).lr
     except ScheduleError as error:
         raise StudyError(f"lrs: {str(error).replace('schedule', 'run', 1)}") from None
+    if not rates.any():
+        raise StudyError(
+            f"lrs: run {run!r}: the learning rate is 0 at each of its {rates.size:,} steps; "
+            "expected some above 0 (were they printed with too few decimals?)"
+        )
+    return rates
 
 
 def check_lr_lengths(runs: pd.DataFrame, lrs: Mapping[str, Array]) -> None:

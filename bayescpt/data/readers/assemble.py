@@ -33,7 +33,7 @@ from bayescpt.data.readers.run_table import (
 )
 from bayescpt.data.readers.sets import choose_general, guess_target
 from bayescpt.data.readers.tidy import distinct_steps, spacing_of, tidy
-from bayescpt.data.schedule import Schedule
+from bayescpt.data.schedule import MAX_STEPS, Schedule
 from bayescpt.data.study import Study
 from bayescpt.errors import ScheduleError, StudyError
 
@@ -206,6 +206,12 @@ def _learning_rates(
     if offset and "steps" not in cells:
         planned -= offset
     planned = max(planned, logged)
+    if max(planned, logged) > MAX_STEPS and run.steps_are != "tokens":
+        raise StudyError(
+            f"run {run.name!r}: step {planned:,} is beyond {MAX_STEPS:,} optimiser updates: if the "
+            "column counts tokens or samples or holds times, say which column is the step "
+            "(--map)"
+        )
     if isinstance(cells.get("schedule"), str):
         given = named_schedule(run.name, cells["schedule"], cells.get("schedule_params"))
         return given.n_steps, given.lr, given

@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from bayescpt.data.schedule import MAX_STEPS
 from bayescpt.errors import ScheduleError
 
 
 def check_count(name: str, value: Any, prefix: str = "") -> None:
-    """Raise an error if a number of updates is not a whole number of 0 or more.
+    """Raise an error if a number of updates is not a whole number from 0 to `MAX_STEPS`.
+
+    Called before anything of that length is made.
 
     Parameters
     ----------
@@ -29,6 +32,13 @@ def check_count(name: str, value: Any, prefix: str = "") -> None:
     is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not is_whole or value < 0:
         raise ScheduleError(f"{prefix}{name} is {value!r}; expected a whole number, 0 or more")
+    if value > MAX_STEPS:
+        # Python refuses to write integers of thousands of digits.
+        shown = f"{value:,}" if value < 10**30 else "above 1e30"
+        raise ScheduleError(
+            f"{prefix}{name} is {shown}; expected at most {MAX_STEPS:,} optimiser updates (is it a "
+            "number of tokens or samples?)"
+        )
 
 
 def check_learning_rate(name: str, value: Any) -> None:

@@ -42,7 +42,7 @@ def piecewise(pieces: Sequence[tuple[int, str, float, float]]) -> NDArray[np.flo
     >>> schedules.piecewise(pieces).lr.tolist()
     [0.0, 0.001, 0.002, 0.002, 0.002, 0.001]
     """
-    parts = []
+    parts, total = [], 0
     for number, piece in enumerate(pieces, start=1):
         try:
             duration, shape, start, end = piece
@@ -51,6 +51,8 @@ def piecewise(pieces: Sequence[tuple[int, str, float, float]]) -> NDArray[np.flo
                 f"piece {number} is {piece!r}; expected (duration, shape, start, end)"
             ) from None
         check_count("duration", duration, f"piece {number}: ")
+        total += duration
+        check_count("the sum of durations", total, f"piece {number}: ")
         if shape == "constant":
             if start != end:
                 raise ScheduleError(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescpt.data.schedule import Schedule
+from bayescpt.data.schedules.arguments import check_count
 from bayescpt.data.schedules.shares import check_names, spell_out
 from bayescpt.data.units import did_you_mean
 from bayescpt.errors import ScheduleError
@@ -33,9 +34,10 @@ def register_schedule[**P](constructor: Callable[P, Array]) -> Callable[P, Sched
        ``num_training_steps``, ``num_warmup_steps``, ``num_decay_steps``, ``min_lr``,
        ``min_lr_ratio`` and ``warmup_init_lr``.
     3. Build the array from `stages.decay` and `stages.join_stages`, which check their arguments;
-       check the others with the functions in ``arguments.py``. A bad argument is a `ScheduleError`
-       that names the argument, its value and what is expected. Write a numpydoc docstring with an
-       example.
+       check the others with the functions in ``arguments.py`` (arguments named ``num_...`` are
+       checked to be whole numbers, and not absurdly large, before the function is called). A bad
+       argument is a `ScheduleError` that names the argument, its value and what is expected. Write
+       a numpydoc docstring with an example.
     4. Import the function in ``bayescpt/data/schedules/__init__.py`` and list it in ``__all__``.
        Plan files, search spaces and the column ``schedule`` of ``runs.csv`` now find it by name.
     5. Add it to ``EXAMPLES`` in ``tests/data/test_registered_schedules.py``, with the learning rate
@@ -66,6 +68,10 @@ def register_schedule[**P](constructor: Callable[P, Array]) -> Callable[P, Sched
     def _build(*args: P.args, **kwargs: P.kwargs) -> Schedule:
         arguments = signature.bind(*args, **kwargs).arguments
         try:
+            for key, value in arguments.items():
+                # Before anything of that length is made; None where it is optional.
+                if key.startswith("num_") and value is not None:
+                    check_count(key, value)
             lr = constructor(*args, **kwargs)
         except (ScheduleError, TypeError) as error:  # TypeError: text in place of a number
             raise ScheduleError(f"schedules.{name}: {error}") from error

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bayescpt.data.schedules.arguments import check_count
 from bayescpt.errors import ScheduleError
 
 # Length of a part of a schedule as a share of its steps, and the argument that it stands for.
@@ -82,6 +83,7 @@ def spell_out(given: dict[str, Any]) -> dict[str, Any]:
         steps = given.get("num_training_steps")
         if not isinstance(steps, int | np.integer):
             raise ScheduleError(f"{share} is a share of num_training_steps, which is missing")
+        check_count("num_training_steps", steps)
         out[argument] = round(value * int(steps))
     return out
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,23 +40,26 @@ class RunEffects:
     since: int
     stood: Array
 
-    def discrepancy(self, view: View) -> Array:
+    def discrepancy(self, view: View, here: slice = slice(None)) -> Array:
         """Contribution of the effects to the curve.
 
         Parameters
         ----------
         view : View
             The run at n steps.
+        here : slice
+            Those of them that are wanted; by default all.
 
         Returns
         -------
-        ndarray, shape (draws, n)
+        ndarray, shape (draws, steps)
             Nats.
         """
-        columns = effect_columns(self.draws, view)
+        whole = view.shared("effect columns", partial(effect_columns, self.draws, view))
+        columns = whole[:, here]
         total: Array = self.whole.T @ columns
         if self.later is not None:
-            since = np.where(view.steps > self.since, columns - self.stood[:, None], 0.0)
+            since = np.where(view.steps[here] > self.since, columns - self.stood[:, None], 0.0)
             total += self.later.T @ since
         return total
 
