@@ -16,6 +16,7 @@ PACKAGE = Path(bayescpt.__file__).parent
 # what lies below; only the command line builds on it.
 FLOORS = (
     "errors",
+    "toml_file",
     "random_seed",
     "data",
     "laws",

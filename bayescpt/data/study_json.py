@@ -113,5 +113,5 @@ def load_study_fields(text: str) -> tuple[dict[str, Any], str]:
             "allow_mixed": tuple(content.get("allow_mixed", ())),  # absent in older files
         }
         return fields, content["digest"]
-    except (KeyError, TypeError, ValueError) as error:
+    except Exception as error:  # of json, zlib, base64, NumPy and pandas
         raise StudyError(f"stored study cannot be read: {error!r}") from error

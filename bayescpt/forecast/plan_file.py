@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from bayescpt.data.schedules.shares import check_names, suggestion
 from bayescpt.data.units import did_you_mean
 from bayescpt.errors import PlanError, ScheduleError
 from bayescpt.forecast.plan import Plan, Starts
+from bayescpt.toml_file import read_toml
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -58,12 +58,7 @@ def read_plans(
         If the file cannot be read or a plan is invalid; the message names file, plan and key.
     """
     source = Path(path)
-    try:
-        content = tomllib.loads(source.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise PlanError(f"{source}: no such file") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PlanError(f"{source}: cannot be read: {error}") from error
+    content = read_toml(source, PlanError)
     tables = content.get("plan")
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise PlanError(f"{source}: no [[plan]] table; start each plan with a line [[plan]]")

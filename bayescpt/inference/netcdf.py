@@ -20,6 +20,33 @@ _NO_VARIABLE = b"This is a netCDF dimension but not a netCDF variable"
 _FORMAT = {"CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", "_FillValue", "dtype"}
 
 
+def read_content(content: bytes) -> tuple[str, xr.Dataset, xr.Dataset]:
+    """Read the content of a fit file.
+
+    Parameters
+    ----------
+    content : bytes
+        All of the file; bytes behind HDF5's own content are ignored.
+
+    Returns
+    -------
+    text : str
+        The attribute ``bayescpt``.
+    posterior, sample_stats : Dataset
+        The groups, in memory.
+
+    Raises
+    ------
+    Exception
+        Of any kind if the content is damaged; HDF5 may also hang, or end the process.
+    """
+    from h5py import File, h5f
+
+    with File(h5f.open_file_image(content)) as file:
+        posterior, stats = (read_group(file[name]) for name in ("posterior", "sample_stats"))
+        return file.attrs["bayescpt"], posterior, stats
+
+
 def read_group(group: h5py.Group) -> xr.Dataset:
     """Read a group written by xarray: numbers, booleans and labels, without scale or offset.
 

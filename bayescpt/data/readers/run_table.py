@@ -49,7 +49,7 @@ def read_run_table(runs: pd.DataFrame | str | os.PathLike[str] | None) -> pd.Dat
             runs = pd.read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
         except FileNotFoundError:
             raise StudyError(f"{path}: no such file") from None
-        except (OSError, ValueError) as error:
+        except Exception as error:  # pandas and pyarrow raise a dozen kinds
             raise StudyError(f"{path}: cannot be read: {error}") from error
     check_run_columns(runs.columns, table)
     if "run" not in runs:
