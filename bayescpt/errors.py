@@ -1,6 +1,5 @@
 """Errors of the package; every message gives the bad value, its location and valid values."""
 
-
 # Characters of a message; a file can hold a value or a list of any length.
 LONGEST = 4000
 

@@ -27,9 +27,12 @@ FORMAT = 6
 # The first format whose files end in a digest.
 _SEALED = 6
 _MARK = b"\nbayescpt fit, SHA-256: "
+_NO_DIGEST = "it has lost the digest at its end"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+# How the text of a file of this format begins; it is not compressed.
+_START = f'{{"format": {FORMAT}, '.encode()
 # Seconds; the largest fits are read in a few.
-_TIME_LIMIT = 120.0
+_TIME_LIMIT = 60.0
 # Required keys of the text.
 _TEXT = ("card", "references", "study", "study_digest", "seed", "checks")
 # Reference points that came later, as they were before: the shift was measured without replay; the
@@ -125,7 +128,7 @@ def read_fit_file(source: Path) -> tuple[dict[str, Any], xr.Dataset, xr.Dataset]
         attribute, posterior, stats = read_content(content)
         text: dict[str, Any] = json.loads(attribute)
         if text["format"] >= _SEALED and not sealed:
-            raise FitError(f"{_damaged(source)}: it has lost the digest at its end")
+            raise FitError(f"{_damaged(source)}: {_NO_DIGEST}")
         if text["format"] == 4:
             text, posterior = _from_format_4(source, text, posterior)
         if text["format"] not in (5, FORMAT):
@@ -153,6 +156,8 @@ def _check_content(source: Path, content: bytes, sealed: bool) -> None:
             raise FitError(f"{_damaged(source)}: {error}") from error
     elif not content.startswith(_HDF5):
         raise FitError(f"{source} is not a bayescpt fit: it is not a netCDF file")
+    elif _START in content:
+        raise FitError(f"{_damaged(source)}: {_NO_DIGEST}")
     else:
         _try_decoding(source)
 

@@ -22,7 +22,7 @@ from typing import Any
 
 FORMATS = ("csv", "parquet", "toml", "cards", "plans", "fit", "cache", "logs")
 # Seconds for a case, and for the start of a process, which may compile a sampler.
-CASE, START = 60.0, 900.0
+CASE, START = 150.0, 900.0
 # Outcomes that must not be.
 FAULTS = ("foreign", "bad line", "crashed", "hung", "silent")
 
