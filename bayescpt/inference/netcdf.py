@@ -80,8 +80,17 @@ def read_group(group: h5py.Group) -> xr.Dataset:
 
 def _variable(name: str, stored: h5py.Dataset) -> xr.Variable:
     scale = stored.attrs.get("CLASS") == b"DIMENSION_SCALE"
-    dims = [name] if scale else [dim[0].name.rpartition("/")[2] for dim in stored.dims]
+    dims = [name] if scale else [_target(stored, links[0]) for links in _links(stored)]
     return xr.Variable(dims, _values(stored), _attributes(stored))
+
+
+def _links(stored: h5py.Dataset) -> Any:
+    """References to the scales of each dimension. `Dataset.dims` crashes where one is broken."""
+    return stored.attrs["DIMENSION_LIST"] if stored.ndim else ()
+
+
+def _target(stored: h5py.Dataset, link: Any) -> str:
+    return str(stored.file[link].name.rpartition("/")[2])
 
 
 def _values(stored: h5py.Dataset) -> np.ndarray:

@@ -265,7 +265,8 @@ def test_a_changed_byte_in_the_learning_rates_is_seen(study, tmp_path):
         ("trainer_state.json", b'{"log_history": ' + b"[" * 100_000),
         (
             "trainer_state.json",
-            b'{"log_history": [{"step": 1, "loss": 2.0}], "global_step": [3], "num_input_tokens_seen": [1]}',
+            b'{"log_history": [{"step": 1, "loss": 2.0}], "global_step": [3], '
+            b'"num_input_tokens_seen": [1]}',
         ),
         ("rows.jsonl", b'{"step": 1, "eval_loss": 3.0}\n' + b'{"a":' * 100_000 + b"\n{}\n"),
         ("rows.json", b'[{"step": 1, "eval_loss": ' + b"[" * 100_000),
