@@ -131,9 +131,8 @@ def read_map(path: Path | None) -> dict[str, str]:
         raise StudyError(f'{path}: columns is no table; expected lines such as it = "step"')
     for key, value in table.items():
         if not isinstance(value, str):
-            hint = f': put quotes around the key, "{key}.{next(iter(value), "")}"' * isinstance(
-                value, dict
-            )
+            inner = next(iter(value), "") if isinstance(value, dict) else ""
+            hint = f': put quotes around the key, "{key}.{inner}"' if inner else ""
             raise StudyError(f'{path}: {key} is no text{hint}; expected lines such as it = "step"')
     return dict(table)
 

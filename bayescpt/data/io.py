@@ -13,6 +13,7 @@ import pandas as pd
 
 from bayescpt.data import schedules
 from bayescpt.data.curriculum import curriculum
+from bayescpt.data.parquet_file import read_parquet
 from bayescpt.data.schedules.registry import schedule_arguments
 from bayescpt.data.study import Study
 from bayescpt.data.tables import TEXT_COLUMNS
@@ -219,7 +220,7 @@ def _read_table(folder: Path, table: str) -> pd.DataFrame | None:
         raise StudyError(f"{folder}: has both {table}.csv and {table}.parquet; keep one of them")
     try:
         if paths[0].suffix == ".parquet":
-            return pd.read_parquet(paths[0], page_checksum_verification=True)
+            return read_parquet(paths[0])
         # Names stay text ("007", "NA", "None").
         frame = pd.read_csv(
             paths[0],

@@ -17,8 +17,8 @@ import xarray as xr
 import bayescpt as bc
 from bayescpt.cli.import_logs import read_map
 from bayescpt.data import Study
-from bayescpt.data.readers.find import read_log_files
-from bayescpt.data.readers.record import ReadOptions
+from bayescpt.data.readers.assemble import assemble
+from bayescpt.data.readers.run_table import read_run_table
 from bayescpt.errors import FitError, MissingExtraError
 from bayescpt.evaluate import simulate_study
 from bayescpt.forecast.plan_file import read_plans
@@ -45,8 +45,10 @@ class Format:
 
     write: Callable[[Path], None]
     load: Callable[[Path], str]
-    kinds: dict[str, Mutation]
+    kinds: tuple[dict[str, Mutation], ...]
     digest: bool = False
+    # Whether a refusal names the file or its folder.
+    named: bool = True
     content: Callable[[Random, Path], None] | None = None
 
 
@@ -75,6 +77,8 @@ def _write_tables(folder: Path, kind: str) -> None:
             old.unlink()
         if kind == "csv":
             frame.to_csv(folder / "study" / f"{name}.csv", index=False)
+            # The table of runs that an import takes.
+            study.runs.to_csv(folder / "study" / "import.csv", index=False)
         else:
             frame.to_parquet(folder / "study" / f"{name}.parquet", index=False)
 
@@ -83,6 +87,11 @@ def _load_study(folder: Path) -> str:
     study = bc.read_study(folder / "study")
     found = [finding.text for finding in study.findings()]
     return fingerprint(study.digest, study.to_json(), found)
+
+
+def _load_csv(folder: Path) -> str:
+    table = read_run_table(folder / "study" / "import.csv")
+    return fingerprint(_load_study(folder), table.to_csv())
 
 
 # TOML
@@ -238,29 +247,30 @@ def _write_logs(folder: Path) -> None:
 def _load_logs(folder: Path) -> str:
     """Only the changed file is there: see `tests.faults.worker`."""
     try:
-        runs = read_log_files([folder], ReadOptions())
+        made = assemble([folder])
     except MissingExtraError:
         return "a package is missing"
-    return fingerprint([(run.name, run.evals.to_csv(), run.lr.to_csv()) for run in runs])
+    shown = made.preview()
+    return fingerprint(shown.to_json(), made.complete and made.study().to_json())
 
 
 FORMATS: dict[str, Format] = {
-    "csv": Format(lambda folder: _write_tables(folder, "csv"), _load_study, BYTES | TEXT),
+    "csv": Format(lambda folder: _write_tables(folder, "csv"), _load_csv, (BYTES, TEXT)),
     "parquet": Format(
         lambda folder: _write_tables(folder, "parquet"),
         _load_study,
-        BYTES | {f"change_table {k}": change_table for k in range(12)},
+        (BYTES, {"change_table": change_table}),
     ),
-    "toml": Format(_write_toml, _load_toml, BYTES | TEXT),
-    "cards": Format(_write_cards, _load_cards, BYTES | TEXT),
-    "plans": Format(_write_plans, _load_plans, BYTES | TEXT),
+    "toml": Format(_write_toml, _load_toml, (BYTES, TEXT)),
+    "cards": Format(_write_cards, _load_cards, (BYTES, TEXT)),
+    "plans": Format(_write_plans, _load_plans, (BYTES, TEXT)),
     "fit": Format(
         lambda folder: prior_fit().save(folder / "fit.nc") and None,
         _load_fit,
-        BYTES,
+        (BYTES,),
         digest=True,
         content=lambda rng, folder: change_fit(rng, folder / "fit.nc"),
     ),
-    "cache": Format(_write_sampler, _load_sampler, BYTES, digest=True),
-    "logs": Format(_write_logs, _load_logs, BYTES | TEXT),
+    "cache": Format(_write_sampler, _load_sampler, (BYTES,), digest=True),
+    "logs": Format(_write_logs, _load_logs, (BYTES, TEXT), named=False),
 }

@@ -106,6 +106,7 @@ def mutations(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="write every result there")
     asked = parser.parse_args(arguments)
     results: list[dict[str, Any]] = []
+    failed = False
     columns = ("refused", "the same", "another", *FAULTS)
     print("format     cases  " + "  ".join(columns) + "  slowest")
     for name in asked.only:
@@ -116,12 +117,14 @@ def mutations(arguments: list[str] | None = None) -> int:
         slowest = max(one["seconds"] for one in found)
         print(f"{name:9}{len(found):>7}  " + "  ".join(cells) + f"  {slowest:5.1f} s", flush=True)
         results += found
-    faults = [one for one in results if one["outcome"] in FAULTS]
-    for one in faults[:200]:
-        print(
-            f"{one['format']} {one['case']}: {one['outcome']}: {one.get('file')} "
-            f"({one.get('kind')}): {one['text'][:300]!r}"
-        )
+        faults = [one for one in found if one["outcome"] in FAULTS]
+        failed = failed or bool(faults)
+        for one in faults[:50]:
+            print(
+                f"    case {one['case']} {one['outcome']}: {one.get('file')} "
+                f"({one.get('kind')}): {one['text'][:300]!r}",
+                flush=True,
+            )
     if asked.json is not None:
         asked.json.write_text(json.dumps(results, indent=1))
-    return 1 if faults else 0
+    return 1 if failed else 0
