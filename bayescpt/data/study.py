@@ -23,7 +23,7 @@ from bayescpt.data.html import html_block
 from bayescpt.data.run import Run
 from bayescpt.data.schedule import Schedule
 from bayescpt.data.study_data import StudyData
-from bayescpt.data.study_json import dump_study, load_study_fields, study_digest
+from bayescpt.data.study_json import check_digest, dump_study, load_study_fields, study_digest
 from bayescpt.data.units import DEFAULT_UNIT, check_loss_unit
 from bayescpt.errors import StudyError
 
@@ -372,15 +372,7 @@ class Study(StudyData):
         """
         fields, stored = load_study_fields(text)
         study = cls(**fields)
-        try:
-            digest = study.digest
-        except Exception as error:  # tables that are no runs and curves
-            raise StudyError(f"stored study cannot be read: {error!r}") from error
-        if digest != stored:
-            raise StudyError(
-                f"stored study {study.name!r} is damaged: the digest of its content is "
-                f"{digest[:12]}, but it was stored with {str(stored)[:12]}"
-            )
+        check_digest(study, stored)
         return study
 
     def _ancestry(self, names: Iterable[str]) -> set[str]:

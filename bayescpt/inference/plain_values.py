@@ -62,14 +62,14 @@ def load_values(content: bytes | memoryview) -> Any:
     end = _HEAD + int.from_bytes(view[:_HEAD], "little")
     place = end
 
-    def take(size: int) -> memoryview:
+    def _take(size: int) -> memoryview:
         nonlocal place
         place += size
         if size < 0 or place > len(view):
             raise ValueError("the content is cut off")
         return view[place - size : place]
 
-    return _restore(json.loads(bytes(view[_HEAD:end])), take)
+    return _restore(json.loads(bytes(view[_HEAD:end])), _take)
 
 
 def _plain(value: Any, blobs: list[bytes]) -> Any:
