@@ -68,15 +68,15 @@ def read_plans(
         raise PlanError(
             f"{source}: unknown key {other[0]!r}; {hint}a plan file has [[plan]] tables only"
         )
-    plans: list[Plan] = []
+    plans: dict[str, Plan] = {}
     for number, table in enumerate(tables, 1):
         name = table.get("name")
         if not isinstance(name, str) or not name:
             raise PlanError(f"{source}: plan {number}: key 'name' must be a string; got {name!r}")
-        if name in [plan.name for plan in plans]:
+        if name in plans:
             raise PlanError(f"{source}: plan {name!r}: key 'name' is taken by an earlier plan")
-        plans.append(_plan(name, table, f"{source}: plan {name!r}", study, card))
-    return plans
+        plans[name] = _plan(name, table, f"{source}: plan {name!r}", study, card)
+    return list(plans.values())
 
 
 def _plan(

@@ -120,8 +120,8 @@ def _runs(pid: int) -> bool:
         return False
     try:
         os.kill(pid, 0)  # asks only
-    except ProcessLookupError:
+    except PermissionError:
+        return True  # another user's
+    except (OSError, OverflowError):
         return False
-    except OSError:
-        return True
     return True
