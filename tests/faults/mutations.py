@@ -97,7 +97,7 @@ def campaign(name: str, numbers: Iterable[int], folder: Path) -> list[dict[str, 
     return results
 
 
-def mutations(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Run cases, print a table and the faults; 1 if there is one."""
     parser = argparse.ArgumentParser("python -m tests.faults mutations", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=FORMATS, default=FORMATS)

@@ -15,6 +15,7 @@ import bayescpt as bc
 from bayescpt.cli import main
 from bayescpt.cli.import_logs import read_map
 from bayescpt.data import Study, write_study
+from bayescpt.data import io as io_module
 from bayescpt.errors import LONGEST, BayescptError, CardError, FitError, StudyError
 from bayescpt.evaluate import simulate_study
 from bayescpt.forecast.plan_file import read_plans
@@ -194,6 +195,16 @@ def test_a_card_of_very_many_keys_names_a_few():
     with pytest.raises(CardError, match=r"key4 and 99,995 more; allowed are name") as caught:
         parse_card(text)
     assert len(str(caught.value)) < 300
+
+
+def test_few_of_very_many_keys_of_a_study_are_compared_with_the_known(study, tmp_path, monkeypatch):
+    compared = []
+    monkeypatch.setattr(io_module, "did_you_mean", lambda key, known: compared.append(key) or "")
+    folder = write_study(study, tmp_path / "study")
+    keys = "".join(f"key{k} = 1\n" for k in range(5000))
+    (folder / "study.toml").write_text(f'[study]\nname = "mine"\n{keys}')
+    assert bc.read_study(folder).name == "mine"
+    assert len(compared) == 100
 
 
 def test_messages_are_one_line_of_bounded_length():
