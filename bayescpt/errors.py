@@ -1,8 +1,23 @@
 """Errors of the package; every message gives the bad value, its location and valid values."""
 
+# Characters of a message; a file can hold a value or a list of any length.
+LONGEST = 4000
+
 
 class BayescptError(ValueError):
-    """Base class of the package's errors: an input that bayescpt cannot use."""
+    """Base class of the package's errors: an input that bayescpt cannot use.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong; kept as one line, whose middle is left out where it is very long.
+    """
+
+    def __init__(self, message: str) -> None:
+        text = " ".join(filter(None, (line.strip() for line in str(message).splitlines())))
+        if len(text) > LONGEST:
+            text = f"{text[: LONGEST // 2]} [...] {text[-LONGEST // 2 :]}"
+        super().__init__(text)
 
 
 class StudyError(BayescptError):

@@ -122,20 +122,18 @@ def read_map(path: Path | None) -> dict[str, str]:
     StudyError
         If the file cannot be read, or a meaning is no text.
     """
-    import tomllib
+    from bayescpt.toml_file import read_toml
 
     if path is None:
         return {}
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise StudyError(f"{path}: cannot be read: {error}") from error
+    content = read_toml(path, StudyError)
     table = content.get("columns", content)
+    if not isinstance(table, dict):
+        raise StudyError(f'{path}: columns is no table; expected lines such as it = "step"')
     for key, value in table.items():
         if not isinstance(value, str):
-            hint = f': put quotes around the key, "{key}.{next(iter(value), "")}"' * isinstance(
-                value, dict
-            )
+            inner = next(iter(value), "") if isinstance(value, dict) else ""
+            hint = f': put quotes around the key, "{key}.{inner}"' if inner else ""
             raise StudyError(f'{path}: {key} is no text{hint}; expected lines such as it = "step"')
     return dict(table)
 

@@ -45,7 +45,7 @@ def curriculum(pieces: Sequence[Sequence[float]], n_steps: int) -> NDArray[np.fl
     out = np.empty(n_steps)
     last = -1
     for step, ratio in pieces:
-        if step != int(step) or step <= last or (last < 0 and step != 0):
+        if step % 1 != 0 or step <= last or (last < 0 and step != 0):
             raise StudyError(
                 f"replay_ratio has a piece from step {step:g}; expected whole steps that increase "
                 f"from 0, {example}"
@@ -81,12 +81,14 @@ def is_pieces(value: Any) -> bool:
     >>> is_pieces([[0, 0.1], [5000, 0.5]]), is_pieces([0.1, 0.5])
     (True, False)
     """
-    if not isinstance(value, list | tuple | np.ndarray) or not len(value):
+    if not _is_sequence(value) or not len(value):
         return False
-    pairs = [
-        isinstance(piece, list | tuple | np.ndarray) and np.shape(piece) == (2,) for piece in value
-    ]
+    pairs = [_is_sequence(piece) and len(piece) == 2 for piece in value]
     numbers = (int, float, np.number)
     return all(pairs) and all(
         isinstance(x, numbers) and not isinstance(x, bool) for piece in value for x in piece
     )
+
+
+def _is_sequence(value: Any) -> bool:
+    return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim > 0)

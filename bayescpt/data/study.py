@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -23,7 +23,7 @@ from bayescpt.data.html import html_block
 from bayescpt.data.run import Run
 from bayescpt.data.schedule import Schedule
 from bayescpt.data.study_data import StudyData
-from bayescpt.data.study_json import dump_study, load_study_fields, study_digest
+from bayescpt.data.study_json import check_digest, dump_study, load_study_fields, study_digest
 from bayescpt.data.units import DEFAULT_UNIT, check_loss_unit
 from bayescpt.errors import StudyError
 
@@ -219,9 +219,7 @@ class Study(StudyData):
         Study('cpt_micro': 2 pt + 1 cpt runs, 3 domains, 436 losses)
         """
         requested = [names] if isinstance(names, str) else list(names)
-        keep: set[str] = set()
-        for name in requested:
-            keep.update(self._ancestry(name))
+        keep = self._ancestry(requested)
         if not keep:
             raise StudyError(
                 f"study {self.name!r}: no run selected; it has {', '.join(self._runs)}"
@@ -265,8 +263,9 @@ class Study(StudyData):
         for name in sorted(dropped):
             self.run(name)
         remaining = [name for name in self._runs if name not in dropped]
-        for name in remaining:
-            for needed in sorted(dropped.intersection(self._ancestry(name))):
+        needing = remaining if dropped & self._ancestry(remaining) else []
+        for name in needing:
+            for needed in sorted(dropped.intersection(self._ancestry([name]))):
                 raise StudyError(
                     f"study {self.name!r}: cannot drop {needed!r}: run {name!r} starts from it "
                     "or branches off it"
@@ -373,19 +372,19 @@ class Study(StudyData):
         """
         fields, stored = load_study_fields(text)
         study = cls(**fields)
-        if study.digest != stored:
-            raise StudyError(
-                f"stored study {study.name!r} is damaged: the digest of its content is "
-                f"{study.digest[:12]}, but it was stored with {stored[:12]}"
-            )
+        check_digest(study, stored)
         return study
 
-    def _ancestry(self, name: str) -> Iterator[str]:
-        """The run, the runs that it starts from and branches off, and theirs."""
-        yield name
-        for link in (self.run(name).parent, self.run(name).branch_of):
-            if link is not None:
-                yield from self._ancestry(link)
+    def _ancestry(self, names: Iterable[str]) -> set[str]:
+        """The runs, those that they start from and branch off, and theirs."""
+        found, left = set[str](), list(names)
+        while left:
+            name = left.pop()
+            if name not in found:
+                found.add(name)
+                run = self.run(name)
+                left += [link for link in (run.parent, run.branch_of) if link is not None]
+        return found
 
     def _sorted(self, curves: pd.DataFrame) -> pd.DataFrame:
         run_rank = {run: rank for rank, run in enumerate(self.runs["run"])}

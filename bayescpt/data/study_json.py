@@ -113,5 +113,31 @@ def load_study_fields(text: str) -> tuple[dict[str, Any], str]:
             "allow_mixed": tuple(content.get("allow_mixed", ())),  # absent in older files
         }
         return fields, content["digest"]
-    except (KeyError, TypeError, ValueError) as error:
+    except Exception as error:  # of json, zlib, base64, NumPy and pandas
         raise StudyError(f"stored study cannot be read: {error!r}") from error
+
+
+def check_digest(study: StudyData, stored: str) -> None:
+    """Raise unless a study has the digest that it was stored with.
+
+    Parameters
+    ----------
+    study : StudyData
+        The study, as it was read.
+    stored : str
+        Its digest when it was written.
+
+    Raises
+    ------
+    StudyError
+        If its content has another digest, or is no study.
+    """
+    try:
+        digest = study_digest(study)
+    except Exception as error:  # tables that are no runs and curves
+        raise StudyError(f"stored study cannot be read: {error!r}") from error
+    if digest != stored:
+        raise StudyError(
+            f"stored study {study.name!r} is damaged: the digest of its content is "
+            f"{digest[:12]}, but it was stored with {str(stored)[:12]}"
+        )

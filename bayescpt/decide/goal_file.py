@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 from bayescpt.decide.goals import Goal
 from bayescpt.errors import PlanError
+from bayescpt.toml_file import read_toml
 
 
 def read_goal(path: str | Path) -> Goal:
@@ -38,12 +38,7 @@ def read_goal(path: str | Path) -> Goal:
     ...     dict(bc.read_goal(path).thresholds)
     {'general': '+2%', 'code': 'bpb:0.61'}
     """
-    try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise PlanError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PlanError(f"{path}: cannot be read: {error}") from error
+    content = read_toml(path, PlanError)
     table = content.get("goal")
     if not isinstance(table, dict) or len(content) > 1:
         raise PlanError(f"{path}: it must hold one table [goal] and nothing else")

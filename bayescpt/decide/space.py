@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from bayescpt.data.units import did_you_mean
 from bayescpt.errors import PlanError
 from bayescpt.forecast import Plan
 from bayescpt.forecast.ranges import FittedRange
+from bayescpt.toml_file import read_toml
 
 # Keys of the plan; all others are arguments of its schedule.
 PLAN_KEYS = ("replay_ratio", "start", "domain")
@@ -335,12 +335,7 @@ def read_space(path: str | Path) -> Space:
     >>> [axis.name for axis in space.varied]
     ['lr']
     """
-    try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise PlanError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PlanError(f"{path}: cannot be read: {error}") from error
+    content = read_toml(path, PlanError)
     table = content.get("space")
     if not isinstance(table, dict) or len(content) > 1:
         raise PlanError(f"{path}: it must hold one table [space] and nothing else")

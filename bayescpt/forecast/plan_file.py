@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from bayescpt.data.schedules.shares import check_names, suggestion
 from bayescpt.data.units import did_you_mean
 from bayescpt.errors import PlanError, ScheduleError
 from bayescpt.forecast.plan import Plan, Starts
+from bayescpt.toml_file import read_toml
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -58,12 +58,7 @@ def read_plans(
         If the file cannot be read or a plan is invalid; the message names file, plan and key.
     """
     source = Path(path)
-    try:
-        content = tomllib.loads(source.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise PlanError(f"{source}: no such file") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PlanError(f"{source}: cannot be read: {error}") from error
+    content = read_toml(source, PlanError)
     tables = content.get("plan")
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise PlanError(f"{source}: no [[plan]] table; start each plan with a line [[plan]]")
@@ -73,15 +68,15 @@ def read_plans(
         raise PlanError(
             f"{source}: unknown key {other[0]!r}; {hint}a plan file has [[plan]] tables only"
         )
-    plans: list[Plan] = []
+    plans: dict[str, Plan] = {}
     for number, table in enumerate(tables, 1):
         name = table.get("name")
         if not isinstance(name, str) or not name:
             raise PlanError(f"{source}: plan {number}: key 'name' must be a string; got {name!r}")
-        if name in [plan.name for plan in plans]:
+        if name in plans:
             raise PlanError(f"{source}: plan {name!r}: key 'name' is taken by an earlier plan")
-        plans.append(_plan(name, table, f"{source}: plan {name!r}", study, card))
-    return plans
+        plans[name] = _plan(name, table, f"{source}: plan {name!r}", study, card)
+    return list(plans.values())
 
 
 def _plan(

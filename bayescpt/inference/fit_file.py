@@ -1,9 +1,16 @@
-"""Fit files: one netCDF file with text and draws."""
+"""Fit files: one netCDF file with text and draws, and the digest of it all at its end.
+
+HDF5 ignores what stands behind its own content. It can hang or end the process on damaged content,
+so the digest is verified before HDF5 sees any of it; files of older formats, which have none, are
+read by a process with a time limit first.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
@@ -13,9 +20,20 @@ from typing import Any
 import xarray as xr
 
 from bayescpt.errors import FitError
-from bayescpt.inference.netcdf import read_group
+from bayescpt.inference import netcdf
+from bayescpt.inference.netcdf import read_content
+from bayescpt.inference.sealed import has_seal, seal_file, unseal
 
-FORMAT = 5
+FORMAT = 6
+# The first format whose files end in a digest.
+_SEALED = 6
+_MARK = b"\nbayescpt fit, SHA-256: "
+_NO_DIGEST = "it has lost the digest at its end"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+# How the text of a file of this format begins; it is not compressed.
+_START = f'{{"format": {FORMAT}, '.encode()
+# Seconds; the largest fits are read in a few.
+_TIME_LIMIT = 60.0
 # Required keys of the text.
 _TEXT = ("card", "references", "study", "study_digest", "seed", "checks")
 # Reference points that came later, as they were before: the shift was measured without replay; the
@@ -58,6 +76,7 @@ def write_fit_file(target: Path, text: Mapping[str, Any], groups: Mapping[str, x
             for name, node in tree.children.items()
         }
         tree.to_netcdf(draft, engine="h5netcdf", encoding=packed)
+        seal_fit(draft)
         os.replace(draft, target)
     except OSError as error:
         raise FitError(f"cannot write the fit to {target}: {error}") from error
@@ -65,6 +84,17 @@ def write_fit_file(target: Path, text: Mapping[str, Any], groups: Mapping[str, x
         with suppress(OSError):  # nothing was written, perhaps not even a folder
             draft.unlink()
     return target
+
+
+def seal_fit(path: Path) -> None:
+    """Append to a fit file the digest of its content.
+
+    Parameters
+    ----------
+    path : Path
+        The file, complete but for the digest.
+    """
+    seal_file(path, _MARK)
 
 
 def read_fit_file(source: Path) -> tuple[dict[str, Any], xr.Dataset, xr.Dataset]:
@@ -85,32 +115,78 @@ def read_fit_file(source: Path) -> tuple[dict[str, Any], xr.Dataset, xr.Dataset]
     Raises
     ------
     FitError
-        If there is no such file, it is not a fit, or this version cannot read its format.
+        If there is no such file, it is not a fit, it was damaged or changed, or this version cannot
+        read its format.
     """
     if not source.is_file():
         raise FitError(f"no fit at {source}; create one with `bayescpt fit STUDY --out {source}`")
-    from h5py import File
-
     try:
-        with File(source) as file:
-            text: dict[str, Any] = json.loads(file.attrs["bayescpt"])
-            posterior, stats = (read_group(file[name]) for name in ("posterior", "sample_stats"))
+        content = source.read_bytes()
+    except OSError as error:
+        raise FitError(f"{source} cannot be read: {error}") from error
+    sealed = has_seal(content, _MARK)
+    _check_content(source, content, sealed)
+    try:
+        attribute, posterior, stats = read_content(content)
+        text: dict[str, Any] = json.loads(attribute)
+        if text["format"] >= _SEALED and not sealed:
+            raise FitError(f"{_damaged(source)}: {_NO_DIGEST}")
         if text["format"] == 4:
             text, posterior = _from_format_4(source, text, posterior)
-        if text["format"] != FORMAT:
+        if text["format"] not in (5, FORMAT):
             raise FitError(
                 f"{source} has format {text['format']}, written by bayescpt {text['bayescpt']}; "
-                f"this version reads formats 4 and {FORMAT}: refit the study"
+                f"this version reads formats 4 to {FORMAT}: refit the study"
             )
         missing = [name for name in _TEXT if name not in text]
         if missing:
             raise FitError(f"{source} is not a bayescpt fit: it has no {', '.join(missing)}")
         text["references"] = {**_POINTS_BEFORE, **text["references"]}
-    except (AttributeError, IndexError, KeyError, OSError, TypeError, ValueError) as error:
-        if isinstance(error, FitError):
-            raise
+    except FitError:
+        raise
+    except Exception as error:  # of whatever kind: h5py, zlib, json and xarray raise a dozen
         raise FitError(f"{source} is not a bayescpt fit: {error}") from error
     return text, posterior, stats
+
+
+def _check_content(source: Path, content: bytes, sealed: bool) -> None:
+    """Raise unless HDF5 can be given the content."""
+    if sealed:
+        try:
+            unseal(content, _MARK)
+        except ValueError as error:
+            raise FitError(f"{_damaged(source)}: {error}") from error
+    elif not content.startswith(_HDF5):
+        raise FitError(f"{source} is not a bayescpt fit: it is not a netCDF file")
+    elif _START in content:
+        raise FitError(f"{_damaged(source)}: {_NO_DIGEST}")
+    else:
+        _try_decoding(source)
+
+
+def _damaged(source: Path) -> str:
+    return f"{source} was damaged or changed after it was written (restore it, or refit the study)"
+
+
+def _try_decoding(source: Path) -> None:
+    """Raise if a file without a digest makes HDF5 hang, or ends the process that reads it."""
+    # The module by its path: the package would take longer to import than the file to read.
+    code = (
+        "import runpy, sys\n"
+        "with open(sys.argv[2], 'rb') as file: content = file.read()\n"
+        "runpy.run_path(sys.argv[1])['read_content'](content)\n"
+    )
+    command = [sys.executable, "-c", code, netcdf.__file__, str(source.resolve())]
+    place = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    try:
+        done = subprocess.run(  # noqa: S603 -- this interpreter, with fixed code
+            command, env=place, capture_output=True, timeout=_TIME_LIMIT
+        )
+    except subprocess.TimeoutExpired as error:
+        raise FitError(f"{_damaged(source)}: it was not read in {_TIME_LIMIT:g} s") from error
+    # An exception, exit code 1, is raised again where the content is used.
+    if done.returncode not in (0, 1):
+        raise FitError(f"{_damaged(source)}: reading it ended Python ({done.returncode})")
 
 
 def _from_format_4(
@@ -132,7 +208,7 @@ def _from_format_4(
     card = parse_card(text["card"], f"card {text['card_name']!r}")
     points = card_references(Study.from_json(text["study"]), card).points
     known = {name: value for name, value in points.items() if name not in _POINTS_BEFORE}
-    new = {**text, "format": FORMAT, "card": card.to_dict(), "references": known}
+    new = {**text, "format": 5, "card": card.to_dict(), "references": known}
     renamed = {old: name for old, name in _RENAMED.items() if old in posterior}
     dims = {"misfit": "discrepancy"} if "misfit" in posterior.dims else {}
     return new, posterior.rename({**renamed, **dims})

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import xarray as xr
 
 from bayescpt.data import Study
-from bayescpt.errors import FitError
+from bayescpt.errors import BayescptError, FitError
 from bayescpt.inference.checks import read_checks
 from bayescpt.inference.fit import Fit
 from bayescpt.inference.fit_file import read_fit_file
@@ -31,7 +34,8 @@ def load_fit(path: str | Path) -> Fit:
     Raises
     ------
     FitError
-        If there is no such file, it is not a fit, or its study or its checks were altered.
+        If there is no such file, it is not a fit, or it was damaged or changed; one line names the
+        file.
 
     Examples
     --------
@@ -42,13 +46,21 @@ def load_fit(path: str | Path) -> Fit:
     source = Path(path)
     text, posterior, stats = read_fit_file(source)
     try:
-        checks = read_checks(text["checks"])
-    except FitError as error:
+        return _fit(text, posterior, stats)
+    except BayescptError as error:
         raise FitError(f"{source}: {error}; refit the study") from error
+    except Exception as error:  # values of the wrong type, in whatever they are first used for
+        kind = type(error).__name__
+        raise FitError(f"{source} is not a sound bayescpt fit: {kind}: {error}") from error
+
+
+def _fit(text: dict[str, Any], posterior: xr.Dataset, stats: xr.Dataset) -> Fit:
+    checks = read_checks(text["checks"])
     study = Study.from_json(text["study"])
     if study.digest != text["study_digest"]:
-        raise FitError(f"{source}: the stored study was changed after the fit; refit the study")
-    card = Card.from_dict(text["card"], f"the card in {source}")
+        raise FitError("the stored study was changed after the fit")
+    card = Card.from_dict(text["card"], "its card")
+    _check_draws(card, posterior)
     refs = References(text["references"], card.warmup)
     fit = Fit(card, study, make_rows(study, card, refs), posterior, stats, int(text["seed"]))
     vars(fit)["convergence"] = [check for check in checks if check.name != "misfit"]
@@ -56,3 +68,12 @@ def load_fit(path: str | Path) -> Fit:
     if stored:
         vars(fit)["misfit"] = stored[0]
     return fit
+
+
+def _check_draws(card: Card, posterior: xr.Dataset) -> None:
+    """Raise unless every parameter of the card has draws; older files have no digest."""
+    for parameter in card.parameters():
+        dims = ("chain", "draw", *parameter.dims)
+        found = posterior[parameter.name].dims if parameter.name in posterior else None
+        if found != dims:
+            raise FitError(f"the draws of {parameter.name} are missing or damaged")

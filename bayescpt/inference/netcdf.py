@@ -20,6 +20,33 @@ _NO_VARIABLE = b"This is a netCDF dimension but not a netCDF variable"
 _FORMAT = {"CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", "_FillValue", "dtype"}
 
 
+def read_content(content: bytes) -> tuple[str, xr.Dataset, xr.Dataset]:
+    """Read the content of a fit file.
+
+    Parameters
+    ----------
+    content : bytes
+        All of the file; bytes behind HDF5's own content are ignored.
+
+    Returns
+    -------
+    text : str
+        The attribute ``bayescpt``.
+    posterior, sample_stats : Dataset
+        The groups, in memory.
+
+    Raises
+    ------
+    Exception
+        Of any kind if the content is damaged; HDF5 may also hang, or end the process.
+    """
+    from h5py import File, h5f
+
+    with File(h5f.open_file_image(content)) as file:
+        posterior, stats = (read_group(file[name]) for name in ("posterior", "sample_stats"))
+        return file.attrs["bayescpt"], posterior, stats
+
+
 def read_group(group: h5py.Group) -> xr.Dataset:
     """Read a group written by xarray: numbers, booleans and labels, without scale or offset.
 
@@ -53,8 +80,17 @@ def read_group(group: h5py.Group) -> xr.Dataset:
 
 def _variable(name: str, stored: h5py.Dataset) -> xr.Variable:
     scale = stored.attrs.get("CLASS") == b"DIMENSION_SCALE"
-    dims = [name] if scale else [dim[0].name.rpartition("/")[2] for dim in stored.dims]
+    dims = [name] if scale else [_target(stored, links[0]) for links in _links(stored)]
     return xr.Variable(dims, _values(stored), _attributes(stored))
+
+
+def _links(stored: h5py.Dataset) -> Any:
+    """References to the scales of each dimension. `Dataset.dims` crashes where one is broken."""
+    return stored.attrs["DIMENSION_LIST"] if stored.ndim else ()
+
+
+def _target(stored: h5py.Dataset, link: Any) -> str:
+    return str(stored.file[link].name.rpartition("/")[2])
 
 
 def _values(stored: h5py.Dataset) -> np.ndarray:

@@ -19,6 +19,7 @@ from bayescpt.inference.compile import compiled_sampler, is_compiled, pad
 from bayescpt.inference.fit import Fit
 from bayescpt.inference.progress import Callback, live_progress
 from bayescpt.inference.start import started
+from bayescpt.inference.stored import cache_refusal
 from bayescpt.inference.symbols import add_symbols
 from bayescpt.model.card import Card
 from bayescpt.model.fitted_card import fitted_card
@@ -128,6 +129,8 @@ def fit(
         f"fitting {rows.loss.size} losses of {len(rows.labels.run)} runs, card {model_card.name}",
     )
     if not is_compiled(padded, model_card):
+        if refusal := cache_refusal():
+            _say(progress, f"note: {refusal}")
         _say(
             progress,
             "compiling the sampler (once per card and machine; half a minute, longer the first "

@@ -3,8 +3,9 @@
 Numba caches the kernels of a model, but not the function that joins them, which takes most of the
 compilation time. Its machine code is self-contained, though: with the sizes and names that nutpie
 needs, it makes a sampler without PyMC, PyTensor or a compiler. It is read only by the same package
-versions, on the same kind of processor and for the same sources, and is used only if it reproduces
-the density recorded when it was written.
+versions, on the same kind of processor and for the same sources; only from a folder that nobody
+else can write, and if its digest is that of its content; and is used only if it reproduces the
+density recorded when it was written. A file whose loading ended the process is deleted.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-import pickle
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -25,6 +25,9 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescpt.inference.plain_values import dump_values, load_values
+from bayescpt.inference.private_files import crashed, loading, read_private, writable_by_others
+from bayescpt.inference.sealed import seal, unseal
 from bayescpt.inference.start import Centred, log_density
 
 Floats = NDArray[np.float64]
@@ -33,11 +36,15 @@ Floats = NDArray[np.float64]
 VARIABLE = "BAYESCPT_CACHE"
 # Number of samplers cached, at two megabytes each; the least recently used are deleted.
 KEPT = 32
+_MARK = b"bayescpt compiled sampler 1\n"
 _VERSIONS = (
     "bayescpt", "llvmlite", "numba", "numpy", "nutpie", "pandas", "pymc", "pytensor", "scipy",
 )  # fmt: skip
 # Sources that the density depends on.
-_SOURCES = ("laws", "model", "data/areas.py", "inference/compile.py", "inference/stored.py")
+_SOURCES = (
+    *("laws", "model", "data/areas.py", "inference/compile.py", "inference/stored.py"),
+    "inference/plain_values.py",
+)
 # Fields of nutpie's sampler that are rebuilt on reading or useless without PyMC.
 _NOT_KEPT = {
     "compiled_logp_func",
@@ -61,7 +68,6 @@ _BROKEN = (
     TypeError,
     SystemError,
     ValueError,
-    pickle.PickleError,
 )
 
 
@@ -165,6 +171,39 @@ def standalone(library: Any, name: str) -> tuple[tuple[Any, ...], str]:
     return (unique, "object", (code, module.as_bitcode())), unique
 
 
+def cache_folder() -> Path | None:
+    """Folder of compiled samplers, whether or not it exists.
+
+    Returns
+    -------
+    Path or None
+        None if the cache is disabled.
+    """
+    given = os.environ.get(VARIABLE)
+    if given == "":
+        return None
+    from platformdirs import user_cache_path
+
+    return user_cache_path("bayescpt") if given is None else Path(given)
+
+
+def cache_refusal() -> str:
+    """Why the cache folder is not used.
+
+    Returns
+    -------
+    str
+        Empty unless others than this user can write it: what lies in it is run as machine code.
+    """
+    folder = cache_folder()
+    if folder is None or not writable_by_others(folder):
+        return ""
+    return (
+        f"{folder} is not used as a cache, as other users can write it; `chmod go-w {folder}` "
+        f"if it is yours, or name another in {VARIABLE}"
+    )
+
+
 def sampler_file(key: tuple[Any, ...]) -> Path | None:
     """Path of a compiled sampler, whether or not it exists.
 
@@ -176,15 +215,13 @@ def sampler_file(key: tuple[Any, ...]) -> Path | None:
     Returns
     -------
     Path or None
-        None if the cache is disabled.
+        None if the cache is disabled, or others can write its folder.
     """
-    given = os.environ.get(VARIABLE)
-    if given == "":
+    folder = cache_folder()
+    if folder is None or writable_by_others(folder):
         return None
     from numba.core.registry import cpu_target
-    from platformdirs import user_cache_path
 
-    folder = user_cache_path("bayescpt") if given is None else Path(given)
     machine = cpu_target.target_context.codegen().magic_tuple()
     versions = tuple(version(name) for name in _VERSIONS)
     text = repr((key, machine, versions, sys.version, SOURCES))
@@ -204,13 +241,18 @@ def read_sampler(file: Path) -> Any:
     nutpie CompiledPyMCModel or None
         Sampler with the data it was compiled with; None if there is no working one.
     """
-    try:
-        packed = file.read_bytes()
-        # Mark it as recently used.
-        os.utime(file)
-    except OSError:
+    if crashed(file):
+        with suppress(OSError):
+            file.unlink()
         return None
-    return unpack_sampler(packed)
+    packed = read_private(file)
+    if packed is None:
+        return None
+    # Mark it as recently used.
+    with suppress(OSError):
+        os.utime(file)
+    with loading(file):
+        return unpack_sampler(packed)
 
 
 def unpack_sampler(packed: bytes) -> Any:
@@ -229,9 +271,9 @@ def unpack_sampler(packed: bytes) -> Any:
     try:
         from nutpie.compile_pymc import CompiledPyMCModel, update_user_data
 
-        kept = pickle.loads(packed)  # noqa: S301 -- written by pack_sampler
+        kept = load_values(unseal(packed, _MARK))
         names = {SharedName(name): key for name, key in kept["shared_names"].items()}
-        layout = np.zeros((), dtype=kept["layout"])
+        layout = np.zeros((), kept["layout"])
         sampler = CompiledPyMCModel(
             **kept["fields"],
             compiled_logp_func=NativeFunction(*kept["logp"]),
@@ -269,8 +311,9 @@ def write_sampler(file: Path, packed: bytes) -> bool:
     """
     draft = file.with_name(f".{file.name}.{uuid4().hex}.part")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft.write_bytes(packed)
+        draft.chmod(0o600)
         os.replace(draft, file)
     except OSError:
         return False
@@ -320,6 +363,6 @@ def pack_sampler(sampler: Any) -> bytes | None:
             "value": value,
             "gradient": gradient,
         }
-        return pickle.dumps(kept)
+        return seal(dump_values(kept), _MARK)
     except _BROKEN:
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from bayescpt.laws.term import TERMS, effect_names
 from bayescpt.model.card import Card, check_choices
 from bayescpt.model.folder import cards_folder
 from bayescpt.model.priors import Prior, parse_prior
+from bayescpt.toml_file import parse_toml, read_toml
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "parameterisation": ("reference", "paper"),
@@ -72,7 +72,7 @@ def load_card(card: str | Path | Card) -> Card:
             raise CardError(
                 f"no card {str(card)!r}: give a TOML file, or one of {', '.join(shipped_cards())}"
             )
-    return parse_card(path.read_text(encoding="utf-8"), str(path))
+    return _card(read_toml(path, CardError), str(path))
 
 
 def parse_card(text: str, where: str = "card") -> Card:
@@ -99,10 +99,10 @@ def parse_card(text: str, where: str = "card") -> Card:
     >>> parse_card('name = "plain"\ndescription = "Pre-training."').choices["annealing"]
     'momentum'
     """
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise CardError(f"{where}: not valid TOML: {error}") from error
+    return _card(parse_toml(text, where, CardError), where)
+
+
+def _card(table: Mapping[str, Any], where: str) -> Card:
     _known(table, _TOP, where)
     for key in ("name", "description"):
         if not isinstance(table.get(key), str):
@@ -214,7 +214,10 @@ def _section(
 def _known(table: Mapping[str, Any], allowed: tuple[str, ...], where: str) -> None:
     unknown = [key for key in table if key not in allowed]
     if unknown:
-        raise CardError(f"{where}: unknown {', '.join(unknown)}; allowed are {', '.join(allowed)}")
+        more = f" and {len(unknown) - 5:,} more" if len(unknown) > 5 else ""
+        raise CardError(
+            f"{where}: unknown {', '.join(unknown[:5])}{more}; allowed are {', '.join(allowed)}"
+        )
 
 
 def _one_of(value: Any, allowed: tuple[str, ...], where: str) -> None:

@@ -13,6 +13,7 @@ import bayescpt as bc
 from bayescpt.errors import CardError, FitError
 from bayescpt.evaluate.baselines.iid import plain_card
 from bayescpt.inference import Fit, load_fit
+from bayescpt.inference.fit_file import seal_fit
 from bayescpt.model import rows as rows_module
 from bayescpt.model.card import Card
 from bayescpt.model.card_file import load_card, parse_card, shipped_cards
@@ -33,11 +34,12 @@ def text_of(path: Path) -> dict:
 
 
 def edit(path: Path, change) -> None:
-    """Change the text inside a fit file."""
+    """Change the text inside a fit file, and give it the digest of what it then holds."""
     with h5py.File(path, "r+") as file:
         text = json.loads(file.attrs["bayescpt"])
         change(text)
         file.attrs["bayescpt"] = json.dumps(text)
+    seal_fit(path)
 
 
 def with_card(fit: Fit, card: Card) -> Fit:
@@ -92,7 +94,7 @@ def test_every_card_comes_back_from_plain_values(name):
 def test_a_term_that_is_not_registered_here_is_said_in_one_line(small_fit, tmp_path):
     path = small_fit.save(tmp_path / "fit.nc")
     edit(path, lambda text: text["card"]["choices"].update(replay="of_mine"))
-    with pytest.raises(CardError, match=r"the card in .*fit\.nc: law\.replay = 'of_mine'; allowed"):
+    with pytest.raises(FitError, match=r"fit\.nc: its card: law\.replay = 'of_mine'; allowed"):
         load_fit(path)
 
 
@@ -188,7 +190,7 @@ def test_format_4_is_read(older_fit, plan, tmp_path):
     )
     # From then on it is like any other.
     path = back.save(tmp_path / "new.nc")
-    assert text_of(path)["format"] == 5
+    assert text_of(path)["format"] == 6
     assert load_fit(path).card == older_fit.card
 
 
@@ -216,7 +218,7 @@ def test_a_card_of_ones_own_in_format_4_is_read(small_fit, tmp_path):
     ("change", "said"),
     [
         ({"card": ""}, "is of format 4 and has no card text: refit the study"),
-        ({"card": "[law"}, "is not a bayescpt fit: card 'cpt_replay': not valid TOML"),
+        ({"card": "[law"}, "is not a bayescpt fit: card 'cpt_replay': cannot be read: not valid"),
         ({"checks": None}, "is of format 4 and has no checks: refit the study"),
     ],
 )

@@ -4,6 +4,9 @@ import ctypes
 import os
 import pickle
 import shutil
+import signal
+import socket
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +14,7 @@ from types import SimpleNamespace
 
 import numba
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from llvmlite import binding
@@ -18,6 +22,9 @@ from llvmlite import binding
 from bayescpt.inference import compile as compiled
 from bayescpt.inference import stored
 from bayescpt.inference.compile import compiled_sampler, pad, structure
+from bayescpt.inference.plain_values import dump_values, load_values
+from bayescpt.inference.private_files import writable_by_others
+from bayescpt.inference.sealed import seal, unseal
 from bayescpt.inference.start import Centred, log_density
 
 # A process of its own: what is in memory here must not help it.
@@ -64,7 +71,7 @@ def test_what_is_read_gives_the_density_of_what_was_written(packed, with_data, t
     assert other(np.full(point.size, np.nan))[0] == -np.inf
 
 
-@pytest.mark.parametrize("spoil", ["cut", "density", "not a pickle", "gone"])
+@pytest.mark.parametrize("spoil", ["cut", "density", "a pickle", "gone"])
 def test_a_file_that_does_not_work_is_no_sampler(packed, tmp_path, spoil):
     file = tmp_path / "a.sampler"
     assert stored.write_sampler(file, packed)
@@ -72,13 +79,133 @@ def test_a_file_that_does_not_work_is_no_sampler(packed, tmp_path, spoil):
     if spoil == "cut":
         file.write_bytes(packed[: len(packed) // 2])
     elif spoil == "density":
-        kept = pickle.loads(packed)  # noqa: S301
-        file.write_bytes(pickle.dumps(kept | {"value": kept["value"] * (1 + 1e-8)}))
-    elif spoil == "not a pickle":
-        file.write_text("no")
+        kept = load_values(unseal(packed, stored._MARK))
+        file.write_bytes(
+            seal(dump_values(kept | {"value": kept["value"] * (1 + 1e-8)}), stored._MARK)
+        )
+    elif spoil == "a pickle":
+        file.write_bytes(seal(pickled_payload(tmp_path / "ran"), stored._MARK))
     else:
         file.unlink()
     assert stored.read_sampler(file) is None
+    assert not (tmp_path / "ran").exists()
+
+
+def pickled_payload(path: Path) -> bytes:
+    """A pickle that makes a folder when it is loaded."""
+
+    class Payload:
+        def __reduce__(self):
+            return os.mkdir, (str(path),)
+
+    return pickle.dumps(Payload())
+
+
+# files that others could write, and files that end Python
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="files have no owners here")
+@pytest.mark.parametrize("mode", [0o770, 0o702, 0o777])
+def test_a_folder_that_others_can_write_is_not_used(packed, tmp_path, monkeypatch, mode):
+    folder = tmp_path / "shared"
+    monkeypatch.setenv(stored.VARIABLE, str(folder))
+    file = stored.sampler_file(("a", 1))
+    assert stored.write_sampler(file, packed)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stored.cache_refusal() == ""
+    folder.chmod(mode)
+    assert stored.sampler_file(("a", 1)) is None
+    assert stored.read_sampler(file) is None
+    assert str(folder) in stored.cache_refusal()
+    assert "chmod go-w" in stored.cache_refusal()
+    folder.chmod(0o755)
+    assert stored.read_sampler(file) is not None
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="files have no owners here")
+def test_a_file_that_others_can_write_is_not_read(packed, tmp_path):
+    file = tmp_path / "a.sampler"
+    assert stored.write_sampler(file, packed)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    file.chmod(0o620)
+    assert stored.read_sampler(file) is None
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="files have no owners here")
+def test_a_folder_of_another_user_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1)
+    if tmp_path.stat().st_uid == 0:
+        assert not writable_by_others(tmp_path)  # root may put a cache there for all
+        os.chown(tmp_path, 12_345, -1)
+    assert writable_by_others(tmp_path)
+
+
+# Loading that ends the process, as damaged machine code does.
+CRASH = """
+import os, signal, sys
+from pathlib import Path
+from bayescpt.inference import stored
+stored.unpack_sampler = lambda packed: os.kill(os.getpid(), signal.SIGKILL)
+stored.read_sampler(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes end in another way here")
+def test_a_file_that_ended_a_process_is_deleted(packed, tmp_path):
+    file = tmp_path / "a.sampler"
+    assert stored.write_sampler(file, packed)
+    command = [sys.executable, "-c", CRASH, str(file)]
+    place = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=place)  # noqa: S603
+    assert done.returncode == -signal.SIGKILL
+    assert file.exists()
+    assert stored.read_sampler(file) is None
+    assert list(tmp_path.iterdir()) == []
+    # What is compiled in its place is read again.
+    assert stored.write_sampler(file, packed)
+    assert stored.read_sampler(file) is not None
+    assert [path.name for path in tmp_path.iterdir()] == ["a.sampler"]
+
+
+def test_a_file_that_another_process_is_loading_is_read(packed, tmp_path):
+    file = tmp_path / "a.sampler"
+    assert stored.write_sampler(file, packed)
+    # Of the process that started this one, and of another machine a moment ago.
+    for name in (f"{socket.gethostname()}.{os.getppid()}", "elsewhere.12"):
+        (tmp_path / f".a.sampler.{name}.loading").touch()
+    assert stored.read_sampler(file) is not None
+    os.utime(tmp_path / ".a.sampler.elsewhere.12.loading", (0, 0))
+    assert stored.read_sampler(file) is None
+
+
+@pytest.mark.parametrize("share", range(20))
+def test_a_changed_byte_is_seen_before_anything_is_used(packed, monkeypatch, share):
+    monkeypatch.setattr(stored, "NativeFunction", None)
+    at = share * (len(packed) - 1) // 19
+    damaged = bytearray(packed)
+    damaged[at] ^= 1
+    with pytest.raises(ValueError, match="digest"):
+        unseal(bytes(damaged), stored._MARK)
+    assert stored.unpack_sampler(bytes(damaged)) is None
+
+
+def test_plain_values_come_back(tmp_path):
+    layout = np.dtype([("shared", [("a", "<u8"), ("shape", "<u8", (2,))]), ("n", "<i4")])
+    values = {
+        "plain": [None, True, 3, 2.5, "größer", b"\x00\xff", (), slice(0, 4, None)],
+        "array": np.arange(6, dtype=np.int32).reshape(2, 3),
+        "layout": layout,
+        "labels": pd.Index(["a", "b"]),
+        "range": pd.RangeIndex(0, 8, 2),
+    }
+    back = load_values(dump_values(values))
+    np.testing.assert_array_equal(back.pop("array"), values.pop("array"))
+    assert back.pop("labels").equals(values.pop("labels"))
+    assert back.pop("range").equals(values.pop("range"))
+    assert back == values
+    for other in (print, object(), {3: 4}, np.dtype([("a", "<u8"), ("b", "u1")], align=True)):
+        with pytest.raises(TypeError):
+            dump_values(other)
 
 
 def test_code_with_addresses_of_this_process_is_not_packed():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bayescpt as bc
-from bayescpt.errors import CardError
+from bayescpt.errors import FitError
 from bayescpt.evaluate import simulate_study
 from bayescpt.inference.advice import pilot_advice, study_pilots
 from bayescpt.laws.parameter import Advice, Parameter
@@ -91,7 +91,7 @@ def test_a_fit_with_a_term_that_is_not_registered_is_refused_by_name(study, tmp_
     fit = bc.fit(study, card=parse_card(CARD), draws=20, tune=20, chains=2, progress=False)
     path = fit.save(tmp_path / "fit.nc")
     unregister(Transient)
-    with pytest.raises(CardError, match="transient"):
+    with pytest.raises(FitError, match="transient"):
         bc.load_fit(path)
     register(Transient)
 

@@ -145,18 +145,21 @@ def _check_cycles(runs: pd.DataFrame) -> None:
         for run, *row in runs[["run", "parent", "branch_of"]].itertuples(index=False)
     }
     done: set[str] = set()
-
-    def visit(run: str, path: list[str]) -> None:
-        if run in path:
-            cycle = [*path[path.index(run) :], run]
-            raise StudyError(f"runs: run {run!r} descends from itself: {' -> '.join(cycle)}")
-        if run not in done:
-            for link in links[run]:
-                visit(link, [*path, run])
-            done.add(run)
-
-    for run in links:
-        visit(run, [])
+    for first in links:
+        # The runs from the first to where the search is, each with its links still to follow. No
+        # recursion: chains may be longer than Python's stack.
+        path = {first: iter(links[first])}
+        while path:
+            run = next(reversed(path))
+            link = next((link for link in path[run] if link not in done), None)
+            if link is None:
+                done.add(run)
+                del path[run]
+            elif link in path:
+                cycle = [*list(path)[list(path).index(link) :], link]
+                raise StudyError(f"runs: run {link!r} descends from itself: {' -> '.join(cycle)}")
+            else:
+                path[link] = iter(links[link])
 
 
 def _check_cpt_runs(runs: pd.DataFrame) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bayescpt.data.readers.record import LogRun, ReadOptions
 from bayescpt.data.readers.registry import find_reader, registered_readers
-from bayescpt.errors import MissingExtraError, StudyError
+from bayescpt.errors import BayescptError, MissingExtraError, StudyError
 
 # Weights and archives, of which a training folder is full.
 _NOT_LOGS = {
@@ -59,9 +59,11 @@ def read_log_files(paths: Iterable[str | os.PathLike[str]], options: ReadOptions
             if real in seen:
                 continue
             seen.add(real)
-            reader = find_reader(file)
             try:
+                reader = find_reader(file)
                 found = [] if reader is None else reader.read(file, options)
+            except BayescptError:
+                raise
             except MissingExtraError as error:
                 # Event files lie beside other logs of the same run, which may be all that is
                 # needed.
@@ -69,6 +71,9 @@ def read_log_files(paths: Iterable[str | os.PathLike[str]], options: ReadOptions
                     raise
                 unread.append((file, error))
                 continue
+            except Exception as error:  # of any kind: logs come damaged in every way
+                kind = type(error).__name__
+                raise StudyError(f"{file}: cannot be read as a log: {kind}: {error}") from error
             runs += [run for run in found if len(run.evals) or len(run.train) or len(run.lr)]
             if reader is None and file == path:
                 raise StudyError(

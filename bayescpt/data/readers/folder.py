@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pandas as pd
 from bayescpt.data.io import COMPACT, TOML_KEYS
 from bayescpt.data.readers.assembled import Assembled
 from bayescpt.errors import StudyError
+from bayescpt.toml_file import read_toml
 
 _FILES = ("study.toml", "runs.csv", "curves.csv", "lrs.parquet")
 
@@ -100,9 +100,8 @@ def _kept_toml(folder: Path) -> dict[str, Any]:
     path = folder / "study.toml"
     if not path.is_file():
         return {}
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StudyError(f"{path}: cannot be read: {error}") from error
+    content = read_toml(path, StudyError)
     about = content.get("study", content)
+    if not isinstance(about, dict):
+        raise StudyError(f"{path}: expected a table [study]")
     return {key: about[key] for key in TOML_KEYS if key in about}

@@ -98,7 +98,7 @@ def recipe_beside(path: Path) -> dict[str, Any]:
             try:
                 text = found.read_text(encoding="utf-8")
                 settings = json.loads(text) if found.suffix == ".json" else flat_yaml(text)
-            except (OSError, ValueError):
+            except (OSError, RecursionError, ValueError):
                 continue
             if isinstance(settings, dict) and (out := recipe(settings)):
                 return out

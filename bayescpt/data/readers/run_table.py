@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from bayescpt.data.checks.run_columns import check_run_columns
+from bayescpt.data.parquet_file import read_parquet
 from bayescpt.data.readers.record import LogRun
 from bayescpt.data.tables import as_text
 from bayescpt.errors import StudyError
@@ -46,10 +47,10 @@ def read_run_table(runs: pd.DataFrame | str | os.PathLike[str] | None) -> pd.Dat
         path = Path(runs)
         table = str(path)
         try:
-            runs = pd.read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+            runs = read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
         except FileNotFoundError:
             raise StudyError(f"{path}: no such file") from None
-        except (OSError, ValueError) as error:
+        except Exception as error:  # pandas and pyarrow raise a dozen kinds
             raise StudyError(f"{path}: cannot be read: {error}") from error
     check_run_columns(runs.columns, table)
     if "run" not in runs:
