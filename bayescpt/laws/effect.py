@@ -1,4 +1,4 @@
-"""Effects of runs: shapes by which a whole run deviates from the law, and their units."""
+"""Effects of runs: shapes by which a whole run deviates from the law, and their sizes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
+
+from bayescpt.laws.parameter import Parameter
 
 if TYPE_CHECKING:
     from bayescpt.laws.view import View
@@ -51,3 +53,30 @@ class Effect:
     size: Mapping[str, str] | None = None
     inherited: bool = False
     grows: bool = True
+
+
+def effect_size(name: str) -> Parameter:
+    """Parameter of a card whose likelihood has the effects of runs: their standard deviation.
+
+    Parameters
+    ----------
+    name : str
+        Name of the effect.
+
+    Returns
+    -------
+    Parameter
+
+    Examples
+    --------
+    >>> effect_size("level").name
+    'sd_level'
+    """
+    return Parameter(
+        f"sd_{name}", f"tau_{name}", "nat", ("domain",), 0.0, 1.0,
+        {"dist": "LogNormal", "mu": -4.6, "sigma": 1.0},
+        "a run differs from the law by about as much as its losses do: .01 nats on small models, "
+        "a tenth of that on large ones",
+        "bayescpt",
+        start=0.03,
+    )  # fmt: skip

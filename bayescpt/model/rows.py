@@ -60,6 +60,9 @@ class Rows:
         See `basis`.
     loss : ndarray, shape (N,)
         Observed losses, nats per token.
+    effect : dict of ndarray, shape (N,)
+        What an effect of 1 nat does to every loss, by effect of runs, where the likelihood has
+        them.
     start : dict of ndarray
         Information on the start checkpoints, see `bayescpt.model.starts`.
     """
@@ -71,6 +74,7 @@ class Rows:
     basis: dict[str, Floats]
     mix: dict[str, Floats]
     loss: Floats
+    effect: dict[str, Floats]
     start: dict[str, Floats]
 
 
@@ -149,6 +153,7 @@ class _Packer:
     segment: dict[str, list[float]] = field(default_factory=dict)
     row: dict[str, list[NDArray[np.generic]]] = field(default_factory=dict)
     basis: dict[str, list[Floats]] = field(default_factory=dict)
+    effect: dict[str, list[Floats]] = field(default_factory=dict)
     losses: list[Floats] = field(default_factory=list)
     used: list[str] = field(default_factory=list)
 
@@ -244,6 +249,9 @@ class _Packer:
         }
         for key, values in own.items():
             self.row.setdefault(key, []).append(values)
+        for name in self.card.run_effects if self.card.marginal_effects else ():
+            term, effect = self.card.law.effects[name]
+            self.effect.setdefault(name, []).append(effect.column(term, view))
         self.losses.append(loss)
         self.n_rows += steps.size
 
@@ -278,6 +286,7 @@ class _Packer:
             basis={key: columns for key, (columns, _) in compressed.items()},
             mix={key: mix for key, (_, mix) in compressed.items()},
             loss=loss,
+            effect={key: np.concatenate(columns) for key, columns in self.effect.items()},
             start=known_starts(self.study, self.card, labels, self.refs, level, loss),
         )
 

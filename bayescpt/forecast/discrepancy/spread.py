@@ -114,7 +114,7 @@ def effect_spread(draws: Draws, trajectory: Trajectory, domain: str, distance: f
 
 
 def effect_unit(draws: Draws, name: str, trajectory: Trajectory, domain: str) -> Array:
-    """Unit of an effect: a share of the law's term combined with the noise.
+    """Unit of an effect: its fitted size, or a share of the law's term combined with the noise.
 
     Parameters
     ----------
@@ -132,6 +132,8 @@ def effect_unit(draws: Draws, name: str, trajectory: Trajectory, domain: str) ->
     ndarray, shape (draws,)
         Nats.
     """
+    if draws.card.marginal_effects:
+        return draws.value(f"sd_{name}", draws.labels.domain.index(domain))
     _, effect = draws.card.law.effects[name]
     values = draws.parameters(trajectory, domain)
     if effect.share is not None and effect.size is not None:
