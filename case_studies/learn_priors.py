@@ -375,9 +375,10 @@ def priors_text(found: Population, card: Card) -> str:
             continue
         _add(name, "LogNormal" if entries[own[0]].logarithmic else "Normal", center, spread)
     if card.marginal_effects:
-        for name, sizes in zip(RUN_ERRORS, np.moveaxis(found.sizes, 2, 0), strict=True):
-            center = float(sizes.mean()) + np.log(NEAR_SHARE)
-            _add(f"sd_{name}", "LogNormal", center, max(SIZE_LEAST, float(sizes.std())))
+        ratios = [card.law.effects[name][1].ratio for name in RUN_ERRORS]
+        sizes = (found.sizes - np.log(ratios)).mean(axis=2)
+        center = float(sizes.mean()) + np.log(NEAR_SHARE)
+        _add("run_sd", "LogNormal", center, max(SIZE_LEAST, float(sizes.std())))
     return "\n".join(lines)
 
 

@@ -65,8 +65,7 @@ def test_a_population_lies_between_its_studies_and_a_prior_is_read_by_cards(card
     assert set(priors) < {parameter.name for parameter in card.parameters()}
     assert all(entry["sigma"] > 0 for entry in priors.values())
     # Nats too, but of pilots' own differences, and so wide that larger models have their place.
-    assert {"sd_level", "sd_drift", "sd_anneal"} <= set(priors)
-    assert min(priors[name]["sigma"] for name in priors if name.startswith("sd_")) >= 1.0
+    assert priors["run_sd"]["sigma"] >= 1.0
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescpt.forecast import Draws
-from bayescpt.forecast.discrepancy.spread import effect_columns
+from bayescpt.forecast.discrepancy.spread import effect_columns, effect_unit
 from bayescpt.forecast.fitted import fitted_means
 from bayescpt.laws.noise import Chain
 
@@ -39,9 +39,9 @@ class RowDistribution:
             self.mean[:, curve.rows] = curve.expected
             self.scale[:, curve.rows] = curve.scale
             if draws.card.marginal_effects:
-                d = draws.labels.domain.index(curve.domain)
-                sizes = [draws.value(f"sd_{name}", d) for name in draws.card.run_effects]
-                columns = effect_columns(draws, curve.view)
+                path, columns = curve.view.trajectory, effect_columns(draws, curve.view)
+                names = draws.card.run_effects
+                sizes = [effect_unit(draws, name, path, curve.domain) for name in names]
                 self._effects.append((curve.rows, columns, np.stack(sizes, axis=1)))
 
     def log_likelihood(self) -> Floats:

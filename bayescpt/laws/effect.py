@@ -36,6 +36,9 @@ class Effect:
         Whether a branch has it from its trunk, as it carries on with the trunk's weights.
     grows : bool
         Whether it grows along a run.
+    ratio : float
+        Its size relative to that of other effects, in a likelihood that has them: such a card has
+        one size, ``run_sd``.
 
     Examples
     --------
@@ -53,30 +56,14 @@ class Effect:
     size: Mapping[str, str] | None = None
     inherited: bool = False
     grows: bool = True
+    ratio: float = 1.0
 
 
-def effect_size(name: str) -> Parameter:
-    """Parameter of a card whose likelihood has the effects of runs: their standard deviation.
-
-    Parameters
-    ----------
-    name : str
-        Name of the effect.
-
-    Returns
-    -------
-    Parameter
-
-    Examples
-    --------
-    >>> effect_size("level").name
-    'sd_level'
-    """
-    return Parameter(
-        f"sd_{name}", f"tau_{name}", "nat", ("domain",), 0.0, 1.0,
-        {"dist": "LogNormal", "mu": -4.6, "sigma": 1.0},
-        "a run differs from the law by about as much as its losses do: .01 nats on small models, "
-        "a tenth of that on large ones",
-        "bayescpt",
-        start=0.03,
-    )  # fmt: skip
+RUN_SD = Parameter(
+    "run_sd", "tau", "nat", ("domain",), 0.0, 1.0,
+    {"dist": "LogNormal", "mu": -4.6, "sigma": 1.0},
+    "a run differs from the law by about as much as its losses do: .01 nats on small models, a "
+    "tenth of that on large ones",
+    "bayescpt: standard deviation of an effect of runs over its ratio, see Effect",
+    start=0.03,
+)  # fmt: skip

@@ -248,39 +248,37 @@ def _observe_effects(
     mean: Any, scale: Any, values: Mapping[str, Any], data: Any, card: Card, fused: str
 ) -> None:
     """Observed variable, or potential, with marginalised effects of runs."""
-    domain = data["curve_domain"]
-    sizes = pt.stack([values[f"sd_{name}"][domain] for name in card.run_effects])
-    columns = pt.stack([data[f"effect_{name}"] for name in card.run_effects])
+    size = values["run_sd"][data["curve_domain"]]
     first, observed = data["curve_first"], data["observed"]
     if fused == "density":
-        pm.Potential("loss_density", effects_density(observed - mean, scale, sizes, columns, first))
+        density = effects_density(observed - mean, scale, size, data["effects"], first)
+        pm.Potential("loss_density", density)
         return
-    density = effects_density if fused == "mean" else _dense_density
+    density_of = effects_density if fused == "mean" else _dense_density
 
-    def _logp(value: Any, mean: Any, scale: Any, sizes: Any, columns: Any, first: Any) -> Any:
-        return density(value - mean, scale, sizes, columns, first)
+    def _logp(value: Any, mean: Any, *rest: Any) -> Any:
+        return density_of(value - mean, *rest)
 
     def _random(mean: Any, scale: Any, *rest: Any, rng: Any = None, size: Any = None) -> Any:
-        sizes, columns, first = rest
+        by_curve, columns, first = rest
         shape = np.broadcast_shapes(mean.shape, tuple(size or ()) + mean.shape[-1:])
         draw = np.random.default_rng(rng)
-        n_curves = sizes.shape[-1]
-        first = np.asarray(first, dtype=np.int64).reshape(-1, n_curves)[0]
-        effects = sizes * draw.standard_normal((*shape[:-1], *sizes.shape[-2:]))
-        by_row = np.repeat(effects, np.diff(first, append=shape[-1]), axis=-1)
+        first = np.asarray(first, dtype=np.int64).reshape(-1, by_curve.shape[-1])[0]
+        unit = draw.standard_normal((*shape[:-1], columns.shape[-2], first.size))
+        by_row = np.repeat(by_curve[..., None, :] * unit, np.diff(first, append=shape[-1]), axis=-1)
         return mean + scale * draw.standard_normal(shape) + (by_row * columns).sum(axis=-2)
 
     pm.CustomDist(
-        "loss", mean, scale, sizes, columns, first, logp=_logp, random=_random,
-        signature="(n),(n),(e,c),(e,n),(c)->(n)", observed=observed, dims="obs",
+        "loss", mean, scale, size, data["effects"], first, logp=_logp, random=_random,
+        signature="(n),(n),(c),(e,n),(c)->(n)", observed=observed, dims="obs",
     )  # fmt: skip
 
 
-def _dense_density(residual: Any, scale: Any, sizes: Any, columns: Any, first: Any) -> Any:
+def _dense_density(residual: Any, scale: Any, size: Any, columns: Any, first: Any) -> Any:
     """As `effects_density`, with the whole covariance, shape (n, n), as a plain graph."""
     row = pt.arange(residual.shape[0])
     curve = (row[:, None] >= first[None, :]).sum(axis=1) - 1
-    by_row = sizes[:, curve] * columns
+    by_row = size[curve] * columns
     same = pt.eq(curve[:, None], curve[None, :])
     shared = (by_row[:, :, None] * by_row[:, None, :]).sum(axis=0)
     covariance = pt.diag(scale**2) + same * shared

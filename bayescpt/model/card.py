@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from bayescpt.errors import CardError
-from bayescpt.laws.effect import effect_size
+from bayescpt.laws.effect import RUN_SD
 from bayescpt.laws.law import Law, choices_of
 from bayescpt.laws.noise import Noise
 from bayescpt.laws.noises import NOISES
@@ -45,8 +45,8 @@ class Card:
     run_effects : tuple of str
         Effects of runs, such as level, shift, anneal, drift; with normal, independent noise only.
     marginal_effects : bool
-        Whether the likelihood has the effects of runs, marginalised, with sizes that are
-        parameters; otherwise they are estimated after sampling.
+        Whether the likelihood has the effects of runs, marginalised, with a size that is a
+        parameter; otherwise they are estimated after sampling.
     priors : Mapping of str to Prior
         Priors of all parameters of the card, by parameter name.
     level_sd : float
@@ -178,8 +178,8 @@ class Card:
         -------
         tuple of Parameter
         """
-        sizes = map(effect_size, self.run_effects if self.marginal_effects else ())
-        return (*self.law.parameters, *self.noise.parameters, *sizes)
+        size = (RUN_SD,) if self.marginal_effects else ()
+        return (*self.law.parameters, *self.noise.parameters, *size)
 
     def to_dict(self) -> dict[str, Any]:
         """Complete card as plain values, independent of the defaults of any version.

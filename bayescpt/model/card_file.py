@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bayescpt.errors import CardError
-from bayescpt.laws.effect import effect_size
+from bayescpt.laws.effect import RUN_SD
 from bayescpt.laws.law import DEFAULTS, Law
 from bayescpt.laws.noises import NOISES
 from bayescpt.laws.parameter import Parameter
@@ -150,8 +150,8 @@ def _parameters(values: Mapping[str, Any]) -> tuple[Parameter, ...]:
     )
     flags = {flag: values[flag] for flag in _NOISE_FLAGS}
     noise = NOISES[values["family"]](**flags, continual=law.continual, pretraining=pretraining)
-    sizes = map(effect_size, values["run_effects"] if values["marginal_effects"] else ())
-    return (*law.parameters, *noise.parameters, *sizes)
+    size = (RUN_SD,) if values["marginal_effects"] else ()
+    return (*law.parameters, *noise.parameters, *size)
 
 
 def _rows(table: Mapping[str, Any], where: str) -> dict[str, Any]:

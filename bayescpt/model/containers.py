@@ -33,12 +33,12 @@ def arrays(rows: Rows, card: Card) -> list[tuple[str, Any, tuple[str, ...]]]:
         out.append((f"basis_{key}", columns, (f"{key}_column", "place")))
         out.append((f"mix_{key}", rows.mix[key], (f"{key}_column", f"{key}_node")))
     out.append(("observed", rows.loss, ("obs",)))
-    if rows.effect:
+    if card.marginal_effects:
         curve = np.asarray(rows.segment["curve"])[rows.row["segment"]]
         starts = np.flatnonzero(np.diff(curve, prepend=-1))
         out.append(("curve_first", starts, ("curve",)))
         out.append(("curve_domain", np.asarray(rows.row["domain"])[starts], ("curve",)))
-        out += [(f"effect_{key}", column, ("obs",)) for key, column in rows.effect.items()]
+        out.append(("effects", rows.effects, ("effect", "obs")))
     out += [(f"ref_{key}", np.float64(value), ()) for key, value in rows.refs.points.items()]
     if card.continual:
         domains = np.array(rows.labels.pair_domain, dtype=np.int64)

@@ -132,9 +132,9 @@ def effect_unit(draws: Draws, name: str, trajectory: Trajectory, domain: str) ->
     ndarray, shape (draws,)
         Nats.
     """
-    if draws.card.marginal_effects:
-        return draws.value(f"sd_{name}", draws.labels.domain.index(domain))
     _, effect = draws.card.law.effects[name]
+    if draws.card.marginal_effects:
+        return effect.ratio * draws.value("run_sd", draws.labels.domain.index(domain))
     values = draws.parameters(trajectory, domain)
     if effect.share is not None and effect.size is not None:
         return np.asarray(effect.share * values[effect.size[trajectory.phase]])
