@@ -17,6 +17,9 @@ PACKAGE = Path(bayescpt.__file__).parent
 FLOORS = (
     "errors",
     "random_seed",
+    "files",
+    "interruption",
+    "work",
     "data",
     "laws",
     "model",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import xarray as xr
 
 from bayescpt.errors import FitError
+from bayescpt.files import write_bytes
 from bayescpt.inference.netcdf import read_group
 
 FORMAT = 5
@@ -43,26 +43,19 @@ def write_fit_file(target: Path, text: Mapping[str, Any], groups: Mapping[str, x
 
     Raises
     ------
-    FitError
+    WriteError
         If the file cannot be written.
     """
     tree = xr.DataTree.from_dict({f"/{name}": group for name, group in groups.items()})
     head = {"format": FORMAT, "bayescpt": version("bayescpt"), **text}
     tree.attrs["bayescpt"] = json.dumps(head)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        packed = {
-            f"/{name}": {str(v): {"zlib": True, "complevel": 1} for v in node.data_vars}
-            for name, node in tree.children.items()
-        }
-        tree.to_netcdf(draft, engine="h5netcdf", encoding=packed)
-        os.replace(draft, target)
-    except OSError as error:
-        raise FitError(f"cannot write the fit to {target}: {error}") from error
-    finally:
-        draft.unlink(missing_ok=True)
-    return target
+    packed = {
+        f"/{name}": {str(v): {"zlib": True, "complevel": 1} for v in node.data_vars}
+        for name, node in tree.children.items()
+    }
+    # In memory first: where the disk is full, HDF5 would crash the process at its end.
+    content = tree.to_netcdf(None, engine="h5netcdf", encoding=packed)
+    return write_bytes(target, content)
 
 
 def read_fit_file(source: Path) -> tuple[dict[str, Any], xr.Dataset, xr.Dataset]:

@@ -25,6 +25,8 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescpt.errors import WriteError
+from bayescpt.files import write_bytes
 from bayescpt.inference.start import Centred, log_density
 
 Floats = NDArray[np.float64]
@@ -267,16 +269,10 @@ def write_sampler(file: Path, packed: bytes) -> bool:
     bool
         False if the folder is not writable.
     """
-    draft = file.with_name(f".{file.name}.{uuid4().hex}.part")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(packed)
-        os.replace(draft, file)
-    except OSError:
+        write_bytes(file, packed)
+    except WriteError:
         return False
-    finally:
-        with suppress(OSError):
-            draft.unlink()
     # Another process may be deleting them too.
     with suppress(OSError):
         written = sorted(file.parent.glob("*.sampler"), key=lambda one: one.stat().st_mtime)
