@@ -234,15 +234,16 @@ def attack(case: Case, root: Path, kills: int, rng: random.Random) -> Report:
             report.faults += faults_of(case, ended, number, before, after, whole)
         ended = run(resumed, folder, program=case.program)
         report.finished += 1
-        last = snapshot(folder, case)
-        differ = [name for name in case.outputs if last.get(name) != whole[name]]
+        got = snapshot(folder, case)
+        differ = [name for name in case.outputs if got.get(name) != whole[name]]
         if differ or ended.code != begun.code:
             report.faults.append(f"in the end exit {ended.code}, {differ}: {ended.err[-500:]}")
         if case.resume and ended.out != printed:
             report.faults.append("printed something else in the end")
         if remains := [path.name for path in folder.rglob("*") if is_remains(path)]:
             report.faults.append(f"remains: {', '.join(remains)}")
-        print(f"{case.name}: {report.kills} kills, {len(report.faults)} faults", flush=True)
+        last = "; ".join(report.faults[-1:])
+        print(f"{case.name}: {report.kills} kills, {len(report.faults)} faults {last}", flush=True)
     return report
 
 

@@ -13,13 +13,12 @@ def main(source: str, seconds: float) -> None:
     """Write to the current folder."""
     fit = bc.load_fit(source)
     study = bc.load_example("cpt_micro").select(["de_r0_wsd"])
-    drawn = study.plot()
     end = time.monotonic() + seconds
     while True:
         fit.save("fit.nc")
         save_table(study.curves, Path("table.parquet"))
         save_table(study.curves, Path("table.csv"))
-        save_figure(drawn, Path("study.png"))
+        save_figure(study.plot(), Path("study.png"))
         shutil.rmtree("study", ignore_errors=True)
         bc.write_study(study, "study")
         if time.monotonic() > end:
