@@ -160,7 +160,7 @@ def backtest(  # numpydoc ignore=PR01
     with keeping(folder, resume, "refit", quiet):
         with process_pool(workers) as executor:
             for name in [*(name for name in BASELINES if name in baselines), OWN]:
-                sampling["work"] = None if folder is None else folder / name
+                splits["work"] = None if folder is None else folder / name
                 results[name] = _backtest(
                     opened, name, card, splits, sampling, seed, executor, quiet
                 )

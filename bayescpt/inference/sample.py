@@ -90,6 +90,10 @@ def fit(
         times the draws, thinned by `extend`, and a target acceptance rate of .99; 1 disables this.
         Does not apply to a single chain, or if the total number of draws is below the effective
         sample size that the checks require, 400.
+    work : str or Path, optional
+        Folder in which finished chains are kept, and from which they are taken if a fit of the same
+        study, card and settings was interrupted; the draws are the same to the bit. Delete it once
+        the fit is saved.
 
     Returns
     -------

@@ -46,8 +46,8 @@ class Case:
     outputs: tuple[str, ...]
     share: int
     resume: bool = False
-    # One kill after the other is resumed before the command is left to finish.
-    chain: int = 1
+    # So many kills follow each other before the command is left to finish.
+    chain: int = 5
     program: tuple[str, ...] = ("-m", "bayescpt")
     quiet: bool = True
 
@@ -57,7 +57,7 @@ STUDY = ("study.toml", "runs.csv", "curves.csv", "lrs.parquet")
 CASES = (
     Case(
         "Python: save, write_study, tables, figures",
-        ("../fit.nc", 3),
+        ("../fit.nc", 1),
         ("fit.nc", "table.parquet", "table.csv", "study.png", *(f"study/{n}" for n in STUDY)),
         30,
         program=WRITER,
@@ -154,12 +154,14 @@ def fresh(folder: Path, case: Case) -> None:
             (folder / name).write_bytes(OLD)
 
 
-def moment(folder: Path, seconds: float, rng: random.Random, writing: bool) -> Callable[..., bool]:
-    """When to kill: anywhen, or a moment after a draft has appeared."""
+def moment(
+    folder: Path, seconds: float, rng: random.Random, writing: bool, drafts: int = 6
+) -> Callable[[float], bool]:
+    """When to kill: anywhen, or a moment after one of the first drafts has appeared."""
     if not writing:
         at = rng.uniform(0.0, seconds)
         return lambda elapsed: elapsed > at
-    skip, delay = rng.randrange(6), rng.uniform(0.0, 0.01)
+    skip, delay = rng.randrange(drafts), rng.uniform(0.0, 0.01)
     seen: set[str] = set()
 
     def _now(_elapsed: float) -> bool:

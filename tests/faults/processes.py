@@ -65,6 +65,9 @@ def run(
         What Python runs.
     """
     command = [sys.executable, *program, *map(str, words)]
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # In the background of a script the signal is ignored, and would be by the command too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     out, err = folder / ".stdout", folder / ".stderr"
     begun = time.monotonic()
     with out.open("wb") as to, err.open("wb") as errors:
