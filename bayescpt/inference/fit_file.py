@@ -54,7 +54,8 @@ def write_fit_file(target: Path, text: Mapping[str, Any], groups: Mapping[str, x
         for name, node in tree.children.items()
     }
     # In memory first: where the disk is full, HDF5 would crash the process at its end.
-    content = tree.to_netcdf(None, engine="h5netcdf", encoding=packed)
+    with tree.to_netcdf(None, engine="h5netcdf", encoding=packed) as view:
+        content = bytes(view)
     return write_bytes(target, content)
 
 

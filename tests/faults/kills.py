@@ -209,6 +209,8 @@ def attack(case: Case, root: Path, kills: int, rng: random.Random) -> Report:
         report.faults.append(f"undisturbed: exit {begun.code}, {sorted(whole)}: {begun.err[-500:]}")
         return report
     resumed = (*case.words, "--resume") if case.resume else case.words
+    # Kept pieces are written too, and `work.json`.
+    drafts = len(case.outputs) + 4 * case.resume
     tries = 0
     while report.kills < kills and tries < 3 * kills:
         fresh(folder, case)
@@ -220,7 +222,7 @@ def attack(case: Case, root: Path, kills: int, rng: random.Random) -> Report:
             ended = run(
                 resumed,
                 folder,
-                when=moment(folder, seconds, rng, writing),
+                when=moment(folder, seconds, rng, writing, drafts),
                 number=number,
                 everyone=number == signal.SIGINT,
                 program=case.program,
