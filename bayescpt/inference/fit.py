@@ -390,7 +390,7 @@ class Fit(FitData):
 
         Raises
         ------
-        FitError
+        WriteError
             If the file cannot be written.
 
         Examples
