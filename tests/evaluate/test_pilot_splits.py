@@ -163,6 +163,7 @@ def test_what_starts_from_a_cpt_run_is_neither_pilot_nor_scored(study):
     child = study.runs[study.runs["run"] == "r25_wsd"].assign(run="child", parent="r0_wsd")
     end = study.curves[(study.curves["run"] == "r0_wsd") & (study.curves["step"] == 5000)]
     rows = study.curves[study.curves["run"] == "r25_wsd"].assign(run="child")
+    rows["loss"] += 1e-4  # no copy of another run
     rows = pd.concat([end.assign(run="child", step=0), rows[rows["step"] > 0]])
     chained = Study.from_frames(
         pd.concat([study.curves, rows]),

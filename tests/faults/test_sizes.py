@@ -11,12 +11,12 @@ import pytest
 
 import bayescpt as bc
 from bayescpt.cli import main
-from bayescpt.cli.inputs import plan_steps
 from bayescpt.data import read_study, schedules
 from bayescpt.data.schedule import MAX_STEPS
 from bayescpt.data.schedules.registry import _REGISTRY
 from bayescpt.errors import PlanError, ScheduleError, StudyError
 from bayescpt.forecast.plan_file import read_plans
+from bayescpt.forecast.step_grid import plan_steps
 
 HUGE = [MAX_STEPS + 1, 10**8, 10**12, 10**400]
 # What a refusal may cost.

@@ -28,6 +28,7 @@ VALUES = {
     "anneal_pt_ref": 0.07, "shift_ref": 0.8, "onset": 28.0, "beta": 0.2, "replay_gamma": 0.4,
     "replay_eps": 0.03, "share_kappa": 1.2, "replay_rate": 2.5, "anneal_replay": -0.4,
     "share_gamma": 0.3, "shift_peak": 0.4, "speed_peak": -0.2, "rewarm_ref": 0.2, "jump": -0.05,
+    "share_size": 0.1, "keep_power": 0.7, "forget_peak": -0.2, "rewarm_share": 0.5,
 }  # fmt: skip
 
 
@@ -126,7 +127,7 @@ def test_choices_of_slots_that_may_be_empty_and_of_those_that_may_not():
     assert choices_of("base") == ("power", "open")
     assert choices_of("annealing") == ("momentum", "area", "power")
     assert choices_of("shift") == ("none", "power")
-    assert choices_of("replay") == ("none", "own_share", "exponential", "memory")
+    assert choices_of("replay") == ("none", "own_share", "exponential", "memory", "fade")
     assert choices_of("a slot that nobody has") == ("none",)
     assert all(name in choices_of(slot) for slot, name in DEFAULTS.items())
 

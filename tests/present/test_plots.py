@@ -108,8 +108,12 @@ def test_schedule_is_drawn_under_each_panel_where_it_is_known(forecast):
     strip = plot_forecast(forecast, plans=["de_r10_cos"]).axes[1]
     [area] = strip.collections
     vertices = area.get_paths()[0].vertices
+    # Long schedules are drawn at some of their steps.
+    steps = np.unique(vertices[:, 0])
+    drawn = steps[np.argmin(abs(steps - 500))]
+    assert abs(drawn - 500) <= 2
     np.testing.assert_allclose(
-        vertices[vertices[:, 0] == 500, 1].max(), forecast.plans[1].schedule.lr[499]
+        vertices[vertices[:, 0] == drawn, 1].max(), forecast.plans[1].schedule.lr[int(drawn) - 1]
     )
     assert strip.get_yticklabels()[0].get_text() == "2e-3"
 

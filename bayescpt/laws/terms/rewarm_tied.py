@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayescpt.laws.functions import select
 from bayescpt.laws.parameter import Parameter
-from bayescpt.laws.term import Term, register
-from bayescpt.laws.terms.rewarm import START, lr_rise
+from bayescpt.laws.term import register
+from bayescpt.laws.terms.rewarm import JUMP, START, OwnRewarm, lr_rise
 
 if TYPE_CHECKING:
     from bayescpt.laws.points import References
-    from bayescpt.laws.trajectory import Trajectory
     from bayescpt.laws.view import View
 
 SOURCE = "bayescpt: the re-warm-up's share of C2 S2cpt in Wang et al., arXiv 2505.07796, Eq. 4"
@@ -25,17 +25,16 @@ REWARM_SHARE = Parameter(
     "what annealing gains. .35 to .8 of the drop after 100 steps in the studies of the fleet",
     SOURCE, START,
 )  # fmt: skip
-JUMP_LEFT = Parameter(
-    "jump", "delta", "nat", ("pair",), -5.0, 5.0,
-    {"dist": "Normal", "mu": 0.0, "sigma": 0.15},
-    "what the re-warm-up leaves to explain: -.07 to .11 in the studies of the fleet",
-    "bayescpt: level of the law less the loss of the start checkpoint, after the re-warm-up",
-    START,
-)  # fmt: skip
+JUMP_LEFT = replace(
+    JUMP,
+    default={"dist": "Normal", "mu": 0.0, "sigma": 0.15},
+    reason="what the re-warm-up leaves to explain: -.07 to .11 in the studies of the fleet",
+    source="bayescpt: level of the law less the loss of the start checkpoint, after the re-warm-up",
+)
 
 
 @register
-class TiedRewarm(Term):
+class TiedRewarm(OwnRewarm):
     """Re-warm-up as a share of the annealing drop.
 
     ``rewarm_share anneal_ref rise + jump`` in nats, the rise of the LR from the start checkpoint to
@@ -51,9 +50,7 @@ class TiedRewarm(Term):
     0.1
     """
 
-    slot, name = "rewarm", "tied"
-    phases = ("cpt",)
-    net = "jump"
+    name = "tied"
     in_paper = False
 
     @property
@@ -73,17 +70,6 @@ class TiedRewarm(Term):
         raised = p["rewarm_share"] * p["anneal_ref"] * f["rise_all"] + p["jump"]
         return {"offset": select(f["is_cpt"], raised, 0.0, xp)}
 
-    def net_share(self, refs: References) -> Any:
-        """Return 1 where only ends of runs are known, so that the jump is a part of them."""
-        return 1.0 - refs["start_seen"]
-
     def at_reference(self, p: Mapping[str, Any], refs: References, xp: Any = np) -> Any:
         """Return the mean re-warm-up of the CPT runs, nats."""
         return refs["rise"] * p["rewarm_share"] * p["anneal_ref"]
-
-    def reference_points(
-        self, fitted: Sequence[Trajectory], refs: References
-    ) -> Mapping[str, float]:
-        """Return the mean rise of the CPT runs."""
-        rises = [lr_rise(path, refs["peak_lr"]) for path in fitted if path.is_cpt]
-        return {"rise": float(np.mean(rises)) if rises else 0.0}

@@ -6,7 +6,7 @@ import numpy as np
 
 from bayescpt.inference.checks import CONFLICT, CONTRACTION
 from bayescpt.present.report.case import Case
-from bayescpt.present.report.table import Table, fixed, make_table, significant
+from bayescpt.present.report.table import Table, extent, fixed, make_table, significant
 
 # What each check asks, for somebody who has never run a sampler.
 QUESTIONS = {
@@ -133,9 +133,6 @@ def run_table(case: Case) -> Table:
     rows = []
     for name in [*study.cpt_runs, *study.pt_runs][:MOST_RUNS]:
         run = study.run(name)
-        replay = np.asarray(run.replay_ratio, dtype=float)
-        low, high = float(replay.min()), float(replay.max())
-        shown = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
         last = []
         for domain in domains:
             curve = study.curve(name, domain)
@@ -146,7 +143,7 @@ def run_table(case: Case) -> Table:
             "fitted" if name in case.fit.rows.labels.run else "start only",
             run.parent or "from scratch",
             run.domain or "",
-            "" if np.isnan(low) or run.phase == "pt" else shown,
+            "" if run.phase == "pt" else extent(run.replay_ratio),
             f"{run.steps:,}",
             "" if run.schedule is None else f"{run.schedule.peak_lr:.3g}",
             "" if run.schedule is None else f"{float(run.schedule.lr[-1]):.3g}",

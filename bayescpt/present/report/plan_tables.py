@@ -9,7 +9,15 @@ import numpy as np
 from bayescpt.decide.risks import measures
 from bayescpt.forecast import Plan
 from bayescpt.present.report.case import Case
-from bayescpt.present.report.table import Table, band, chance, fixed, make_table, significant
+from bayescpt.present.report.table import (
+    Table,
+    band,
+    chance,
+    extent,
+    fixed,
+    make_table,
+    significant,
+)
 
 # Plans of a table of pairs.
 MOST_PAIRED = 10
@@ -36,7 +44,7 @@ def recipe_table(case: Case) -> Table:
             f"{plan.schedule.n_steps:,}",
             f"{plan.schedule.peak_lr:.3g}",
             f"{float(plan.schedule.lr[-1]):.3g}",
-            replay_text(plan),
+            extent(plan.replay_ratio),
             plan.start or "from scratch",
             target_text(plan, case.fit.study.targets),
         )
@@ -64,25 +72,6 @@ def target_text(plan: Plan, targets: Sequence[str]) -> str:
     if plan.start is None:
         return ""
     return plan.domain or (targets[0] if len(targets) == 1 else "")
-
-
-def replay_text(plan: Plan) -> str:
-    """Replay ratio of a plan.
-
-    Parameters
-    ----------
-    plan : Plan
-        The plan.
-
-    Returns
-    -------
-    str
-        Lowest to highest where it changes along the run; empty from scratch.
-    """
-    if plan.replay_ratio is None:
-        return ""
-    low, high = float(np.min(plan.replay_ratio)), float(np.max(plan.replay_ratio))
-    return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
 
 
 def decision_table(case: Case) -> Table:

@@ -6,6 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 # Characters from which on a cell is a sentence.
 SENTENCE = 20
 
@@ -162,6 +165,33 @@ def band(lower: float, median: float, upper: float) -> str:
     '3.437 [3.401, 3.465]'
     """
     return "" if math.isnan(median) else f"{median:.3f} [{lower:.3f}, {upper:.3f}]"
+
+
+def extent(values: ArrayLike | None) -> str:
+    """Lowest to highest of some numbers as text, such as the replay ratios along a run.
+
+    Parameters
+    ----------
+    values : array_like or None
+        One or more numbers.
+
+    Returns
+    -------
+    str
+        One number where all are the same; empty for None and where one is unknown (NaN).
+
+    Examples
+    --------
+    >>> extent(0.25), extent([0.1, 0.5]), extent(None)
+    ('0.25', '0.1 to 0.5', '')
+    """
+    if values is None:
+        return ""
+    given = np.asarray(values, dtype=float)
+    low, high = float(given.min()), float(given.max())
+    if math.isnan(low):
+        return ""
+    return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
 
 
 def _is_number(cell: str) -> bool:
