@@ -15,6 +15,7 @@ from bayescpt.errors import BayescptError, WriteError
 from bayescpt.files import (
     check_writable,
     remove_dead_drafts,
+    write_bytes,
     write_file,
     write_files,
     write_new_folder,
@@ -143,6 +144,9 @@ def test_links_modes_and_long_names_are_kept(tmp_path):
         assert write_text(tmp_path / "fresh", "x").stat().st_mode & 0o777 == 0o640
     finally:
         os.umask(before)
+    for name in ("fresh", "newer"):
+        private = write_bytes(tmp_path / name, b"x", mode=0o600)
+        assert private.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_device_is_written_to_and_not_replaced(tmp_path):

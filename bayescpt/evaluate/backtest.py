@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from bayescpt.data.phases import schedule_phase
 from bayescpt.errors import FitError
 from bayescpt.evaluate.execute import run_tasks
-from bayescpt.evaluate.kept import effective
+from bayescpt.evaluate.kept import about_backtest
 from bayescpt.evaluate.predict import Method, bayes_forecast, forecast_runs
 from bayescpt.evaluate.refits import pilot_draws, refits
 from bayescpt.evaluate.score import predictive_columns, score_table, thin
 from bayescpt.evaluate.splits import CUTOFFS, Split
 from bayescpt.random_seed import takes_seed
-from bayescpt.work import Work, digest
+from bayescpt.work import Work
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -200,7 +200,7 @@ def backtest(
         for name, splits in by_fit.items()
     ]
     task = refit_or_report if by == "pilots" else refit
-    about = _about(study, by, random_seed, method, given, fit_options)
+    about = about_backtest(study, by, random_seed, method, given, fit_options)
     tables, finals, fits = [], [], []
     with nullcontext() if work is None else Work(work, about) as kept:
         results = run_tasks(task, tasks, executor, kept)
@@ -216,30 +216,6 @@ def backtest(
     table = pd.concat([part for part in tables if not part.empty], ignore_index=True)
     table.attrs["units"] = study.curves_unit
     return Backtest(table, pd.DataFrame(fits), pd.concat(ends, ignore_index=True))
-
-
-def _about(
-    study: Study,
-    by: str,
-    seed: int,
-    method: Method,
-    given: Mapping[str, Any],
-    options: Mapping[str, Any],
-) -> dict[str, Any]:
-    """What the refits of a backtest depend on."""
-    used = effective(options)
-    card = digest(used.pop("card", None))
-    asked = {name: value for name, value in given.items() if value is not None}
-    return {
-        "backtest": study.name,
-        "study": digest(study.to_json()),
-        "card": card,
-        "method": method,
-        "by": by,
-        "random_seed": seed,
-        "held out": digest(asked),
-        **used,
-    }
 
 
 def _fit_labels(name: str, splits: Sequence[Split]) -> dict[str, Any]:

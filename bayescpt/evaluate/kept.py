@@ -1,22 +1,23 @@
-"""Results of refits and simulations as bytes, to be kept in a work folder."""
+"""Results of refits and simulations as bytes, to be kept in a work folder, and what they are of."""
 
 from __future__ import annotations
 
 import io
 import json
 import zipfile
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
 
-from bayescpt.work import Work
+from bayescpt.work import Work, digest
+
+if TYPE_CHECKING:
+    from bayescpt.data import Study
 
 # What damaged or foreign bytes raise in these readers.
 _UNREADABLE = (KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile, pa.ArrowException)
-
-
 # Options of a fit that do not change its draws.
 _WITHOUT_EFFECT = ("cores", "progress")
 
@@ -34,6 +35,51 @@ def effective(options: Mapping[str, Any]) -> dict[str, Any]:
     dict
     """
     return {name: value for name, value in options.items() if name not in _WITHOUT_EFFECT}
+
+
+def about_backtest(
+    study: Study,
+    by: str,
+    seed: int,
+    method: Callable[..., Any],
+    given: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What the refits of a backtest depend on.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    by : str
+        What is held out.
+    seed : int
+        Seed of all refits.
+    method : callable
+        The forecasting method.
+    given : Mapping
+        Options of what is held out; those that are None are left out.
+    options : Mapping
+        Options of the method.
+
+    Returns
+    -------
+    dict
+        For `Work`.
+    """
+    used = effective(options)
+    card = digest(used.pop("card", None))
+    asked = {name: value for name, value in given.items() if value is not None}
+    return {
+        "backtest": study.name,
+        "study": digest(study.to_json()),
+        "card": card,
+        "method": method,
+        "by": by,
+        "random_seed": seed,
+        "held out": digest(asked),
+        **used,
+    }
 
 
 def keep_result(work: Work, number: int, result: tuple[Any, ...]) -> None:
