@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 # Signals that ask a process to end; a scheduler sends the second before it kills.
@@ -51,6 +51,14 @@ def _stop(number: int, _frame: Any) -> None:
         os._exit(128 + number)
 
 
+def _end(code: int) -> None:
+    """End the process as it is, with what it has printed."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
 @contextmanager
 def interruptible(last: bool = False) -> Iterator[None]:
     """Raise `Interrupted` on a signal; if it arrives here, say so in one line and exit.
@@ -60,7 +68,8 @@ def interruptible(last: bool = False) -> Iterator[None]:
     Parameters
     ----------
     last : bool
-        The process ends afterwards: a signal then causes no traceback.
+        The process ends afterwards: a signal then causes no traceback, and after an interruption
+        Python does not clear its memory, which a chain may still be sampling in.
 
     Raises
     ------
@@ -85,7 +94,13 @@ def interruptible(last: bool = False) -> Iterator[None]:
         start = "\n" if sys.stderr.isatty() else ""
         sys.stderr.write(f"{start}bayescpt: {stop.line}\n")
         sys.stderr.flush()
+        if last:
+            _end(stop.code)
         raise SystemExit(stop.code) from None
+    except SystemExit as stop:
+        if last and _FIRST and isinstance(stop.code, int):
+            _end(stop.code)
+        raise
     finally:
         quiet = signal.SIG_IGN if _FIRST else signal.SIG_DFL
         for one, handler in before.items():

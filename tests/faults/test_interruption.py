@@ -71,7 +71,14 @@ def test_a_fit_is_interrupted_killed_and_goes_on(root, work, monkeypatch, capsys
     assert [path.name for path in work.iterdir()] == ["fit.nc"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        signal.SIGKILL,
+    ],
+)
 def test_no_worker_outlives_a_backtest(root, work, number):
     words = ("backtest", "../study", "--card", "cpt_replay", "--draws", 100, "--tune", 100)
     words = (*words, "--chains", 2, "--workers", 2, "--out", "rows.csv")
@@ -88,6 +95,8 @@ def test_no_worker_outlives_a_backtest(root, work, number):
     assert not (work / "rows.csv").exists()
 
 
+# `tests/test_files.py` kills the writer itself with every run.
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_kill_while_writing_leaves_old_or_whole_files(root, work, number):
     words = ("forecast", "../fit.nc", *PLANNED, "--csv", "a.csv", "--figure", "a.png")
@@ -107,14 +116,23 @@ def test_a_kill_while_writing_leaves_old_or_whole_files(root, work, number):
     assert not [path for path in work.rglob("*") if is_remains(path)]
 
 
-def test_a_full_disk_is_one_line_and_exit_2(root, work):
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(FIT, marks=pytest.mark.slow, id="fit"),
+        pytest.param(
+            ("forecast", "../fit.nc", *PLANNED, "--allow-failed", "--figure", "a.png"),
+            id="forecast",
+        ),
+    ],
+)
+def test_a_full_disk_is_one_line_and_exit_2(root, work, words):
     (work / "fit.nc").write_bytes(OLD)
-    for words in (FIT, ("forecast", "../fit.nc", *PLANNED, "--allow-failed", "--figure", "a.png")):
-        ended = run(words, work, program=("-c", LIMITED))
-        assert ended.code == 2, ended.err
-        assert len(ended.lines) == 1, ended.err
-        assert "bayescpt: error: cannot write" in ended.lines[0]
-        assert "File too large" in ended.lines[0]
+    ended = run(words, work, program=("-c", LIMITED))
+    assert ended.code == 2, ended.err
+    assert len(ended.lines) == 1, ended.err
+    assert "bayescpt: error: cannot write" in ended.lines[0]
+    assert "File too large" in ended.lines[0]
     assert (work / "fit.nc").read_bytes() == OLD
     assert [path.name for path in work.iterdir()] == ["fit.nc"]
 
