@@ -36,7 +36,7 @@ UNKNOWN = 1e6
 NEAR_SCALE = 1.0
 FAR_SCALE = 1.0
 # Mean and sd of the log of the far ratio where the sizes of effects are fitted.
-FITTED_FAR = (np.log(3.0), 0.3)
+FITTED_FAR = (np.log(0.7), 0.5)
 # Mean of a half-normal variable of scale 1.
 HALF_MEAN = np.sqrt(2.0 / np.pi)
 # One run in ten may be an outlier, so that a single run cannot widen all bands.
