@@ -99,6 +99,10 @@ PitFigure = Annotated[
 RunsFigure = Annotated[
     Path | None, typer.Option(metavar="PNG", help="Plot every held-out run with its bands, once.")
 ]
+MissesFigure = Annotated[
+    Path | None,
+    typer.Option(metavar="PNG", help="Plot which runs miss their bands, and where along the run."),
+]
 
 
 def backtest(  # numpydoc ignore=PR01
@@ -125,6 +129,7 @@ def backtest(  # numpydoc ignore=PR01
     figure: Figure = None,
     pit_figure: PitFigure = None,
     runs_figure: RunsFigure = None,
+    misses_figure: MissesFigure = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -158,7 +163,8 @@ def backtest(  # numpydoc ignore=PR01
     scores = joined.scores(keys or None, after)
     extrapolated = _extrapolated(joined, keys, after) if of_pilots else None
     calibrations = _calibrations(joined, goals, bool(of_pilots))
-    written = _write(joined, baselines, after, out, figure, pit_figure, runs_figure)
+    drawn = {"coverage": figure, "pit": pit_figure, "runs": runs_figure, "misses": misses_figure}
+    written = _write(joined, baselines, after, out, drawn)
     failed = joined.fits[joined.fits["failed_checks"] != ""]
     if as_json:
         settings = {"study": opened.name, **of_pilots, "by": splits["by"], "fitted": fit}
@@ -327,9 +333,7 @@ def _write(
     baselines: Sequence[str],
     after: float,
     out: Path | None,
-    figure: Path | None,
-    pit_figure: Path | None,
-    runs_figure: Path | None,
+    figures: Mapping[str, Path | None],
 ) -> list[Path]:
     """Write the requested files and return their paths."""
     own = by_method(joined)[OWN]
@@ -339,17 +343,20 @@ def _write(
             table.to_csv(out, index=False)
         else:
             table.to_parquet(out, index=False)
-    if figure is not None or pit_figure is not None or runs_figure is not None:
-        from bayescpt.present import plot_coverage, plot_held_out, plot_pit
+    wanted = {name: path for name, path in figures.items() if path is not None}
+    if wanted:
+        from bayescpt.present import page, plot
 
         compared = joined if baselines else own
-        if figure is not None:
-            plot_coverage(compared, after).savefig(figure, dpi=150)
-        if pit_figure is not None:
-            plot_pit(compared, after).savefig(pit_figure, dpi=150)
-        if runs_figure is not None:
-            plot_held_out(_once(own), after=after).savefig(runs_figure, dpi=150)
-    return [path for path in (out, figure, pit_figure, runs_figure) if path is not None]
+        drawn: dict[str, Any] = {
+            "coverage": lambda: page(plot.coverage, compared, after),
+            "pit": lambda: page(plot.pit, compared, after),
+            "runs": lambda: page(plot.held_out, _once(own), after=after),
+            "misses": lambda: page(plot.misses, own),
+        }
+        for name, path in wanted.items():
+            drawn[name]().savefig(path, dpi=150)
+    return [*([] if out is None else [out]), *wanted.values()]
 
 
 def _once(own: Backtest) -> Backtest:

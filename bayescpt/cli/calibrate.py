@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bayescpt.cli.options import Chains, Draws, Json, Quiet, Tune
+from bayescpt.cli.options import Chains, Draws, Figure, Json, Quiet, Tune
 from bayescpt.cli.output import fixed, progress, say, show_json, show_table
 from bayescpt.cli.workers import Workers, process_pool
 
@@ -33,6 +33,7 @@ def calibrate(  # numpydoc ignore=PR01
         ),
     ] = False,
     workers: Workers = 1,
+    figure: Figure = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -42,8 +43,9 @@ def calibrate(  # numpydoc ignore=PR01
     parameters and the final losses of a held-out run among the draws: the ranks of a calibrated
     posterior are uniform. The control is a posterior of half the width, which must be rejected.
     Effects of runs, which widen the bands of real runs, are excluded by default; with --run-effects
-    they are simulated and estimated too, and tested on the final losses of the held-out run. Exit
-    code 1 if a quantity is not uniform, or the control is not rejected.
+    they are simulated and estimated too, and tested on the final losses of the held-out run.
+    --figure draws the ranks. Exit code 1 if a quantity is not uniform, or the control is not
+    rejected.
     """
     from bayescpt.evaluate import calibrate as simulate
 
@@ -64,6 +66,10 @@ def calibrate(  # numpydoc ignore=PR01
             run_effects=run_effects,
             **options,
         )
+    if figure is not None:
+        from bayescpt.present import page, plot
+
+        page(plot.ranks, calibration).savefig(figure, dpi=150)
     table = calibration.table()
     uniform, rejected = calibration.uniform(), calibration.control_rejected()
     short = int((calibration.fits["effective_draws"] < calibration.n_ranks).sum())
@@ -81,6 +87,8 @@ def calibrate(  # numpydoc ignore=PR01
         )
     else:
         _show(calibration, card, simulations)
+        if figure is not None:
+            say(f"wrote {figure}")
     if not (uniform and rejected):
         raise typer.Exit(1)
 

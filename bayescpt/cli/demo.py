@@ -134,11 +134,11 @@ def _save_figures(
     out: Path, forecast: Forecast, study: Study, goal: dict[str, float], chances: pd.DataFrame
 ) -> None:
     """Save the fan charts and the goal probabilities."""
-    from bayescpt.present import plot_forecast, plot_goal_probability
+    from bayescpt.present import page, plot
 
-    fan = plot_forecast(forecast, observed=study.curves, goal=goal, first_step=100)
+    fan = page(plot.fan, forecast, observed=study.curves, goal=goal, first_step=100)
     fan.savefig(out / "forecast.png", dpi=150)
-    plot_goal_probability(chances).savefig(out / "goal.png", dpi=150)
+    page(plot.goal_probability, chances).savefig(out / "goal.png", dpi=150)
 
 
 def choose_goal(known: Study, start: str) -> tuple[dict[str, float], list[str]]:

@@ -9,7 +9,7 @@ import typer
 
 from bayescpt.cli.fit_summary import show_fit
 from bayescpt.cli.inputs import open_study
-from bayescpt.cli.options import CardName, Chains, Draws, Json, Quiet, StudyName, Tune
+from bayescpt.cli.options import CardName, Chains, Draws, Figure, Json, Quiet, StudyName, Tune
 from bayescpt.cli.output import (
     fixed,
     notes,
@@ -54,13 +54,23 @@ def fit(  # numpydoc ignore=PR01
     full: Annotated[
         bool, typer.Option("--full", help="Also show all parameters and all checks.")
     ] = False,
+    figure: Figure = None,
+    prior_figure: Annotated[
+        Path | None,
+        typer.Option(
+            "--prior-figure",
+            metavar="PNG",
+            help="Draw posteriors against priors, in the units of the paper, to this file.",
+        ),
+    ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Fit a study and write the fit to a file.
 
     Takes about a minute for a small study. The file is written even if a convergence check fails;
-    the exit code is then 1, and forecasts from the file need --allow-failed.
+    the exit code is then 1, and forecasts from the file need --allow-failed. --figure draws what
+    each term of the law adds along the fitted runs.
     """
     opened = open_study(study)
     if hold_out:
@@ -72,6 +82,7 @@ def fit(  # numpydoc ignore=PR01
     fitted = sample(opened, card=card, cores=cores, extend=extend, progress=not quiet, **sampling)
     path = fitted.save(out)
     progress(f"wrote {path}", quiet)
+    drawn = _draw(fitted, figure, prior_figure)
     if as_json:
         show_json({"file": str(path), **content(fitted, fitted.summary())})
     else:
@@ -81,9 +92,24 @@ def fit(  # numpydoc ignore=PR01
             show_advice(fitted)
         show_fit(fitted, brief=not full)
         say(f"fit file: {path}")
+        for picture in drawn:
+            say(f"wrote {picture}")
         notes(fitted.failed_checks, fitted.notes)
     if fitted.failed:
         raise typer.Exit(1)
+
+
+def _draw(fitted: Fit, figure: Path | None, prior_figure: Path | None) -> list[Path]:
+    """Write the requested figures and return their paths."""
+    if figure is None and prior_figure is None:
+        return []
+    from bayescpt.present import page, plot
+
+    if figure is not None:
+        page(plot.components, fitted).savefig(figure, dpi=150)
+    if prior_figure is not None:
+        page(plot.prior_posterior, fitted).savefig(prior_figure, dpi=150)
+    return [path for path in (figure, prior_figure) if path is not None]
 
 
 def content(fitted: Fit, summary: Any) -> dict[str, Any]:

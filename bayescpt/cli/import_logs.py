@@ -140,9 +140,9 @@ def read_map(path: Path | None) -> dict[str, str]:
 
 def _draw(made: Assembled, path: Path) -> None:
     """Draw the curves, and schedules, of what may still lack replay ratios or targets."""
-    from bayescpt.present import draw_study
+    from bayescpt.present import page, plot
 
-    draw_study(made.preview()).savefig(path, dpi=150)
+    page(plot.study, made.preview()).savefig(path, dpi=150)
 
 
 def _show(made: Assembled) -> None:

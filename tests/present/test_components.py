@@ -13,7 +13,7 @@ from bayescpt.inference.idata import prior_draws
 from bayescpt.laws.view import View
 from bayescpt.model.card_file import load_card, shipped_cards
 from bayescpt.model.rows import make_rows
-from bayescpt.present import plot_components
+from bayescpt.present import page, plot
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_final_terms_are_means_over_the_runs(study):
 
 def test_figure_has_a_panel_for_each_fitted_curve(study):
     fit = prior_fit(study, "cpt_replay")
-    figure = plot_components(fit)
+    figure = page(plot.components, fit)
     assert len(figure.axes) == len(fit.rows.labels.curve)
     words = {text.get_text() for text in figure.legends[0].get_texts()}
     assert {"base", "annealing", "re-warm-up", "shift", "sum: expected loss"} <= words
@@ -85,4 +85,4 @@ def test_figure_has_a_panel_for_each_fitted_curve(study):
 )
 def test_what_was_not_fitted_is_refused(study, options, message):
     with pytest.raises(PlanError, match=message):
-        plot_components(prior_fit(study, "cpt_replay"), **options)
+        page(plot.components, prior_fit(study, "cpt_replay"), **options)
