@@ -1,5 +1,7 @@
 """Risks of plans and maps of goal probabilities: what is drawn are the numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection, PatchCollection, PathCollection
@@ -20,7 +22,7 @@ SPACE = {
 @pytest.fixture(scope="module")
 def fit():
     study = bc.load_example("cpt_micro").select(["de_r25_wsd_s1", "de_r0_wsd", "de_r50_wsd"])
-    return made_up_fit(study, draws=100)
+    return made_up_fit(study)
 
 
 def marks(ax):
@@ -108,12 +110,14 @@ def test_a_map_is_the_probability_of_its_recipes(fit):
     np.testing.assert_allclose(filled.zmax, made.probability.max(), atol=1e-12)
 
 
-def test_a_goal_that_is_always_met_has_a_map_without_lines(fit):
-    made = goal_map(fit, SPACE, {"general": 8.0}, y="lr", at={"decay_share": 0.2}, points=2)
-    assert (made.probability == 1).all()
-    ax = page(plot.goal_map, [made]).axes[0]
-    assert ax.get_yscale() == "log"
-    assert ax.get_ylabel() == "peak learning rate"
+def test_a_goal_that_is_always_or_never_met_has_a_map_without_lines(fit):
+    made = goal_map(fit, SPACE, GOAL, y="lr", at={"decay_share": 0.2}, points=2)
+    for certain in (0.0, 1.0):
+        one = replace(made, probability=np.full_like(made.probability, certain))
+        ax = page(plot.goal_map, [one]).axes[0]
+        assert not ax.texts
+        assert ax.get_yscale() == "log"
+        assert ax.get_ylabel() == "peak learning rate"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +125,7 @@ def test_a_goal_that_is_always_met_has_a_map_without_lines(fit):
     [
         ({}, "'lr' varies in the space too; give its value in at="),
         ({"y": "start"}, "'start' does not vary in the space; what varies is"),
-        ({"points": 1}, "give two settings and 2 points"),
+        ({"points": 1}, "give two settings, 2 points"),
     ],
 )
 def test_what_is_no_map(fit, options, message):

@@ -63,9 +63,9 @@ def test_parts_without_a_loss_are_blank_and_shared_rows_left_out():
     assert np.ma.getmaskarray(mesh.get_array()).ravel().tolist() == [True] * 4 + [False]
     with pytest.raises(PlanError, match="no held-out row"):
         plot.misses(Backtest(table.assign(shared=True), made.fits, made.finals))
+    both = pd.concat([made.table.assign(method=name) for name in "ab"])
     with pytest.raises(PlanError, match="several methods"):
-        table = pd.concat([made.table.assign(method=name) for name in "ab"])
-        plot.misses(Backtest(table, made.fits, made.finals))
+        plot.misses(Backtest(both, made.fits, made.finals))
 
 
 def made_calibration(n=200, seed=3):

@@ -96,6 +96,24 @@ def test_a_run_in_flight_shows_its_losses_and_a_line_at_the_last(forecast, curve
     assert "now" not in legend_texts(page(plot.fan, flying, first_step=last + 1))
 
 
+def test_steps_outside_the_pilots_range_are_hatched_from_a_line_on(forecast):
+    beyond = SimpleNamespace(**vars(forecast), leaves_range={"de_r25_wsd": 601, "de_r10_cos": 1})
+    fig = page(plot.fan, beyond, first_step=100)
+    shown = panels(fig)
+    for (plan, domain), ax in shown.items():
+        spans = [patch for patch in ax.patches if patch.get_hatch()]
+        edges = [line for line in ax.lines if list(line.get_xdata()) == [601, 601]]
+        expected = {"de_r25_wsd": [(601, 1000)], "de_r10_cos": [(100, 1000)]}.get(plan, [])
+        assert [(s.get_x(), s.get_x() + s.get_width()) for s in spans] == expected
+        assert len(edges) == (plan == "de_r25_wsd"), domain
+    assert "outside the pilots' range" in legend_texts(fig)
+    assert "outside the pilots' range" not in legend_texts(page(plot.fan, forecast))
+    left = page(plot.overlay, beyond).axes[0]
+    halos = [line for line in left.lines if line.get_linewidth() == 5 and line.get_xdata().size]
+    # From the last step inside, so that the border has no gap at the edge.
+    assert sorted(int(line.get_xdata()[0]) for line in halos) == [0, 600]
+
+
 def test_goal_is_a_line_in_its_own_column(forecast):
     shown = panels(page(plot.fan, forecast, goal={"german": 2.95}))
     assert len(shown["de_r25_wsd", "general"].lines) == 1
@@ -168,7 +186,7 @@ def test_goal_bars_are_the_tables_probabilities(forecast):
     np.testing.assert_allclose(widths, table[["joint", "general", "german"]].T)
     assert [t.get_text() for t in ax.get_yticklabels()] == list(table.index)
     assert legend_texts(fig) == ["all goals together", "general alone", "german alone"]
-    assert fig.get_suptitle() == "Goal: general ≤ 3.3, german ≤ 2.95"
+    assert fig.axes[0].get_title() == "Goal: general ≤ 3.3, german ≤ 2.95"
     low, high = ax.get_ylim()
     assert low > high  # the first plan is on top
 
@@ -192,7 +210,7 @@ def test_labels_have_the_unit_of_the_forecast(forecast):
     assert ax.get_ylabel() == "german loss (bits per byte)"
     table = goal_probability(forecast, GOAL)
     table.attrs["units"] = "bit/byte"
-    title = page(plot.goal_probability, table).get_suptitle()
+    title = page(plot.goal_probability, table).axes[0].get_title()
     assert title == "Goal: general ≤ 3.3, german ≤ 2.95 (bits per byte)"
 
 
