@@ -5,6 +5,8 @@ import pytest
 from bayescpt.data import Study, load_example
 from bayescpt.errors import StudyError
 from bayescpt.present import page, plot
+from bayescpt.present.rates import line_kind
+from bayescpt.present.style import colour
 
 
 def test_each_domain_has_a_panel_and_learning_rates_have_one():
@@ -45,7 +47,10 @@ def test_a_long_curve_is_thinned():
 
 def test_runs_differ_by_kind_of_line_too():
     lines = page(plot.study, load_example("cpt_micro")).axes[1].lines
-    assert len({line.get_linestyle() for line in lines}) > 2
+    assert len({line.get_linestyle() for line in lines}) > 1
+    looks = {(colour(k), str(line_kind(k))) for k in range(35)}
+    assert len(looks) == 35
+    assert len({kind for _, kind in looks}) == 5
 
 
 def test_nothing_to_draw_is_an_error():

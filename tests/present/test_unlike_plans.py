@@ -164,14 +164,14 @@ def test_a_scatter_names_all_plans_and_folds_long_names():
 def test_a_long_goal_is_folded_in_the_title():
     table = pd.DataFrame({"joint": [0.5], "joint_mcse": [0.01]}, index=pd.Index(["a"], name="plan"))
     table.attrs = {"goal": {f"domain{k}": 3.0 for k in range(8)}, "units": "nat/token"}
-    title = page(plot.goal_probability, table).get_suptitle()
+    title = page(plot.goal_probability, table).axes[0].get_title()
     assert max(map(len, title.split("\n"))) <= 60
     assert "domain7 ≤ 3" in title.replace("\n", "")
 
 
 def test_a_long_schedule_is_a_strip_of_few_points():
     figure = page(plot.fan, made_forecast({"long": 20_000}))
-    [area] = figure.axes[1].collections
+    [area] = figure.axes[2].collections
     assert len(area.get_paths()[0].vertices) < 1100
     lr = np.linspace(1e-3, 0, 20_000)
     for x, y in area.get_paths()[0].vertices[1:400:50]:
@@ -182,5 +182,5 @@ def test_a_title_breaks_between_goals():
     table = pd.DataFrame({"joint": [0.5], "joint_mcse": [0.01]}, index=pd.Index(["a"], name="plan"))
     levels = {"general": {"a": 3.089, "b": 3.671}, "code": {"a": 2.0}}
     table.attrs = {"goal": {"general": "+5%", "code": 2.0}, "levels": levels, "units": "nat/token"}
-    title = page(plot.goal_probability, table).get_suptitle()
+    title = page(plot.goal_probability, table).axes[0].get_title()
     assert title == "Goal: general ≤ +5% (3.089 to 3.671 nats per token),\ncode ≤ 2"
