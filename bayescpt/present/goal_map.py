@@ -129,7 +129,7 @@ def _surface(ax: Axes, one: GoalMap) -> QuadContourSet:
         if name == "lr":
             ends = (one.x_values if axis is ax.xaxis else one.y_values)[[0, -1]]
             # The formatter of a log axis writes mathematical text.
-            ticks = np.geomspace(*ends, 4)
+            ticks = np.geomspace(float(ends[0]), float(ends[-1]), 4)
             axis.set_ticks(ticks, [f"{tick:.2g}" for tick in ticks])
             axis.set_minor_locator(NullLocator())
     return filled
