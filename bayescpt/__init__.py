@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Optimum,
         Space,
         compare,
+        goal_map,
         goal_probability,
         optimise,
         read_goal,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from bayescpt.model.build import build_model
     from bayescpt.model.card import Card
     from bayescpt.model.card_file import load_card, shipped_cards
+    from bayescpt.present import plot
     from bayescpt.present.report import report
 
     __version__: str
@@ -74,11 +76,13 @@ _HOMES = {
     "example_studies": "data",
     "fit": "inference",
     "goal_calibration": "evaluate",
+    "goal_map": "decide",
     "goal_probability": "decide",
     "load_card": "model.card_file",
     "load_example": "data",
     "load_fit": "inference",
     "optimise": "decide",
+    "plot": "present",
     "prior_sensitivity": "inference",
     "published_fits": "data",
     "read_goal": "decide",
@@ -115,11 +119,13 @@ __all__ = [
     "example_studies",
     "fit",
     "goal_calibration",
+    "goal_map",
     "goal_probability",
     "load_card",
     "load_example",
     "load_fit",
     "optimise",
+    "plot",
     "prior_sensitivity",
     "published_fits",
     "read_goal",

@@ -101,6 +101,10 @@ PitFigure = Annotated[
 RunsFigure = Annotated[
     Path | None, typer.Option(metavar="PNG", help="Plot every held-out run with its bands, once.")
 ]
+MissesFigure = Annotated[
+    Path | None,
+    typer.Option(metavar="PNG", help="Plot which runs miss their bands, and where along the run."),
+]
 
 
 def backtest(  # numpydoc ignore=PR01
@@ -129,6 +133,7 @@ def backtest(  # numpydoc ignore=PR01
     runs_figure: RunsFigure = None,
     resume: Resume = False,
     work: WorkFolder = None,
+    misses_figure: MissesFigure = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -171,7 +176,9 @@ def backtest(  # numpydoc ignore=PR01
         scores = joined.scores(keys or None, after)
         extrapolated = _extrapolated(joined, keys, after) if of_pilots else None
         calibrations = _calibrations(joined, goals, bool(of_pilots))
-        written = _write(joined, baselines, after, out, figure, pit_figure, runs_figure)
+        drawn = {"coverage": figure, "pit": pit_figure, "runs": runs_figure}
+        drawn["misses"] = misses_figure
+        written = _write(joined, baselines, after, out, drawn)
     failed = joined.fits[joined.fits["failed_checks"] != ""]
     if as_json:
         settings = {"study": opened.name, **of_pilots, "by": splits["by"], "fitted": fit}
@@ -340,25 +347,26 @@ def _write(
     baselines: Sequence[str],
     after: float,
     out: Path | None,
-    figure: Path | None,
-    pit_figure: Path | None,
-    runs_figure: Path | None,
+    figures: Mapping[str, Path | None],
 ) -> list[Path]:
     """Write the requested files and return their paths."""
     own = by_method(joined)[OWN]
     if out is not None:
         save_table(joined.table.astype({"method": str}), out)
-    if figure is not None or pit_figure is not None or runs_figure is not None:
-        from bayescpt.present import plot_coverage, plot_held_out, plot_pit
+    wanted = {name: path for name, path in figures.items() if path is not None}
+    if wanted:
+        from bayescpt.present import page, plot
 
         compared = joined if baselines else own
-        if figure is not None:
-            save_figure(plot_coverage(compared, after), figure)
-        if pit_figure is not None:
-            save_figure(plot_pit(compared, after), pit_figure)
-        if runs_figure is not None:
-            save_figure(plot_held_out(_once(own), after=after), runs_figure)
-    return [path for path in (out, figure, pit_figure, runs_figure) if path is not None]
+        drawn: dict[str, Any] = {
+            "coverage": lambda: page(plot.coverage, compared, after),
+            "pit": lambda: page(plot.pit, compared, after),
+            "runs": lambda: page(plot.held_out, _once(own), after=after),
+            "misses": lambda: page(plot.misses, own),
+        }
+        for name, path in wanted.items():
+            save_figure(drawn[name](), path)
+    return [*([] if out is None else [out]), *wanted.values()]
 
 
 def _once(own: Backtest) -> Backtest:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bayescpt.cli.options import Chains, Draws, Json, Quiet, Tune
+from bayescpt.cli.options import Chains, Draws, Figure, Json, Quiet, Tune
 from bayescpt.cli.output import fixed, progress, say, show_json, show_table
+from bayescpt.cli.output_files import save_figure
 from bayescpt.cli.resume import Resume, WorkFolder, keeping
 from bayescpt.cli.workers import Workers, process_pool
 
@@ -36,6 +37,7 @@ def calibrate(  # numpydoc ignore=PR01
     workers: Workers = 1,
     resume: Resume = False,
     work: WorkFolder = None,
+    figure: Figure = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -47,7 +49,8 @@ def calibrate(  # numpydoc ignore=PR01
     Effects of runs, which widen the bands of real runs, are excluded by default; with --run-effects
     they are simulated and estimated too, and tested on the final losses of the held-out run. With
     --work, finished simulations are kept until the end: after an interruption --resume goes on.
-    Exit code 1 if a quantity is not uniform, or the control is not rejected.
+    --figure draws the ranks. Exit code 1 if a quantity is not uniform, or the control is not
+    rejected.
     """
     from bayescpt.evaluate import calibrate as simulate
 
@@ -69,6 +72,10 @@ def calibrate(  # numpydoc ignore=PR01
             work=work,
             **options,
         )
+    if figure is not None:
+        from bayescpt.present import page, plot
+
+        save_figure(page(plot.ranks, calibration), figure)
     table = calibration.table()
     uniform, rejected = calibration.uniform(), calibration.control_rejected()
     short = int((calibration.fits["effective_draws"] < calibration.n_ranks).sum())
@@ -86,6 +93,8 @@ def calibrate(  # numpydoc ignore=PR01
         )
     else:
         _show(calibration, card, simulations)
+        if figure is not None:
+            say(f"wrote {figure}")
     if not (uniform and rejected):
         raise typer.Exit(1)
 

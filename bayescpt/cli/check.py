@@ -7,8 +7,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bayescpt.cli.inputs import open_study
-from bayescpt.cli.options import Json, StudyName
+from bayescpt.cli.options import Figure, Json, StudyName
 from bayescpt.cli.output import fixed, say, show_json, show_table
+from bayescpt.cli.output_files import save_figure
 from bayescpt.text import printable
 
 if TYPE_CHECKING:
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
 
 
 def check(  # numpydoc ignore=PR01
-    study: StudyName, as_json: Json = False
+    study: StudyName, figure: Figure = None, as_json: Json = False
 ) -> None:
     """Validate a study and summarise it.
 
     If the study is invalid, one line names file, run, step and value, and the exit code is 2. What
     is valid but likely wrong is a warning, which fits and forecasts repeat; the exit code is 0.
+    --figure draws the curves and the schedules.
     """
     from bayescpt.data.units import loss_label, unit_name
     from bayescpt.model.thinning import thinning_note
@@ -29,6 +31,8 @@ def check(  # numpydoc ignore=PR01
     opened = open_study(study)
     runs = [_describe(opened, name) for name in (*opened.pt_runs, *opened.cpt_runs)]
     odd, thinned = opened.findings(), thinning_note(opened)
+    if figure is not None:
+        save_figure(opened.plot(), figure)
     if as_json:
         show_json(
             {
@@ -84,6 +88,8 @@ def check(  # numpydoc ignore=PR01
         say(f"{many}: fits and forecasts of this study repeat {'them' if len(odd) > 1 else 'it'}")
     else:
         say("no problems found")
+    if figure is not None:
+        say(f"wrote {figure}")
 
 
 def _describe(study: Study, name: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from bayescpt.cli.options import (
     AllowFailed,
     ByStep,
     Extrapolate,
+    Figure,
     FitFile,
     GoalFile,
     GoalTexts,
@@ -25,6 +26,7 @@ from bayescpt.cli.options import (
     Seed,
 )
 from bayescpt.cli.output import fixed, notes, records, say, show_json, show_table
+from bayescpt.cli.output_files import save_figure
 from bayescpt.text import printable
 
 if TYPE_CHECKING:
@@ -76,6 +78,15 @@ def compare(  # numpydoc ignore=PR01
     by: ByStep = "end",
     kind: Kind = "loss",
     min_probability: MinProbability = None,
+    figure: Figure = None,
+    front_figure: Annotated[
+        Path | None,
+        typer.Option(
+            "--front-figure",
+            metavar="PNG",
+            help="Draw the Pareto front of the first two domains to this file.",
+        ),
+    ] = None,
     seed: Seed = 0,
     extrapolate: Extrapolate = False,
     allow_failed: AllowFailed = False,
@@ -83,7 +94,8 @@ def compare(  # numpydoc ignore=PR01
 ) -> None:
     """Compare plans on the same draws and choose one.
 
-    Exit code 1 if no plan reaches --min-probability, so that none is chosen.
+    --figure draws the risks. Exit code 1 if no plan reaches --min-probability, so that none is
+    chosen.
     """
     from bayescpt.decide import compare as decide
     from bayescpt.decide.shown import in_shown_unit
@@ -112,14 +124,32 @@ def compare(  # numpydoc ignore=PR01
         min_probability=min_probability,
         kind=kind,  # type: ignore[arg-type]
     )
+    drawn = _draw(decision, forecast, figure, front_figure)
     decision, units = in_shown_unit(decision)
     if as_json:
         _show_json(decision, units, forecast)
     else:
         show_decision(decision)
+        for path in drawn:
+            say(f"wrote {path}")
         notes(forecast.failed_checks, decision.warnings)
     if forecast.failed_checks or decision.best is None:
         raise typer.Exit(1)
+
+
+def _draw(
+    decision: Decision, forecast: Forecast, figure: Path | None, front_figure: Path | None
+) -> list[Path]:
+    """Write the requested figures and return their paths."""
+    if figure is None and front_figure is None:
+        return []
+    from bayescpt.present import page, plot
+
+    if figure is not None:
+        save_figure(page(plot.risks, decision), figure)
+    if front_figure is not None:
+        save_figure(page(plot.pareto, forecast, decision.best), front_figure)
+    return [path for path in (figure, front_figure) if path is not None]
 
 
 def _show_json(decision: Decision, units: str | None, forecast: Forecast) -> None:

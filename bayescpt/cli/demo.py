@@ -136,11 +136,11 @@ def _save_figures(
     out: Path, forecast: Forecast, study: Study, goal: dict[str, float], chances: pd.DataFrame
 ) -> None:
     """Save the fan charts and the goal probabilities."""
-    from bayescpt.present import plot_forecast, plot_goal_probability
+    from bayescpt.present import page, plot
 
-    fan = plot_forecast(forecast, observed=study.curves, goal=goal, first_step=100)
+    fan = page(plot.fan, forecast, observed=study.curves, goal=goal, first_step=100)
     save_figure(fan, out / "forecast.png")
-    save_figure(plot_goal_probability(chances), out / "goal.png")
+    save_figure(page(plot.goal_probability, chances), out / "goal.png")
 
 
 def choose_goal(known: Study, start: str) -> tuple[dict[str, float], list[str]]:

@@ -9,7 +9,7 @@ import typer
 
 from bayescpt.cli.fit_summary import show_fit
 from bayescpt.cli.inputs import open_study
-from bayescpt.cli.options import CardName, Chains, Draws, Json, Quiet, StudyName, Tune
+from bayescpt.cli.options import CardName, Chains, Draws, Figure, Json, Quiet, StudyName, Tune
 from bayescpt.cli.output import (
     fixed,
     notes,
@@ -20,7 +20,7 @@ from bayescpt.cli.output import (
     show_json,
     show_table,
 )
-from bayescpt.cli.output_files import WRITTEN, check_outputs
+from bayescpt.cli.output_files import WRITTEN, check_outputs, save_figure
 from bayescpt.cli.resume import Resume, WorkFolder, keeping, work_beside
 
 if TYPE_CHECKING:
@@ -58,6 +58,15 @@ def fit(  # numpydoc ignore=PR01
     ] = False,
     resume: Resume = False,
     work: WorkFolder = None,
+    figure: Figure = None,
+    prior_figure: Annotated[
+        Path | None,
+        typer.Option(
+            "--prior-figure",
+            metavar="PNG",
+            help="Draw posteriors against priors, in the units of the paper, to this file.",
+        ),
+    ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -66,6 +75,7 @@ def fit(  # numpydoc ignore=PR01
     Takes about a minute for a small study. The file is written even if a convergence check fails;
     the exit code is then 1, and forecasts from the file need --allow-failed. Finished chains are
     kept in FILE.work until the fit is written: after an interruption --resume goes on from there.
+    --figure draws what each term of the law adds along the fitted runs.
     """
     check_outputs({"--out": out}, {})
     opened = open_study(study)
@@ -82,6 +92,7 @@ def fit(  # numpydoc ignore=PR01
         path = fitted.save(out)
         WRITTEN.append(path)
     progress(f"wrote {path}", quiet)
+    drawn = _draw(fitted, figure, prior_figure)
     if as_json:
         show_json({"file": str(path), **content(fitted, fitted.summary())})
     else:
@@ -91,9 +102,24 @@ def fit(  # numpydoc ignore=PR01
             show_advice(fitted)
         show_fit(fitted, brief=not full)
         say(f"fit file: {path}")
+        for picture in drawn:
+            say(f"wrote {picture}")
         notes(fitted.failed_checks, fitted.notes)
     if fitted.failed:
         raise typer.Exit(1)
+
+
+def _draw(fitted: Fit, figure: Path | None, prior_figure: Path | None) -> list[Path]:
+    """Write the requested figures and return their paths."""
+    if figure is None and prior_figure is None:
+        return []
+    from bayescpt.present import page, plot
+
+    if figure is not None:
+        save_figure(page(plot.components, fitted), figure)
+    if prior_figure is not None:
+        save_figure(page(plot.prior_posterior, fitted), prior_figure)
+    return [path for path in (figure, prior_figure) if path is not None]
 
 
 def content(fitted: Fit, summary: Any) -> dict[str, Any]:

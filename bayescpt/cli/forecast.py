@@ -149,7 +149,7 @@ def _save_figure(
     overlay: bool | None,
 ) -> None:
     """Save the fan charts of a forecast, or its overlay."""
-    from bayescpt.present import plot_forecast, plot_overlay
+    from bayescpt.present import page, plot
 
     # The losses so far of a run in flight must stay in sight.
     ends = {plan.name: plan.schedule.n_steps for plan in result.plans}
@@ -160,9 +160,9 @@ def _save_figure(
         "first_step": tenth if first_step is None else first_step,
     }
     if len(result.plans) > MOST_PANELS if overlay is None else overlay:
-        drawn = plot_overlay(result, prob=prob, **options)
+        drawn = page(plot.overlay, result, prob=prob, **options)
     else:
-        drawn = plot_forecast(result, prob=sorted({0.5, prob}), **options)
+        drawn = page(plot.fan, result, prob=sorted({0.5, prob}), **options)
     save_figure(drawn, path)
 
 

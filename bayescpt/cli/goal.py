@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -45,6 +46,15 @@ def goal(  # numpydoc ignore=PR01
     kind: Kind = "loss",
     min_probability: MinProbability = None,
     figure: Figure = None,
+    ends_figure: Annotated[
+        Path | None,
+        typer.Option(
+            "--ends-figure",
+            metavar="PNG",
+            help="Draw the cloud of last losses on two domains, with the goal as a box, to this "
+            "file.",
+        ),
+    ] = None,
     seed: Seed = 0,
     extrapolate: Extrapolate = False,
     allow_failed: AllowFailed = False,
@@ -78,9 +88,13 @@ def goal(  # numpydoc ignore=PR01
     table.attrs["units"] = forecast.dataset.attrs.get("units")
     enough = min_probability is None or bool((table["joint"] >= min_probability).any())
     if figure is not None:
-        from bayescpt.present import plot_goal_probability
+        from bayescpt.present import page, plot
 
-        save_figure(plot_goal_probability(table), figure)
+        save_figure(page(plot.goal_probability, table), figure)
+    if ends_figure is not None:
+        from bayescpt.present import page, plot
+
+        save_figure(page(plot.ends, forecast, wanted, kind=kind), ends_figure)
     if as_json:
         show_json(
             {
@@ -101,8 +115,9 @@ def goal(  # numpydoc ignore=PR01
         )
     else:
         show_goals(table)
-        if figure is not None:
-            say(f"wrote {figure}")
+        for path in (figure, ends_figure):
+            if path is not None:
+                say(f"wrote {path}")
         low = [] if enough else [f"no plan meets the goal with probability {min_probability:g}"]
         notes(forecast.failed_checks, [*forecast.in_flight, *forecast.warnings, *low])
     if forecast.failed_checks or not enough:

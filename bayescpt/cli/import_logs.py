@@ -144,9 +144,9 @@ def read_map(path: Path | None) -> dict[str, str]:
 
 def _draw(made: Assembled, path: Path) -> None:
     """Draw the curves, and schedules, of what may still lack replay ratios or targets."""
-    from bayescpt.present import draw_study
+    from bayescpt.present import page, plot
 
-    save_figure(draw_study(made.preview()), path)
+    save_figure(page(plot.study, made.preview()), path)
 
 
 def _show(made: Assembled) -> None:

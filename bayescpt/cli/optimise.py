@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from bayescpt.cli.goal import check_probability
 from bayescpt.cli.inputs import open_goal
 from bayescpt.cli.options import (
     AllowFailed,
+    Figure,
     FitFile,
     GoalFile,
     GoalTexts,
@@ -21,10 +22,12 @@ from bayescpt.cli.options import (
     Seed,
 )
 from bayescpt.cli.output import fixed, notes, records, say, show_json, show_table
+from bayescpt.cli.output_files import save_figure
+from bayescpt.errors import PlanError
 from bayescpt.text import printable
 
 if TYPE_CHECKING:
-    from bayescpt.decide import Optimum
+    from bayescpt.decide import Goal, Optimum, Space
 
 SpaceFile = Annotated[
     Path,
@@ -60,21 +63,26 @@ def optimise(  # numpydoc ignore=PR01
         bool,
         typer.Option("--extrapolate", help="Also search outside the range of the pilot runs."),
     ] = False,
+    figure: Figure = None,
     seed: Seed = 0,
     allow_failed: AllowFailed = False,
     as_json: Json = False,
 ) -> None:
     """Search a space of recipes for the best one, within the range of the pilot runs.
 
+    --figure draws the probability of the goal around the best recipe, over the replay ratio and
+    each of the other settings that vary.
     Exit code 1 if no recipe reaches --min-probability, so that none is chosen.
     """
+    from bayescpt.decide import goal_map, read_space
     from bayescpt.decide import optimise as search
-    from bayescpt.decide import read_space
     from bayescpt.inference import load_fit
 
     wanted = open_goal(goals, goal_file)
     check_probability(min_probability)
-    searched, fitted = read_space(space), load_fit(fit)
+    searched = read_space(space)
+    maps = [] if figure is None else _check_figure(searched, wanted)
+    fitted = load_fit(fit)
     optimum = search(
         fitted,
         searched,
@@ -88,6 +96,13 @@ def optimise(  # numpydoc ignore=PR01
         random_seed=seed,
         allow_failed=allow_failed,
     )
+    if figure is not None and wanted is not None:
+        from bayescpt.present import page, plot
+
+        options: dict[str, Any] = {"at": optimum.settings, "random_seed": seed}
+        options |= {"allow_failed": allow_failed, "extrapolate": extrapolate}
+        drawn = [goal_map(fitted, searched, wanted, x, y, **options) for x, y in maps]
+        save_figure(page(plot.goal_map, drawn), figure)
     optimum, units = _in_shown_unit(optimum)
     failed = optimum.tried.attrs["failed_checks"]
     # Failed checks are shown separately from the other warnings.
@@ -108,9 +123,23 @@ def optimise(  # numpydoc ignore=PR01
         )
     else:
         show_optimum(optimum)
+        if figure is not None:
+            say(f"wrote {figure}")
         notes(failed, warnings)
     if failed or optimum.plan is None:
         raise typer.Exit(1)
+
+
+def _check_figure(space: Space, goal: Goal | None) -> list[tuple[str, str]]:
+    """Pairs of settings that the figure is of."""
+    from bayescpt.decide.goal_map import map_settings
+
+    pairs = map_settings(space)
+    if goal is None:
+        raise PlanError("--figure draws the probability of the goal: give --goal DOMAIN=LOSS too")
+    if not pairs:
+        raise PlanError("--figure needs two settings of [space] that are numbers and vary")
+    return pairs
 
 
 def _in_shown_unit(optimum: Optimum) -> tuple[Optimum, str | None]:

@@ -5,7 +5,6 @@ Nothing below ``present`` depends on it; the ``plot`` methods are another way to
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -26,22 +25,27 @@ class Figure(Protocol):
         ...  # pragma: no cover
 
 
-def figure(name: str) -> Callable[..., Any]:
-    """Return a function of `bayescpt.present`, which loads matplotlib when it is called.
+def figure(name: str, *args: Any, **options: Any) -> Figure:
+    """Draw with a function of `bayescpt.plot`, which loads matplotlib only then.
 
     Parameters
     ----------
     name : str
         Name of the function.
+    *args, **options : Any
+        Its arguments.
 
     Returns
     -------
-    callable
+    matplotlib.figure.Figure
+        A new figure outside pyplot's state.
 
     Examples
     --------
-    >>> figure("plot_forecast").__name__
-    'plot_forecast'
+    >>> from bayescpt.data import load_example
+    >>> len(figure("study", load_example("cpt_micro")).axes)
+    4
     """
-    function: Callable[..., Any] = getattr(import_module("bayescpt.present"), name)
-    return function
+    present = import_module("bayescpt.present")
+    drawn: Figure = present.page(getattr(present.plot, name), *args, **options)
+    return drawn

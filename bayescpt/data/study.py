@@ -300,15 +300,14 @@ class Study(StudyData):
         Returns
         -------
         matplotlib.figure.Figure
-            See `bayescpt.present.draw_study`.
+            See `bayescpt.plot.study`.
 
         Examples
         --------
         >>> from bayescpt.data import load_example
         >>> load_example("cpt_micro").plot().savefig("study.png")  # doctest: +SKIP
         """
-        drawn: Figure = figure("draw_study")(self)
-        return drawn
+        return figure("study", self)
 
     def _repr_html_(self) -> str:
         facts = {

@@ -2,6 +2,7 @@
 
 from bayescpt.decide.compare import Decision, compare
 from bayescpt.decide.goal_file import read_goal
+from bayescpt.decide.goal_map import GoalMap, goal_map
 from bayescpt.decide.goals import Goal, goal_probability
 from bayescpt.decide.optimise import Optimum, optimise
 from bayescpt.decide.risks.cvar import cvar
@@ -14,11 +15,13 @@ from bayescpt.decide.space import Space, read_space
 __all__ = [
     "Decision",
     "Goal",
+    "GoalMap",
     "Optimum",
     "Space",
     "compare",
     "cvar",
     "expected_regret",
+    "goal_map",
     "goal_probability",
     "mean",
     "optimise",

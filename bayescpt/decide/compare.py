@@ -241,7 +241,7 @@ def compare(
         levels = levels_by_plan(goal, names(values, "plan"), limits)
     return Decision(
         table, best, measure.name, level, by, shares, goal, contrasts, warnings,
-        values.attrs.get("units"), rule, chance, levels, attrs,
+        attrs["units"], rule, chance, levels, attrs,
     )  # fmt: skip
 
 

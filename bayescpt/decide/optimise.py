@@ -50,6 +50,8 @@ class Optimum:
         Every recipe evaluated, from `screen`, best first.
     warnings : list of str
         Reasons for caution in reading the choice.
+    settings : mapping of str to Any
+        Settings in the space of the first recipe of the table, such as ``decay_share``.
     """
 
     plan: Plan | None
@@ -58,6 +60,7 @@ class Optimum:
     plans: list[Plan]
     tried: pd.DataFrame
     warnings: list[str] = field(default_factory=list)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def _repr_html_(self) -> str:
         best = "no recipe is eligible" if self.plan is None else f"best recipe: {self.plan.name}"
@@ -193,6 +196,7 @@ def optimise(
         plans=[search.plans[name] for name in order],
         tried=tried,
         warnings=warnings,
+        settings=clipped.point(search.places[order[0]]),
     )
 
 

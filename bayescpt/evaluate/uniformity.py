@@ -67,6 +67,37 @@ def band_p(ranks: ArrayLike, n_ranks: int) -> float:
     return float((1 + np.sum(null <= statistic)) / (1 + null.size))
 
 
+def ecdf_band(n: int, n_ranks: int, prob: float = 0.95) -> tuple[Array, Array, Array]:
+    """Simultaneous band of the empirical CDF of uniform ranks, that of the test of `band_p`.
+
+    Parameters
+    ----------
+    n : int
+        Number of ranks.
+    n_ranks : int
+        Largest rank.
+    prob : float
+        Probability that the whole empirical CDF lies inside.
+
+    Returns
+    -------
+    share : ndarray, shape (n_ranks,)
+        Uniform CDF at the ranks 0 to ``n_ranks - 1``.
+    low, high : ndarray, shape (n_ranks,)
+        Ends of the band, shares of the ranks.
+
+    Examples
+    --------
+    >>> share, low, high = ecdf_band(200, 9)
+    >>> bool((low < share).all() and (share < high).all())
+    True
+    """
+    tail = float(np.quantile(_null(n, n_ranks), 1.0 - prob))
+    share = np.arange(1, n_ranks + 1) / (n_ranks + 1)
+    low, high = (stats.binom.ppf(q, n, share) / n for q in (tail / 2, 1.0 - tail / 2))
+    return share, np.asarray(low), np.asarray(high)
+
+
 @lru_cache(maxsize=16)
 def _null(n: int, n_ranks: int) -> Array:
     rng = np.random.default_rng(20220722)

@@ -20,7 +20,7 @@ from bayescpt.forecast.curves import BLOCK, PlanCurves, blocks
 from bayescpt.forecast.in_flight import COLUMNS, losses_so_far
 from bayescpt.forecast.plan import Plan, Starts
 from bayescpt.forecast.posterior import Draws
-from bayescpt.forecast.ranges import range_warnings
+from bayescpt.forecast.ranges import range_warnings, steps_outside
 from bayescpt.forecast.reach import check_reach
 from bayescpt.forecast.starts import observed_range, start_losses
 from bayescpt.forecast.steps import chosen_steps, within
@@ -51,6 +51,9 @@ class Forecast:
     so_far : DataFrame
         Fitted losses of the plans that are runs in flight: columns run (the name of the plan),
         step, domain and loss.
+    leaves_range : dict of str to int
+        First step at which each plan is outside the range of the fitted runs (peak LR, length,
+        replay ratio, start checkpoint), by name; plans that stay inside are left out.
 
     Examples
     --------
@@ -76,6 +79,7 @@ class Forecast:
     failed_checks: list[str] = field(default_factory=list)
     study_name: str = ""
     so_far: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS), repr=False)
+    leaves_range: dict[str, int] = field(default_factory=dict)
 
     @property
     def mu(self) -> xr.DataArray:
@@ -161,7 +165,7 @@ class Forecast:
         Parameters
         ----------
         **options
-            Of `bayescpt.present.plot_forecast`, such as ``observed``, ``goal`` and ``plans``.
+            Of `bayescpt.plot.fan`, such as ``observed``, ``goal`` and ``plans``.
 
         Returns
         -------
@@ -172,8 +176,7 @@ class Forecast:
         >>> forecast = fit.forecast(plans)  # doctest: +SKIP
         >>> forecast.plot(goal={"general": 3.3}).savefig("bands.png")  # doctest: +SKIP
         """
-        drawn: Figure = figure("plot_forecast")(self, **options)
-        return drawn
+        return figure("fan", self, **options)
 
     def __repr__(self) -> str:
         """One-line summary."""
@@ -352,6 +355,7 @@ class _Request:
             warnings=list(self.warnings),
             study_name=draws.study.name,
             so_far=losses_so_far(draws, self.paths),
+            leaves_range=steps_outside(draws, self.plans, self.paths),
         )
 
 

@@ -102,6 +102,39 @@ class FittedRange:
         found = {kind for kind, _ in (*self._schedule_findings(path), *self._replay_findings(path))}
         return [kind for kind in DIMENSIONS if kind in found]
 
+    def first_step_outside(self, path: Trajectory) -> int | None:
+        """Return the first step at which a trajectory is outside the range.
+
+        Parameters
+        ----------
+        path : Trajectory
+            Trajectory of a plan.
+
+        Returns
+        -------
+        int or None
+            1 where its start checkpoint, a low peak LR or a short length put all of it outside;
+            None where it stays inside (`outside` is then empty).
+        """
+        (lowest, highest), n = self.peak_lr, path.n_steps
+        top = path.lr.max()
+        unknown_start = self.starts and path.start not in self.starts
+        if unknown_start or top < lowest * 0.999 or n < MUCH_SHORTER * self.n_steps[0]:
+            return 1
+        steps = []
+        if top > highest * 1.001:
+            steps.append(int(np.argmax(path.lr > highest * 1.001)) + 1)
+        if n > self.n_steps[1]:
+            steps.append(self.n_steps[1] + 1)
+        if idle := _idle_steps(path):
+            steps.append(n - idle + 1)
+        if path.is_cpt:
+            low, high = self.replay
+            out = (path.replay < low - 1e-9) | (path.replay > high + 1e-9)
+            if out.any():
+                steps.append(int(np.argmax(out)) + 1)
+        return min(steps, default=None)
+
     def _schedule_findings(self, path: Trajectory) -> list[tuple[str, str]]:
         """Dimension and clause of each finding about the schedule."""
         out = []
@@ -110,8 +143,7 @@ class FittedRange:
             out.append(("peak LR", f"peak LR {top:.3g} is above the fitted {highest:.3g}"))
         elif top < lowest * 0.999:
             out.append(("peak LR", f"peak LR {top:.3g} is below the fitted {lowest:.3g}"))
-        zero_tail = int(np.argmax(path.lr[::-1] > 0)) if top > 0 else path.n_steps
-        if zero_tail > max(1, path.n_steps // 100):
+        if zero_tail := _idle_steps(path):
             text = (
                 f"the last {zero_tail} steps have LR 0, where training stops but the "
                 "annealing term may still change"
@@ -144,6 +176,12 @@ class FittedRange:
         if highest > high + 1e-9:
             out.append(("replay", f"replay ratio {highest:g} is above the fitted {high:g}"))
         return out
+
+
+def _idle_steps(path: Trajectory) -> int:
+    """Number of steps of LR 0 at the end; 0 where they are too few to matter."""
+    tail = int(np.argmax(path.lr[::-1] > 0)) if path.lr.max() > 0 else path.n_steps
+    return tail if tail > max(1, path.n_steps // 100) else 0
 
 
 def range_of(paths: Sequence[Trajectory]) -> FittedRange:
@@ -185,6 +223,33 @@ def fitted_ranges(draws: Draws) -> dict[str, FittedRange]:
     paths = list(draws.observed.values())
     phases = dict.fromkeys(path.phase for path in paths)
     return {phase: range_of([path for path in paths if path.phase == phase]) for phase in phases}
+
+
+def steps_outside(
+    draws: Draws, plans: Sequence[Plan], paths: Sequence[Trajectory]
+) -> dict[str, int]:
+    """First step at which each plan is outside the range of the fitted runs.
+
+    Parameters
+    ----------
+    draws : Draws
+        Posterior with the fitted study.
+    plans : sequence of Plan
+        Recipes.
+    paths : sequence of Trajectory
+        Their trajectories.
+
+    Returns
+    -------
+    dict of str to int
+        By name of the plan; those that stay inside are left out.
+    """
+    ranges = fitted_ranges(draws)
+    first = {
+        plan.name: ranges[path.phase].first_step_outside(path) if path.phase in ranges else 1
+        for plan, path in zip(plans, paths, strict=True)
+    }
+    return {name: step for name, step in first.items() if step is not None}
 
 
 def range_warnings(draws: Draws, plans: Sequence[Plan], paths: Sequence[Trajectory]) -> list[str]:

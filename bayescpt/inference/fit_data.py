@@ -122,11 +122,10 @@ class FitData:
         Returns
         -------
         matplotlib.figure.Figure
-            See `bayescpt.present.plot_components`.
+            See `bayescpt.plot.components`.
 
         Examples
         --------
         >>> fit.plot(["de_r25_wsd_s1"]).savefig("terms.png")  # doctest: +SKIP
         """
-        drawn: Figure = figure("plot_components")(self, runs, domains, prob)
-        return drawn
+        return figure("components", self, runs, domains, prob)

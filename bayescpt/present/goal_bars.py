@@ -10,13 +10,12 @@ import pandas as pd
 from bayescpt.data.units import unit_name
 from bayescpt.decide.limits import limit_labels, limit_text
 from bayescpt.errors import PlanError
-from bayescpt.present.legend import figure_legend
+from bayescpt.present.canvas import add_legend, one_axes
 from bayescpt.present.plain import plain_text
-from bayescpt.present.style import HATCHES, INK, MUTED, colour, folded, new_figure, percent, tidy
+from bayescpt.present.style import HATCHES, INK, MUTED, colour, folded, percent, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 # Heights of the bars and of the gap between plans, in the units of the vertical axis.
@@ -28,7 +27,9 @@ JOINT_HEIGHT, DOMAIN_HEIGHT, GAP = 0.9, 0.5, 0.7
 
 
 @plain_text
-def plot_goal_probability(table: pd.DataFrame, title: str | None = None) -> Figure:
+def goal_probability(
+    table: pd.DataFrame, title: str | None = None, *, ax: Axes | None = None
+) -> Axes:
     """Draw the probability that each plan meets the goal, jointly and by domain, as bars.
 
     Parameters
@@ -39,10 +40,12 @@ def plot_goal_probability(table: pd.DataFrame, title: str | None = None) -> Figu
     title : str, optional
         Title; by default the goal, if ``table.attrs`` holds it under ``goal``, with the unit under
         ``units``.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw on; by default those of a new figure.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    matplotlib.axes.Axes
         Plans from top to bottom in the order of the table. Whiskers extend two Monte Carlo standard
         errors to either side.
 
@@ -54,13 +57,13 @@ def plot_goal_probability(table: pd.DataFrame, title: str | None = None) -> Figu
     Examples
     --------
     >>> import pandas as pd
-    >>> from bayescpt.present import plot_goal_probability
+    >>> import bayescpt as bc
     >>> table = pd.DataFrame(
     ...     {"joint": [0.7], "joint_mcse": [0.01], "german": [0.9], "german_mcse": [0.01]},
     ...     index=pd.Index(["wsd"], name="plan"),
     ... )
     >>> table.attrs = {"goal": {"german": 3.0}, "units": "nat/token"}
-    >>> plot_goal_probability(table).get_suptitle()
+    >>> bc.plot.goal_probability(table).get_title()
     'Goal: german ≤ 3 (nats per token)'
     """
     if "joint" not in table or table.empty:
@@ -72,24 +75,23 @@ def plot_goal_probability(table: pd.DataFrame, title: str | None = None) -> Figu
     heights = np.array([JOINT_HEIGHT if column == "joint" else DOMAIN_HEIGHT for column in columns])
     centres = np.cumsum(heights) - heights / 2
     pitch = heights.sum() + GAP
-    fig = new_figure(6.6, 1.1 + 0.26 * pitch * len(table))
-    ax = fig.add_subplot()
-    tidy(ax, grid="x")
+    chosen = one_axes(ax, 6.6, 1.1 + min(0.26 * pitch * len(table), max(8.0, 0.3 * len(table))))
+    tidy(chosen, grid="x")
     entries: dict[str, Any] = {}
     for i, column in enumerate(columns):
         tone = "#4d4d4d" if column == "joint" else colour(i - 1)
         positions = np.arange(len(table)) * pitch + centres[i]
         hatch = "" if column == "joint" else HATCHES[(i - 1) % len(HATCHES)]
-        bars = _bars(ax, table, column, positions, heights[i], tone, hatch)
+        bars = _bars(chosen, table, column, positions, heights[i], tone, hatch)
         entries["all goals together" if column == "joint" else f"{column} alone"] = bars
-    ax.set_yticks(np.arange(len(table)) * pitch + heights.sum() / 2, _plan_labels(table))
-    ax.set_ylim(len(table) * pitch - 0.45, -0.25)
-    _style_axes(ax)
-    figure_legend(fig, entries)
+    chosen.set_yticks(np.arange(len(table)) * pitch + heights.sum() / 2, _plan_labels(table))
+    chosen.set_ylim(len(table) * pitch - 0.45, -0.25)
+    _style_axes(chosen)
+    add_legend([chosen], entries, ax)
     title = _goal_title(table) if title is None else title
     if title:
-        fig.suptitle(_lines(title), fontsize=10.5, fontweight="bold", color=INK)
-    return fig
+        chosen.set_title(_lines(title), fontsize=10.5, fontweight="bold", color=INK, pad=8)
+    return chosen
 
 
 def _bars(

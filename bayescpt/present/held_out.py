@@ -12,25 +12,27 @@ from bayescpt.data.units import loss_label
 from bayescpt.errors import PlanError
 from bayescpt.evaluate import Backtest
 from bayescpt.evaluate.score import BAND, quantile_column
-from bayescpt.present.legend import band_alpha, band_keys, figure_legend
+from bayescpt.present.canvas import add_legend, given_axes, new_figure, panel_array
+from bayescpt.present.legend import band_alpha, band_keys
 from bayescpt.present.plain import plain_text
-from bayescpt.present.style import INK, MUTED, colour, folded, listed, new_figure, thinned, tidy
+from bayescpt.present.style import INK, MUTED, colour, folded, listed, thinned, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 BANDS = (0.9, 0.5)
 
 
 @plain_text
-def plot_held_out(
+def held_out(
     backtest: Backtest,
     runs: Sequence[str] | None = None,
     domains: Sequence[str] | None = None,
     after: float = 0.1,
     columns: int = 5,
-) -> Figure:
+    *,
+    axes: Any = None,
+) -> Any:
     """Draw every held-out run with its forecast, one panel per domain.
 
     Parameters
@@ -46,29 +48,31 @@ def plot_held_out(
         First fraction of each run to leave out, as in the scores: a steep start leaves little
         height for the bands that follow.
     columns : int
-        Number of runs in a row.
+        Number of runs in a row of a new figure.
+    axes : array_like of matplotlib.axes.Axes, optional
+        Axes to draw on, one for each run and domain; by default those of a new figure.
 
     Returns
     -------
-    matplotlib.figure.Figure
-        Hollow circles are the observed losses, at most 60 in a panel, over the 50% and 90% bands;
+    ndarray of matplotlib.axes.Axes, shape (n_panels,)
+        The domains of the first run, then those of the next. Hollow circles are the observed
+        losses, at most 60 in a panel, over the 50% and 90% bands;
         the number in the corner of a panel is the fraction of all its losses inside the 90% band.
         Each panel has its own loss axis.
 
     Raises
     ------
     PlanError
-        If a run or domain is unknown, there are several methods, or no held-out loss remains.
+        If a run or domain is unknown, there are several methods, no held-out loss remains, or
+        there are more or fewer axes than panels.
 
     Examples
     --------
     >>> import bayescpt
     >>> from bayescpt.evaluate.baselines import last_value
-    >>> from bayescpt.present import plot_held_out
     >>> study = bayescpt.load_example("cpt_micro")
     >>> backtest = bayescpt.backtest(study, runs=["de_r25_cos"], method=last_value)
-    >>> figure = plot_held_out(backtest)
-    >>> [axes.get_ylabel() for axes in figure.axes]
+    >>> [ax.get_ylabel() for ax in bayescpt.plot.held_out(backtest)]
     ['general', 'german']
     """
     table = backtest.table
@@ -90,35 +94,53 @@ def plot_held_out(
     if not pairs:
         raise PlanError(f"no held-out row after the first {after:.0%} of a run remains to be drawn")
 
+    parts = {split: rows[rows["split"] == split] for split, _ in pairs}
+    panels = [(s, d) for s, _ in pairs for d in shown if (parts[s]["domain"] == d).any()]
     width = min(columns, len(pairs))
-    groups = -(-len(pairs) // width)
-    fig = new_figure(0.5 + 1.85 * width, 0.5 + (0.3 + 1.05 * len(shown)) * groups)
-    grid = fig.add_gridspec(groups * len(shown), width)
-    for place, (split, cutoff) in enumerate(pairs):
-        group, column = divmod(place, width)
-        part = rows[rows["split"] == split]
-        for k, domain in enumerate(shown):
-            own = part[part["domain"] == domain].sort_values("step")
-            if own.empty:
-                continue
-            ax = fig.add_subplot(grid[group * len(shown) + k, column])
-            tidy(ax)
-            _panel(ax, own, colour(k))
-            ax.tick_params(labelsize=7, pad=2, labelbottom=k == len(shown) - 1)
-            if column == 0:
+    order = [split for split, _ in pairs]
+    if axes is None:
+        drawn = _new_axes(panels, order, shown, width)
+    else:
+        drawn = given_axes(axes, panels)
+    unit = loss_label(table.attrs.get("units"))
+    cutoffs = dict(pairs)
+    for (split, domain), ax in zip(panels, drawn, strict=True):
+        part = parts[split]
+        tidy(ax)
+        _panel(ax, part[part["domain"] == domain].sort_values("step"), colour(shown.index(domain)))
+        place, k = order.index(split), shown.index(domain)
+        ax.tick_params(labelsize=7, pad=2)
+        if axes is not None:
+            ax.set_ylabel(f"{domain} {unit}", fontsize=8.5, color=colour(k))
+        else:
+            ax.tick_params(labelbottom=k == len(shown) - 1)
+            if place % width == 0:
                 ax.set_ylabel(domain, fontsize=8.5, color=colour(k))
-            if k == 0:
-                title = f"{part['run'].iloc[0]} @ {cutoff:.0%}" if cutoff else split
-                ax.set_title(
-                    folded(title, 22), loc="left", fontsize=8, fontweight="bold", color=INK
-                )
-            if group == groups - 1 and k == len(shown) - 1:
-                ax.set_xlabel("step", fontsize=8, color=INK)
-    unit = table.attrs.get("units")
-    fig.supylabel(loss_label(unit), fontsize=8.5, color=INK)
+        if k == 0 or axes is not None:
+            cutoff = cutoffs[split]
+            title = f"{part['run'].iloc[0]} @ {cutoff:.0%}" if cutoff else split
+            ax.set_title(folded(title, 22), loc="left", fontsize=8, fontweight="bold", color=INK)
+        last = place >= len(order) - width and k == len(shown) - 1
+        if last or axes is not None:
+            ax.set_xlabel("step", fontsize=8, color=INK)
+    if axes is None:
+        drawn[0].figure.supylabel(unit, fontsize=8.5, color=INK)
     # An entry is at most as wide as a panel.
-    figure_legend(fig, _legend_entries(), width)
-    return fig
+    add_legend(drawn, _legend_entries(), axes, width)
+    return panel_array(drawn)
+
+
+def _new_axes(
+    panels: list[tuple[str, str]], order: list[str], domains: list[str], width: int
+) -> list[Axes]:
+    """Panels of a new figure, the domains of a run below each other."""
+    groups = -(-len(order) // width)
+    fig = new_figure(0.5 + 1.85 * width, 0.5 + (0.3 + 1.05 * len(domains)) * groups)
+    grid = fig.add_gridspec(groups * len(domains), width)
+    places = [(divmod(order.index(split), width), domains.index(d)) for split, d in panels]
+    return [
+        fig.add_subplot(grid[group * len(domains) + k, column]) for (group, column), k in places
+    ]
 
 
 def _select(requested: Sequence[str] | None, column: pd.Series, kind: str) -> list[str]:

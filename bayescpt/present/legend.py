@@ -10,8 +10,8 @@ import numpy as np
 from bayescpt.present.style import INK
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
 
 # Widths in a legend, inches: a key with its gaps, and a character.
 HANDLE, CHARACTER = 0.62, 0.078
@@ -78,15 +78,33 @@ def figure_legend(fig: Figure, entries: Mapping[str, Any], columns: int | None =
     # A legend of more than two lines takes its height from the panels.
     tall = sum(max(map(len, lines[k : k + wide])) for k in range(0, len(lines), wide))
     fig.set_figheight(fig.get_figheight() + LINE * max(tall - 2, 0))
-    legend = fig.legend(
+    options = {"loc": "outside lower center", "ncols": max(1, min(len(entries), wide))}
+    _add(fig, entries, fontsize=8.5, **options)
+
+
+def axes_legend(ax: Axes, entries: Mapping[str, Any]) -> None:
+    """Add a legend inside axes, where there is most room.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        The axes.
+    entries : Mapping of str to artist
+        Legend handles by label.
+    """
+    _add(ax, entries, fontsize=7.5, loc="best")
+
+
+def _add(to: Figure | Axes, entries: Mapping[str, Any], **options: Any) -> None:
+    if not entries:
+        return
+    legend = to.legend(
         list(entries.values()),
         # Matplotlib leaves out an entry whose label starts with an underscore.
         [label.replace("_", "-") for label in entries],
-        loc="outside lower center",
-        ncols=min(len(entries), wide),
         frameon=False,
-        fontsize=8.5,
         labelcolor=INK,
+        **options,
     )
     for text, label in zip(legend.get_texts(), entries, strict=True):
         text.set_text(label)

@@ -23,28 +23,29 @@ from bayescpt.decide.draws import (
 from bayescpt.decide.goal_levels import goal_levels
 from bayescpt.decide.goals import Goal
 from bayescpt.errors import PlanError
+from bayescpt.present.canvas import add_legend, one_axes
 from bayescpt.present.labels import forecast_unit, shown_draws
-from bayescpt.present.legend import figure_legend
 from bayescpt.present.plain import plain_text
-from bayescpt.present.style import GOAL, INK, MARKERS, colour, folded, new_figure, tidy
+from bayescpt.present.style import GOAL, INK, MARKERS, colour, folded, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 # Characters in a line of the legend.
 LABEL = 40
 
 
 @plain_text
-def plot_losses(
+def ends(
     fc: ForecastLike | xr.Dataset,
     goal: Goal | Mapping[str, float | str] | None = None,
     domains: tuple[str, str] | None = None,
     best: str | None = None,
     max_draws: int = 400,
     kind: Kind = "loss",
-) -> Figure:
+    *,
+    ax: Axes | None = None,
+) -> Axes:
     """Scatter the draws of two domains' losses at the end of each plan, with the goal as a box.
 
     Parameters
@@ -64,10 +65,12 @@ def plot_losses(
         Number of draws to show per plan, evenly spaced along the chains. Medians use all draws.
     kind : {"loss", "mu"}
         ``loss`` is the loss that the log of a new run will show; ``mu`` is the expected loss.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw on; by default those of a new figure.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    matplotlib.axes.Axes
         One colour and marker per plan; the large marker with a white edge is the median.
 
     Raises
@@ -80,14 +83,14 @@ def plot_losses(
     --------
     >>> import numpy as np
     >>> import xarray as xr
-    >>> from bayescpt.present import plot_losses
+    >>> import bayescpt as bc
     >>> draws = np.random.default_rng(0).normal(3.0, 0.1, (2, 50, 1, 2, 1))
     >>> forecast = xr.Dataset(
     ...     {"loss": (("chain", "draw", "plan", "domain", "step"), draws)},
     ...     coords={"plan": ["wsd"], "domain": ["general", "german"], "step": [1000]},
     ...     attrs={"units": "nat/token"},
     ... )
-    >>> plot_losses(forecast, goal={"general": 3.1, "german": 3.0}).axes[0].get_xlabel()
+    >>> bc.plot.ends(forecast, goal={"general": 3.1, "german": 3.0}).get_xlabel()
     'general loss (nats per token)'
     """
     units = LossUnits.of(units_attrs(fc))
@@ -107,19 +110,18 @@ def plot_losses(
     losses = at_steps(values.sel(domain=list(domains)), index)
     losses = losses.reshape(len(plans), 2, -1)
 
-    fig = new_figure(6.4, 5.0)
-    ax = fig.add_subplot()
-    tidy(ax, grid="both")
+    chosen = one_axes(ax, 6.4, 5.0)
+    tidy(chosen, grid="both")
     entries: dict[str, Any] = {}
     stride = max(1, -(-losses.shape[2] // max_draws))
     for i, plan in enumerate(plans):
         x, y = losses[i]
         marker = MARKERS[i % len(MARKERS)]
-        ax.scatter(
+        chosen.scatter(
             x[::stride], y[::stride], s=9, marker=marker, color=colour(i), alpha=0.3, linewidths=0
         )
         label = folded(f"{plan} (chosen)" if plan == best else plan, LABEL)
-        entries[label] = ax.scatter(
+        entries[label] = chosen.scatter(
             np.median(x),
             np.median(y),
             s=90,
@@ -132,12 +134,12 @@ def plot_losses(
         )
     if goal is not None:
         for corner in _corners(goal_levels(fc, goal, kind), domains, plans, units):
-            _goal_box(ax, *corner)
+            _goal_box(chosen, *corner)
     unit = forecast_unit(fc)
-    ax.set_xlabel(loss_label(unit, domains[0]), fontsize=9, color=INK)
-    ax.set_ylabel(loss_label(unit, domains[1]), fontsize=9, color=INK)
-    figure_legend(fig, entries)
-    return fig
+    chosen.set_xlabel(loss_label(unit, domains[0]), fontsize=9, color=INK)
+    chosen.set_ylabel(loss_label(unit, domains[1]), fontsize=9, color=INK)
+    add_legend([chosen], entries, ax)
+    return chosen
 
 
 def _corners(

@@ -13,8 +13,8 @@ from bayescpt.data.units import loss_label
 from bayescpt.decide.draws import ForecastLike, Kind, names
 from bayescpt.decide.goals import Goal
 from bayescpt.errors import PlanError
+from bayescpt.present.canvas import add_legend, given_axes, new_figure, panel_array
 from bayescpt.present.labels import forecast_unit
-from bayescpt.present.legend import figure_legend
 from bayescpt.present.panels import Panels, learning_rates, panels_of
 from bayescpt.present.plain import plain_text
 from bayescpt.present.style import (
@@ -24,20 +24,20 @@ from bayescpt.present.style import (
     colour,
     drawn_updates,
     folded,
-    new_figure,
     tidy,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 # Whole bands of more plans would hide each other.
 MOST_BANDS = 3
+# Border of a line where the law extrapolates.
+HALO = "#c9c9c9"
 
 
 @plain_text
-def plot_overlay(
+def overlay(
     fc: ForecastLike | xr.Dataset,
     observed: pd.DataFrame | None = None,
     prob: float = 0.9,
@@ -46,7 +46,9 @@ def plot_overlay(
     goal: Goal | Mapping[str, float | str] | None = None,
     kind: Kind = "loss",
     first_step: int | Mapping[str, int] = 0,
-) -> Figure:
+    *,
+    axes: Any = None,
+) -> Any:
     """Draw all plans over each other: one panel per domain, the learning rates underneath.
 
     Parameters
@@ -67,64 +69,76 @@ def plot_overlay(
         ``loss`` is the loss that the log of a new run will show; ``mu`` is the expected loss.
     first_step : int or mapping of str to int
         First step to draw, or that of each plan.
+    axes : array_like of matplotlib.axes.Axes, optional
+        Axes to draw on, one for each domain; learning rates are not drawn on them. By default those
+        of a new figure.
 
     Returns
     -------
-    matplotlib.figure.Figure
-        Lines are medians, different in colour and dashes. The bar at the end of a line is the band
-        of the plan's last loss; the whole band is drawn for up to three plans.
+    ndarray of matplotlib.axes.Axes, shape (n_domains,)
+        Lines are medians, different in colour and dashes, with a grey border where a plan is
+        outside the range of the fitted runs. The bar at the end of a line is the band of the plan's
+        last loss; the whole band is drawn for up to three plans.
 
     Raises
     ------
     PlanError
-        As `plot_forecast`.
+        As `bayescpt.plot.fan`.
 
     Examples
     --------
     >>> import numpy as np
     >>> import xarray as xr
-    >>> from bayescpt.present import plot_overlay
+    >>> import bayescpt as bc
     >>> draws = np.random.default_rng(0).normal(3.0, 0.1, (2, 50, 2, 1, 3))
     >>> forecast = xr.Dataset(
     ...     {"loss": (("chain", "draw", "plan", "domain", "step"), draws)},
     ...     coords={"plan": ["wsd", "cosine"], "domain": ["german"], "step": [100, 200, 300]},
     ...     attrs={"units": "nat/token"},
     ... )
-    >>> len(plot_overlay(forecast).axes)
+    >>> len(bc.plot.overlay(forecast))
     1
     """
     panels = panels_of(fc, observed, prob, plans, fitted, goal, kind, first_step)
-    chosen = names(panels.values, "plan")
+    plan_names = names(panels.values, "plan")
     domains = [
         domain
         for domain in names(panels.values, "domain")
-        if any(panels.drawn_steps(plan, domain).any() for plan in chosen)
+        if any(panels.drawn_steps(plan, domain).any() for plan in plan_names)
     ]
     if not domains:
         raise PlanError(f"no plan has a forecast at or after first_step={first_step}")
-    rates = learning_rates(fc, chosen)
-    fig = new_figure(1.0 + 3.7 * len(domains), 4.6 if rates else 3.4)
-    grid = fig.add_gridspec(
-        2 if rates else 1, len(domains), height_ratios=[1, 0.3][: 1 + bool(rates)]
+    rates = learning_rates(fc, plan_names)
+    chosen, strips = (
+        _new_axes(len(domains), bool(rates)) if axes is None else (given_axes(axes, domains), [])
     )
     legend: dict[str, Any] = {}
-    for column, domain in enumerate(domains):
-        ax = fig.add_subplot(grid[0, column])
+    for column, (domain, ax) in enumerate(zip(domains, chosen, strict=True)):
         tidy(ax)
-        legend |= _curves(ax, panels, chosen, domain)
+        legend |= _curves(ax, panels, plan_names, domain)
         ax.set_title(domain, loc="right", fontsize=9.5, color=INK)
         bottom = ax
-        if rates:
+        if strips:
             ax.tick_params(labelbottom=False)
-            bottom = fig.add_subplot(grid[1, column], sharex=ax)
-            _schedules(bottom, rates, chosen, panels)
+            bottom = strips[column]
+            _schedules(bottom, rates, plan_names, panels)
         bottom.set_xlabel("CPT step", fontsize=8.5, color=INK)
-        if column == 0:
+        if column == 0 or axes is not None:
             ax.set_ylabel(loss_label(forecast_unit(fc)), fontsize=8.5, color=INK)
-            if rates:
-                bottom.set_ylabel("LR", fontsize=8.5, color=INK)
-    figure_legend(fig, legend | panels.legend)
-    return fig
+        if column == 0 and strips:
+            bottom.set_ylabel("LR", fontsize=8.5, color=INK)
+    add_legend(chosen, legend | panels.legend, axes)
+    return panel_array(chosen)
+
+
+def _new_axes(n: int, with_rates: bool) -> tuple[list[Axes], list[Axes]]:
+    """Panels of a new figure, and those of the learning rates underneath."""
+    fig = new_figure(1.0 + 3.7 * n, 4.6 if with_rates else 3.4)
+    grid = fig.add_gridspec(1 + with_rates, n, height_ratios=[1, 0.3][: 1 + with_rates])
+    panels = [fig.add_subplot(grid[0, k]) for k in range(n)]
+    if not with_rates:
+        return panels, []
+    return panels, [fig.add_subplot(grid[1, k], sharex=panels[k]) for k in range(n)]
 
 
 def _curves(ax: Axes, panels: Panels, plans: list[str], domain: str) -> dict[str, Any]:
@@ -141,6 +155,7 @@ def _curves(ax: Axes, panels: Panels, plans: list[str], domain: str) -> dict[str
         low, middle, high = np.quantile(draws, [tail, 0.5, 1 - tail], axis=1)
         look = _look(k)
         (line,) = ax.plot(steps, middle, lw=1.4, zorder=3, markevery=[], **look)
+        _pale_outside(ax, steps, middle, panels.leaves_range.get(plan))
         legend[folded(plan, 36)] = line
         if len(plans) <= MOST_BANDS:
             ax.fill_between(
@@ -150,7 +165,21 @@ def _curves(ax: Axes, panels: Panels, plans: list[str], domain: str) -> dict[str
         panels.draw_curves(ax, plan, domain)
     _draw_ends(ax, ends)
     panels.draw_goal(ax, domain, plans)
+    if any(panels.leaves_range.get(plan) is not None for plan in plans):
+        legend["outside the pilots' range"] = _halo(ax, [], [])
     return legend
+
+
+def _pale_outside(ax: Axes, steps: Any, middle: Any, edge: int | None) -> None:
+    """Give a line a grey border where its plan is outside the range of the fitted runs."""
+    if edge is not None and (steps >= edge).any():
+        # From the step before, so that the border has no gap at the edge.
+        here = steps >= max([steps[0], *steps[steps <= edge]])
+        _halo(ax, steps[here], middle[here])
+
+
+def _halo(ax: Axes, x: Any, y: Any) -> Any:
+    return ax.plot(x, y, color=HALO, lw=5, solid_capstyle="butt", zorder=2)[0]
 
 
 def _draw_ends(ax: Axes, ends: list[tuple[Any, ...]]) -> None:

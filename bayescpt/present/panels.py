@@ -17,11 +17,24 @@ from bayescpt.decide.goals import Goal
 from bayescpt.errors import PlanError
 from bayescpt.present.labels import shown_curves, shown_draws
 from bayescpt.present.legend import band_alpha
-from bayescpt.present.style import GOAL, INK, MUTED, TITLE, folded, listed, thinned, tidy
+from bayescpt.present.style import (
+    GOAL,
+    GRID,
+    INK,
+    MUTED,
+    TITLE,
+    folded,
+    listed,
+    thinned,
+    tidy,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
+
+# Where the law extrapolates: pale enough to be behind a band.
+OUTSIDE, OUTSIDE_EDGE = "#ffffff", GRID
 
 
 def panels_of(
@@ -62,7 +75,7 @@ def panels_of(
     Raises
     ------
     PlanError
-        As `plot_forecast`.
+        As `bayescpt.plot.fan`.
     """
     units = LossUnits.of(units_attrs(fc))
     values = shown_draws(_select_plans(loss_draws(fc, kind), plans), units)
@@ -87,6 +100,7 @@ def panels_of(
         {label: shown_curves(f, units) for label, f in curves.items() if f is not None},
         first_step,
         getattr(fc, "now", {}),
+        getattr(fc, "leaves_range", {}),
     )
 
 
@@ -108,6 +122,8 @@ class Panels:
         First step to draw.
     now : mapping of str to int
         Last step with a loss, of plans that are runs in flight.
+    leaves_range : mapping of str to int
+        First step outside the range of the fitted runs, of plans that leave it.
     legend : dict of str to artist
         Entries of what has been drawn so far.
     """
@@ -118,6 +134,7 @@ class Panels:
     curves: dict[str, pd.DataFrame]
     first_step: int | Mapping[str, int]
     now: Mapping[str, int] = field(default_factory=dict)
+    leaves_range: Mapping[str, int] = field(default_factory=dict)
     legend: dict[str, Any] = field(default_factory=dict)
 
     def first(self, plan: str) -> int:
@@ -151,7 +168,9 @@ class Panels:
         has_draw = ~np.isnan(self.values.sel(plan=plan, domain=domain).values).all(axis=(1, 2))
         return np.asarray(has_draw & (self.values["step"].values >= self.first(plan)))
 
-    def draw_panel(self, ax: Axes, plan: str, domain: str, tone: str) -> None:
+    def draw_panel(
+        self, ax: Axes, plan: str, domain: str, tone: str, title: str | None = None
+    ) -> None:
         """Draw bands, curves and goal of one plan and domain.
 
         Parameters
@@ -164,18 +183,50 @@ class Panels:
             Name of the domain.
         tone : str
             Colour.
+        title : str, optional
+            Title on the left; by default the name of the plan.
         """
         tidy(ax)
         drawn = self.drawn_steps(plan, domain)
         steps = self.values["step"].values[drawn]
         draws = self.values.sel(plan=plan, domain=domain).values[drawn].reshape(len(steps), -1)
         _draw_bands(ax, steps, draws, self.probs, tone)
+        self.draw_outside(ax, plan, int(steps[-1]))
         self.draw_curves(ax, plan, domain)
         if self.now.get(plan, -1) >= self.first(plan):
             self.legend["now"] = ax.axvline(self.now[plan], color=INK, lw=0.9, ls=":", zorder=2)
         self.draw_goal(ax, domain, [plan])
-        ax.set_title(folded(plan, TITLE), loc="left", fontsize=9.5, fontweight="bold", color=INK)
+        left = folded(plan, TITLE) if title is None else title
+        ax.set_title(left, loc="left", fontsize=9.5, fontweight="bold", color=INK)
         ax.set_title(domain, loc="right", fontsize=9.5, color=tone)
+
+    def draw_outside(self, ax: Axes, plan: str, last: int) -> None:
+        """Shade the steps outside the range of the fitted runs, with a line at their edge.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes
+            Panel.
+        plan : str
+            Name of the plan.
+        last : int
+            Last step drawn.
+        """
+        edge = self.leaves_range.get(plan, last + 1)
+        if edge > last:
+            return
+        left = max(edge, self.first(plan))
+        self.legend["outside the pilots' range"] = ax.axvspan(
+            left,
+            last,
+            facecolor=OUTSIDE,
+            edgecolor=OUTSIDE_EDGE,
+            hatch="\\\\\\",
+            linewidth=0,
+            zorder=0,
+        )
+        if left == edge > 1:
+            ax.axvline(edge, color=MUTED, lw=0.9, zorder=1)
 
     def draw_curves(self, ax: Axes, plan: str, domain: str) -> None:
         """Draw the measured losses of a plan on a domain.

@@ -6,92 +6,95 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from bayescpt.data.conversion import LossUnits
 from bayescpt.data.units import loss_label
+from bayescpt.decide.draws import ForecastLike
+from bayescpt.decide.front import pareto_front
 from bayescpt.errors import PlanError
-from bayescpt.present.legend import figure_legend
-from bayescpt.present.style import GOAL, INK, MARKERS, colour, folded, new_figure, percent, tidy
+from bayescpt.present.canvas import add_legend, one_axes
+from bayescpt.present.plain import plain_text
+from bayescpt.present.style import GOAL, INK, MARKERS, colour, folded, percent, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 # Characters in a line of the legend.
 LABEL = 40
 
 
-def plot_pareto(table: pd.DataFrame, best: str | None = None) -> Figure:
+@plain_text
+def pareto(
+    plans: ForecastLike | xr.Dataset | pd.DataFrame,
+    best: str | None = None,
+    domains: tuple[str, str] | None = None,
+    *,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the last losses of plans on two domains, their bands and the front of the medians.
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        Table of `bayescpt.decide.front.pareto_front`; its first two domains are drawn.
+    plans : ForecastLike, xarray.Dataset or pandas.DataFrame
+        Forecast of the plans, or a table of `bayescpt.decide.front.pareto_front`.
     best : str, optional
-        Name of the chosen plan, which the legend marks.
+        Name of the chosen plan (`Decision.best`), which the legend marks.
+    domains : tuple of two str, optional
+        Domains on the horizontal and the vertical axis; by default the first two.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw on; by default those of a new figure.
 
     Returns
     -------
-    matplotlib.figure.Figure
-        See `draw_pareto`.
+    matplotlib.axes.Axes
+        A marker stands at the medians of each plan, filled if it is on the front of the medians and
+        hollow if not, with the 90% bands of both losses as bars. The stepped line joins the plans
+        of the front: what lies above and to the right of it is dominated. The legend says with
+        which probability a plan is on the front.
 
     Raises
     ------
     PlanError
-        If the table is not one of `pareto_front` with two domains, or has no plan `best`.
+        If there are no two domains, or there is no plan `best`.
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> from bayescpt.present import plot_pareto
-    >>> table = pd.DataFrame(
-    ...     {"on_front": [True], "prob_front": [1.0], "general_lower": [3.1]}
-    ...     | {"general_median": [3.2], "general_upper": [3.3], "german_lower": [2.8]}
-    ...     | {"german_median": [2.9], "german_upper": [3.0]},
-    ...     index=pd.Index(["wsd"], name="plan"),
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> import bayescpt as bc
+    >>> draws = np.random.default_rng(0).normal(3.0, 0.1, (2, 50, 2, 2, 1))
+    >>> forecast = xr.Dataset(
+    ...     {"loss": (("chain", "draw", "plan", "domain", "step"), draws)},
+    ...     coords={"plan": ["wsd", "cosine"], "domain": ["general", "german"], "step": [500]},
+    ...     attrs={"units": "nat/token"},
     ... )
-    >>> table.attrs = {"domains": ["general", "german"], "prob": 0.9, "units": "nat/token"}
-    >>> plot_pareto(table).axes[0].get_ylabel()
+    >>> bc.plot.pareto(forecast).get_ylabel()
     'german loss (nats per token)'
     """
-    fig = new_figure(6.4, 5.0)
-    figure_legend(fig, draw_pareto(fig.add_subplot(), table, best))
-    return fig
+    table = plans if isinstance(plans, pd.DataFrame) else pareto_front(plans, domains)
+    _check(table, best, domains)
+    chosen = one_axes(ax, 6.4, 5.0)
+    add_legend([chosen], _draw(chosen, table, best), ax)
+    return chosen
 
 
-def draw_pareto(ax: Axes, table: pd.DataFrame, best: str | None = None) -> dict[str, Any]:
-    """Draw a Pareto front on axes.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        Axes to draw on.
-    table : pandas.DataFrame
-        Table of `bayescpt.decide.front.pareto_front`; its first two domains are drawn.
-    best : str, optional
-        Name of the chosen plan, which the legend marks.
-
-    Returns
-    -------
-    dict of str to artist
-        Legend entries, which say with which probability a plan is on the front. A marker stands at
-        the medians of each plan, filled if it is on the front of the medians and hollow if not,
-        with the bands of both losses as bars. The stepped line joins the plans of the front: what
-        lies above and to the right of it is dominated.
-
-    Raises
-    ------
-    PlanError
-        If the table is not one of `pareto_front` with two domains, or has no plan `best`.
-    """
-    domains = table.attrs.get("domains", [])
-    if len(domains) < 2 or "prob_front" not in table:
+def _check(table: pd.DataFrame, best: str | None, domains: tuple[str, str] | None) -> None:
+    found = table.attrs.get("domains", [])
+    if len(found) < 2 or "prob_front" not in table:
         raise PlanError(
-            f"a Pareto front needs a table of pareto_front with two domains; it has {domains}"
+            "a Pareto front needs a forecast, or a table of pareto_front, on two domains; this has "
+            f"{found}"
         )
+    if domains is not None and list(domains) != list(found[:2]):
+        raise PlanError(f"the table is of {found[:2]}, not of {list(domains)}: give the forecast")
     if best is not None and best not in table.index:
         raise PlanError(f"unknown plan {best!r}; the table has {list(table.index)}")
+
+
+def _draw(ax: Axes, table: pd.DataFrame, best: str | None) -> dict[str, Any]:
+    """Draw a Pareto front; return the legend entries."""
+    domains = table.attrs["domains"]
     units = LossUnits.of(table.attrs)
     x, y = (_shown(table, domain, units) for domain in domains[:2])
     tidy(ax, grid="both")

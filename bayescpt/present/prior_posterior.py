@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayescpt.errors import PlanError
-from bayescpt.present.legend import figure_legend
-from bayescpt.present.style import INK, MUTED, colour, folded, listed, new_figure, tidy
+from bayescpt.inference.before_after import prior_posterior_table
+from bayescpt.present.canvas import add_legend, given_axes, new_figure, panel_array
+from bayescpt.present.plain import plain_text
+from bayescpt.present.style import INK, MUTED, colour, folded, listed, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+
+    from bayescpt.inference import Fit
 
 # Prior intervals that span more than this factor are drawn on a log scale.
 WIDE = 30.0
@@ -23,77 +26,77 @@ LABEL = 18
 PRIOR, POSTERIOR = "#c9c9c9", colour(0)
 
 
-def plot_prior_posterior(
-    table: pd.DataFrame, quantities: Sequence[str] | None = None, columns: int = COLUMNS
-) -> Figure:
-    """Draw prior and posterior intervals, a panel per quantity.
+@plain_text
+def prior_posterior(
+    fit: Fit | pd.DataFrame,
+    quantities: Sequence[str] | None = None,
+    columns: int = COLUMNS,
+    *,
+    axes: Any = None,
+) -> Any:
+    """Draw prior and posterior intervals in the units of the paper, a panel per quantity.
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        Table of `bayescpt.inference.before_after.prior_posterior_table`.
+    fit : Fit or pandas.DataFrame
+        A fit, or a table of `bayescpt.inference.before_after.prior_posterior_table`.
     quantities : sequence of str, optional
         Quantities to draw, such as ``beta``; all by default.
     columns : int
-        Panels in a row.
+        Panels in a row of a new figure.
+    axes : array_like of matplotlib.axes.Axes, optional
+        Axes to draw on, one for each quantity; by default those of a new figure.
 
     Returns
     -------
-    matplotlib.figure.Figure
-        See `draw_prior_posterior` for a panel.
+    ndarray of matplotlib.axes.Axes, shape (n_quantities,)
+        Of every entry, the wide grey bar is the prior's 90% interval with its median as a tick, the
+        narrow bar on it the posterior's with its median as a dot. Priors that span more than a
+        factor of 30 have a log scale.
 
     Raises
     ------
     PlanError
-        If a quantity is unknown, or the table is empty.
+        If a quantity is unknown, the table is empty, or there are more or fewer axes than
+        quantities.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> from bayescpt.present import plot_prior_posterior
+    >>> import bayescpt as bc
     >>> names = ["prior_lower", "prior_median", "prior_upper", "lower", "median", "upper"]
     >>> table = pd.DataFrame([[0.1, 1.0, 5.0, 0.8, 1.0, 1.2]], ["B[general]"], names)
     >>> table = table.assign(quantity="B", label="general", unit="nat")
-    >>> plot_prior_posterior(table).axes[0].get_title(loc="left")
+    >>> bc.plot.prior_posterior(table)[0].get_title(loc="left")
     'B'
     """
+    table = fit if isinstance(fit, pd.DataFrame) else prior_posterior_table(fit)
     known = list(dict.fromkeys(table["quantity"])) if len(table) else []
     chosen = known if quantities is None else list(quantities)
     unknown = [name for name in chosen if name not in known]
     if unknown or not chosen:
         raise PlanError(f"unknown quantity {listed(unknown)}; the table has {listed(known)}")
-    columns = min(columns, len(chosen))
-    rows = [chosen[k : k + columns] for k in range(0, len(chosen), columns)]
-    entries = [max(int((table["quantity"] == q).sum()) for q in row) for row in rows]
-    heights = [0.62 + 0.2 * n for n in entries]
+    parts = [table[table["quantity"] == name] for name in chosen]
+    drawn = _new_axes(parts, columns) if axes is None else given_axes(axes, chosen)
+    legend: dict[str, Any] = {}
+    for ax, part in zip(drawn, parts, strict=True):
+        legend |= _draw(ax, part)
+    add_legend(drawn, legend, axes)
+    return panel_array(drawn)
+
+
+def _new_axes(parts: list[pd.DataFrame], columns: int) -> list[Axes]:
+    """Panels of a new figure; each row is as high as its fullest panel needs."""
+    columns = min(columns, len(parts))
+    rows = [parts[k : k + columns] for k in range(0, len(parts), columns)]
+    heights = [0.78 + 0.2 * max(map(len, row)) for row in rows]
     fig = new_figure(0.5 + 2.6 * columns, 0.4 + sum(heights))
     grid = fig.add_gridspec(len(rows), columns, height_ratios=heights)
-    legend: dict[str, Any] = {}
-    for r, row in enumerate(rows):
-        for c, quantity in enumerate(row):
-            ax = fig.add_subplot(grid[r, c])
-            legend |= draw_prior_posterior(ax, table[table["quantity"] == quantity])
-    figure_legend(fig, legend)
-    return fig
+    return [fig.add_subplot(grid[k // columns, k % columns]) for k in range(len(parts))]
 
 
-def draw_prior_posterior(ax: Axes, rows: pd.DataFrame) -> dict[str, Any]:
-    """Draw prior and posterior intervals of the entries of one quantity.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        Axes to draw on.
-    rows : pandas.DataFrame
-        Rows of `prior_posterior_table` of one quantity, from top to bottom.
-
-    Returns
-    -------
-    dict of str to artist
-        Legend entries. Of every entry, the wide grey bar is the prior's interval with its median
-        as a tick, the narrow bar on it the posterior's with its median as a dot. Priors that span
-        more than a factor of 30 have a log scale.
-    """
+def _draw(ax: Axes, rows: pd.DataFrame) -> dict[str, Any]:
+    """Draw the intervals of the entries of one quantity; return the legend entries."""
     tidy(ax, grid="x")
     lower, upper = rows["prior_lower"].to_numpy(), rows["prior_upper"].to_numpy()
     if (lower > 0).all() and (upper > WIDE * lower).any():
@@ -121,5 +124,5 @@ def draw_prior_posterior(ax: Axes, rows: pd.DataFrame) -> dict[str, Any]:
         ax.locator_params(axis="x", nbins=4)
     ax.set_title(rows["quantity"].iloc[0], loc="left", fontsize=9, fontweight="bold", color=INK)
     unit = str(rows["unit"].iloc[0])
-    ax.set_title("" if unit == "1" else unit, loc="right", fontsize=8, color=MUTED)
+    ax.set_xlabel("no unit" if unit == "1" else unit, fontsize=7.5, color=MUTED, labelpad=1)
     return legend

@@ -2,53 +2,55 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayescpt.data.units import loss_label
 from bayescpt.errors import StudyError
-from bayescpt.present.legend import figure_legend
+from bayescpt.present.canvas import PAGE, add_legend, given_axes, new_figure, panel_array
 from bayescpt.present.plain import plain_text
-from bayescpt.present.style import INK, MARKERS, colour, drawn_updates, new_figure, tidy
+from bayescpt.present.rates import draw_rates, line_kind
+from bayescpt.present.style import INK, MARKERS, TITLE, colour, folded, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from bayescpt.data import Study
 
-_LINES = ("-", "--", "-.", ":")
 _POINTS = 400  # of a curve; more cannot be told apart
 
 
 @plain_text
-def draw_study(study: Study) -> Figure:
+def study(study: Study, *, axes: Any = None) -> Any:
     """Draw what a study holds: a panel of loss curves per domain, and one of learning rates.
 
     Parameters
     ----------
     study : Study
         The study.
+    axes : array_like of matplotlib.axes.Axes, optional
+        Axes to draw on, one for each panel; by default those of a new figure.
 
     Returns
     -------
-    matplotlib.figure.Figure
-        A figure outside pyplot's state; save it with ``savefig``. Each run has one colour and one
-        kind of line in all panels; the legend names them, and which are pre-training. A mark stands
-        at the last observed loss of a run in flight.
+    ndarray of matplotlib.axes.Axes, shape (n_panels,)
+        Domains with losses, then learning rates. Each run has one colour and one kind of line in
+        all panels; the legend names them. Pre-training is drawn only where it is all there is. A
+        mark stands at the last observed loss of a run in flight.
 
     Raises
     ------
     StudyError
         If the study has neither a loss nor a learning rate.
+    PlanError
+        If there are more or fewer axes than panels.
 
     Examples
     --------
-    >>> from bayescpt.data import load_example
-    >>> from bayescpt.present import draw_study
-    >>> figure = draw_study(load_example("cpt_micro"))
-    >>> [ax.get_title(loc="left") for ax in figure.axes]
+    >>> import bayescpt as bc
+    >>> axes = bc.plot.study(bc.load_example("cpt_micro"))
+    >>> [ax.get_title(loc="left") for ax in axes]
     ['general', 'german', 'code', 'learning rate']
     """
     phases = [
@@ -63,29 +65,33 @@ def draw_study(study: Study) -> Figure:
     # Pre-training is much longer, and on another scale: it is drawn only where it is all there is.
     drawn = [n for n in phases[0] if n in look]
     domains = [d for d in study.domains if any(len(study.curve(n, d)) for n in drawn)]
-    panels = [*domains, None] if any(n in study.lrs for n in drawn) else [*domains]
-    columns = min(3, len(panels))
-    rows = -(-len(panels) // columns)
-    fig = new_figure(0.8 + 3.4 * columns, 0.7 + 2.5 * rows)
+    with_rates = [n for n in drawn if n in study.lrs]
+    panels = [*domains, *(["learning rate"] if with_rates else [])]
+    chosen = _new_axes(len(panels)) if axes is None else given_axes(axes, panels)
     entries: dict[str, object] = {}
-    for k, domain in enumerate(panels):
-        ax = fig.add_subplot(rows, columns, k + 1)
+    for domain, ax in zip(domains, chosen, strict=False):
         for name in drawn:
-            if domain is None:
-                _learning_rate(ax, study, name, look[name])
-            else:
-                _curve(ax, study, name, domain, look[name], entries)
-        ax.set_title(domain or "learning rate", fontsize=9, color=INK, loc="left")
-        unit = loss_label(study.loss_unit)
-        ax.set_ylabel("learning rate" if domain is None else unit, fontsize=8.5, color=INK)
+            _curve(ax, study, name, domain, look[name], entries)
+        ax.set_title(folded(domain, TITLE), fontsize=9, color=INK, loc="left")
+        ax.set_ylabel(loss_label(study.loss_unit), fontsize=8.5, color=INK)
         ax.set_xlabel("step", fontsize=8.5, color=INK)
-        if domain is None:
-            ax.set_ylim(bottom=0)
-            ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 2))
-            ax.yaxis.get_offset_text().set_fontsize(8)
         tidy(ax)
-    figure_legend(fig, entries, columns=min(4, max(1, len(entries))))
-    return fig
+    if with_rates:
+        rates = {name: np.asarray(study.lrs[name], dtype=float) for name in with_rates}
+        lines = draw_rates(chosen[-1], rates, look)
+        # A run without a loss is in this panel only.
+        entries |= {name: line for name, line in lines.items() if name not in entries}
+        chosen[-1].set_title("learning rate", fontsize=9, color=INK, loc="left")
+    add_legend(chosen, entries, axes, columns=4)
+    return panel_array(chosen)
+
+
+def _new_axes(n: int) -> list[Axes]:
+    """Axes of a new figure, up to three in a row."""
+    columns = 2 if n == 4 else min(3, n)
+    rows = -(-n // columns)
+    fig = new_figure(min(PAGE[0], 0.8 + 3.4 * columns), 0.7 + 2.5 * rows)
+    return [fig.add_subplot(rows, columns, k + 1) for k in range(n)]
 
 
 def _curve(
@@ -96,22 +102,9 @@ def _curve(
         return
     some = np.unique(np.linspace(0, len(curve) - 1, _POINTS).round().astype(int))
     steps, loss = curve["step"].to_numpy()[some], curve["loss"].to_numpy()[some]
-    (line,) = ax.plot(steps, loss, color=colour(number), ls=_line(number), lw=1.2, label=name)
+    (line,) = ax.plot(steps, loss, color=colour(number), ls=line_kind(number), lw=1.2, label=name)
     if len(curve) == 1 or curve["step"].iloc[-1] < 0.95 * study.run(name).steps:
         ax.plot(
             steps[-1:], loss[-1:], marker=MARKERS[number % len(MARKERS)], ms=4, color=colour(number)
         )
     entries.setdefault(name, line)
-
-
-def _learning_rate(ax: Axes, study: Study, name: str, number: int) -> None:
-    schedule = study.run(name).schedule
-    if schedule is None:
-        return
-    steps = drawn_updates(schedule.n_steps)
-    ax.plot(steps, schedule.lr[steps - 1], color=colour(number), ls=_line(number), lw=1.2)
-
-
-def _line(number: int) -> str:
-    """Kind of line: in grey, neighbouring colours look alike."""
-    return _LINES[number % len(_LINES)]

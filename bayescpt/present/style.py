@@ -12,7 +12,6 @@ from bayescpt.text import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 INK = "#222222"
@@ -48,24 +47,6 @@ def colour(index: int) -> str:
         Hex colour.
     """
     return PALETTE[index % len(PALETTE)]
-
-
-def new_figure(width: float, height: float) -> Figure:
-    """Empty figure outside pyplot's state.
-
-    Parameters
-    ----------
-    width, height : float
-        Size in inches.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Figure with a white background and constrained layout.
-    """
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), dpi=150, layout="constrained", facecolor="white")
 
 
 def thinned(n: int, most: int = MAX_POINTS) -> NDArray[np.int64]:
@@ -145,9 +126,9 @@ def percent(probability: float) -> str:
     str
         Whole percentage; "<1%" or ">99%" near 0 and 1.
     """
-    if probability < 0.005:
+    if probability <= 0.005:
         return "<1%"
-    if probability > 0.995:
+    if probability >= 0.995:
         return ">99%"
     return f"{100 * probability:.0f}%"
 

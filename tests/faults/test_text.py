@@ -158,11 +158,11 @@ def test_figures_show_names_and_read_no_mathematics_in_them(tmp_path):
         index=pd.Index(names["plan"], name="plan"),
     )
     drawn = {
-        "fan": present.plot_forecast(dataset),
-        "overlay": present.plot_overlay(dataset),
-        "scatter": present.plot_losses(dataset, domains=names["domain"]),
-        "goals": present.plot_goal_probability(table),
-        "study": present.draw_study(load_example("cpt_micro").select(["de_r0_wsd"])),
+        "fan": present.page(present.plot.fan, dataset),
+        "overlay": present.page(present.plot.overlay, dataset),
+        "scatter": present.page(present.plot.ends, dataset, domains=names["domain"]),
+        "goals": present.page(present.plot.goal_probability, table),
+        "study": present.page(present.plot.study, load_example("cpt_micro").select(["de_r0_wsd"])),
     }
     for name, figure in drawn.items():
         # Warnings are errors: no glyph is missing, and no legend entry left out.

@@ -8,7 +8,7 @@ from matplotlib.collections import FillBetweenPolyCollection, PathCollection
 from bayescpt.errors import PlanError
 from bayescpt.evaluate import Backtest, side_by_side
 from bayescpt.evaluate.score import MSCE_LEVELS, predictive_columns
-from bayescpt.present import plot_coverage, plot_held_out, plot_pit
+from bayescpt.present import page, plot
 
 RUNS, STEPS = 13, np.arange(50, 1001, 50)
 
@@ -48,7 +48,7 @@ def made():
 
 
 def test_coverage_is_drawn_beside_the_identity(made):
-    fig = plot_coverage(made, after=0.1)
+    fig = page(plot.coverage, made, after=0.1)
     assert [ax.get_title(loc="right") for ax in fig.axes] == ["general", "german"]
     scores = made.scores(by="domain", after=0.1).set_index("domain")
     for ax, domain in zip(fig.axes, ("general", "german"), strict=True):
@@ -64,7 +64,7 @@ def test_coverage_is_drawn_beside_the_identity(made):
 
 def test_narrow_bands_lie_below_the_identity():
     both = side_by_side({"right": build(), "narrow": build(scale=0.3)})
-    fig = plot_coverage(both)
+    fig = page(plot.coverage, both)
     assert [text.get_text() for text in fig.legends[0].get_texts()] == [
         *("perfect calibration", "right", "narrow")
     ]
@@ -75,7 +75,7 @@ def test_narrow_bands_lie_below_the_identity():
 
 def test_pit_is_flat_or_piles_up_at_the_ends():
     both = side_by_side({"right": build(), "narrow": build(scale=0.3)})
-    fig = plot_pit(both)
+    fig = page(plot.pit, both)
     assert len(fig.axes) == 4
     heights = [[bar.get_height() for bar in ax.patches] for ax in fig.axes]
     np.testing.assert_allclose([np.mean(row) for row in heights], 1.0)
@@ -89,7 +89,7 @@ def panels(fig):
 
 
 def test_every_held_out_run_has_a_panel_a_domain(made):
-    fig = plot_held_out(made)
+    fig = page(plot.held_out, made)
     titles = [ax.get_title(loc="left") for ax in fig.axes if ax.get_title(loc="left")]
     assert titles == [f"r{n}" for n in range(RUNS)]
     assert len(panels(fig)) == 2 * RUNS
@@ -108,41 +108,41 @@ def test_every_held_out_run_has_a_panel_a_domain(made):
 
 
 def test_runs_domains_and_cutoffs_are_picked(made):
-    fig = plot_held_out(made, runs=["r3", "r1"], domains=["german"])
+    fig = page(plot.held_out, made, runs=["r3", "r1"], domains=["german"])
     assert [ax.get_title(loc="left") for ax in panels(fig)] == ["r3", "r1"]
-    fig = plot_held_out(build(cutoffs=(0.25, 0.5)), runs=["r1"])
+    fig = page(plot.held_out, build(cutoffs=(0.25, 0.5)), runs=["r1"])
     titles = [ax.get_title(loc="left") for ax in fig.axes if ax.get_title(loc="left")]
     assert titles == ["r1 @ 25%", "r1 @ 50%"]
 
 
 def test_a_domain_that_was_not_measured_has_no_empty_panel(made):
-    whole = len(plot_held_out(made).axes)
+    whole = len(page(plot.held_out, made).axes)
     gone = (made.table["run"] == "r0") & (made.table["domain"] == "german")
-    fig = plot_held_out(Backtest(made.table[~gone], made.fits, made.finals))
+    fig = page(plot.held_out, Backtest(made.table[~gone], made.fits, made.finals))
     assert len(fig.axes) == whole - 1
     assert all(ax.collections for ax in fig.axes)
 
 
 def test_loss_axes_have_the_unit_of_the_table(made):
-    assert plot_held_out(made, runs=["r0"]).get_supylabel() == "loss"
+    assert page(plot.held_out, made, runs=["r0"]).get_supylabel() == "loss"
     table = made.table.copy()
     table.attrs["units"] = "bit/byte"
-    fig = plot_held_out(Backtest(table, made.fits, made.finals), runs=["r0"])
+    fig = page(plot.held_out, Backtest(table, made.fits, made.finals), runs=["r0"])
     assert fig.get_supylabel() == "loss (bits per byte)"
 
 
 def test_rows_of_a_trunk_are_not_drawn(made):
     table = made.table.assign(shared=made.table["step"] <= 500)
-    fig = plot_held_out(Backtest(table, made.fits, made.finals))
+    fig = page(plot.held_out, Backtest(table, made.fits, made.finals))
     [circles] = [c for c in panels(fig)[0].collections if type(c) is PathCollection]
     assert circles.get_offsets()[:, 0].min() == 550
 
 
 def test_what_cannot_be_drawn(made):
     with pytest.raises(PlanError, match="unknown run 'moon'"):
-        plot_held_out(made, runs=["moon"])
+        page(plot.held_out, made, runs=["moon"])
     with pytest.raises(PlanError, match="several methods"):
-        plot_held_out(side_by_side({"a": made, "b": made}))
-    for draw in (plot_held_out, plot_coverage, plot_pit):
+        page(plot.held_out, side_by_side({"a": made, "b": made}))
+    for draw in (plot.held_out, plot.coverage, plot.pit):
         with pytest.raises(PlanError, match="no held-out row"):
             draw(made, after=1.0)

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
 
 from bayescpt.errors import PlanError
 from bayescpt.evaluate import simulate_study
-from bayescpt.forecast import Draws
+from bayescpt.forecast import Draws, Plan
 from bayescpt.forecast.components import expected_terms, final_terms, term_label
 from bayescpt.forecast.expected import expected_curve
 from bayescpt.inference import Fit
@@ -13,7 +15,7 @@ from bayescpt.inference.idata import prior_draws
 from bayescpt.laws.view import View
 from bayescpt.model.card_file import load_card, shipped_cards
 from bayescpt.model.rows import make_rows
-from bayescpt.present import plot_components
+from bayescpt.present import page, plot
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +66,7 @@ def test_final_terms_are_means_over_the_runs(study):
 
 def test_figure_has_a_panel_for_each_fitted_curve(study):
     fit = prior_fit(study, "cpt_replay")
-    figure = plot_components(fit)
+    figure = page(plot.components, fit)
     assert len(figure.axes) == len(fit.rows.labels.curve)
     words = {text.get_text() for text in figure.legends[0].get_texts()}
     assert {"base", "annealing", "re-warm-up", "shift", "sum: expected loss"} <= words
@@ -85,4 +87,23 @@ def test_figure_has_a_panel_for_each_fitted_curve(study):
 )
 def test_what_was_not_fitted_is_refused(study, options, message):
     with pytest.raises(PlanError, match=message):
-        plot_components(prior_fit(study, "cpt_replay"), **options)
+        page(plot.components, prior_fit(study, "cpt_replay"), **options)
+
+
+def test_plans_are_drawn_below_the_runs_named(study):
+    fit = prior_fit(study, "cpt_replay")
+    run = fit.draws(allow_failed=True).labels.run[0]
+    own = study.run(run)
+    plan = Plan("half", own.schedule, replay_ratio=0.5, start=own.parent)
+    axes = plot.components(fit, runs=[run], plans=[plan], axes=Figure().subplots(2, 2))
+    titles = [(ax.get_title(loc="left"), ax.get_title(loc="right")) for ax in axes]
+    assert titles == [(name, d) for name in (run, "half") for d in ("general", "target")]
+    # Only what was fitted has losses.
+    assert [any(isinstance(c, PathCollection) for c in ax.collections) for ax in axes] == [
+        True, True, False, False,
+    ]  # fmt: skip
+    total = axes[2].lines[-2].get_ydata()
+    terms = [line.get_ydata() for line in axes[2].lines[:-2]]
+    np.testing.assert_allclose(np.sum(terms, axis=0), total)
+    alone = page(plot.components, fit, plans=plan, domains=["general"])
+    assert [ax.get_title(loc="left") for ax in alone.axes] == ["half"]

@@ -5,14 +5,13 @@ import pytest
 
 from bayescpt.decide.front import pareto_front
 from bayescpt.errors import PlanError
-from bayescpt.present import plot_pareto
-from bayescpt.present.pareto import draw_pareto
+from bayescpt.present import page, plot
 from bayescpt.present.style import MARKERS, PALETTE
 
 
 def test_markers_bars_and_steps(forecast):
     table = pareto_front(forecast)
-    fig = plot_pareto(table, best="de_r10_cos")
+    fig = page(plot.pareto, table, best="de_r10_cos")
     [ax] = fig.axes
     assert ax.get_xlabel() == "general loss (nats per token)"
     marks = [line for line in ax.lines if line.get_marker() not in ("None", "")]
@@ -40,8 +39,8 @@ def test_a_front_goes_on_axes_of_ones_own(forecast):
     from matplotlib.figure import Figure
 
     left, right = Figure().subplots(1, 2)
-    entries = draw_pareto(left, pareto_front(forecast))
-    assert len(entries) == 4
+    assert plot.pareto(forecast, ax=left) is left
+    assert len(left.get_legend().get_texts()) == 4
     assert left.lines
     assert not right.lines
 
@@ -54,6 +53,6 @@ def test_eight_plans_differ_in_colour_or_marker():
 def test_other_tables_are_refused(forecast):
     table = pareto_front(forecast)
     with pytest.raises(PlanError, match="unknown plan 'x'"):
-        plot_pareto(table, best="x")
-    with pytest.raises(PlanError, match="with two domains; it has \\['german'\\]"):
-        plot_pareto(pareto_front(forecast, ["german"]))
+        page(plot.pareto, table, best="x")
+    with pytest.raises(PlanError, match="on two domains; this has \\['german'\\]"):
+        page(plot.pareto, pareto_front(forecast, ["german"]))

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from bayescpt.decide import goal_probability
 from bayescpt.errors import PlanError
-from bayescpt.present import plot_forecast, plot_goal_probability, plot_losses
+from bayescpt.present import page, plot
 
 GOAL = {"general": 3.30, "german": 2.95}
 
@@ -37,7 +37,7 @@ def of_type(ax, kind):
 
 
 def test_fan_has_a_row_a_plan_and_a_column_a_domain(forecast):
-    fig = plot_forecast(forecast)
+    fig = page(plot.fan, forecast)
     plans, domains = forecast.dataset["plan"].values, forecast.dataset["domain"].values
     assert set(panels(fig)) == {(p, d) for p in plans for d in domains}
     assert legend_texts(fig) == ["median", "50% band", "90% band"]
@@ -45,7 +45,7 @@ def test_fan_has_a_row_a_plan_and_a_column_a_domain(forecast):
 
 
 def test_bands_are_the_quantiles_of_the_draws_and_nested(forecast):
-    ax = panels(plot_forecast(forecast, prob=(0.5, 0.9)))["de_r10_cos", "german"]
+    ax = panels(page(plot.fan, forecast, prob=(0.5, 0.9)))["de_r10_cos", "german"]
     draws = forecast.dataset["loss"].sel(plan="de_r10_cos", domain="german")
     edges = []
     for band, p in zip(of_type(ax, FillBetweenPolyCollection), (0.9, 0.5), strict=True):
@@ -62,7 +62,7 @@ def test_bands_are_the_quantiles_of_the_draws_and_nested(forecast):
 
 
 def test_observed_dots_are_hollow_and_only_on_their_own_panel(forecast, curves):
-    fig = plot_forecast(forecast, observed=curves)
+    fig = page(plot.fan, forecast, observed=curves)
     shown = panels(fig)
     for key, ax in shown.items():
         assert len(of_type(ax, PathCollection)) == (key[0] == "de_r25_wsd")
@@ -74,16 +74,16 @@ def test_observed_dots_are_hollow_and_only_on_their_own_panel(forecast, curves):
 
 
 def test_fitted_rows_of_other_runs_are_left_out(forecast, curves):
-    fig = plot_forecast(forecast, fitted=curves.assign(run="another"))
+    fig = page(plot.fan, forecast, fitted=curves.assign(run="another"))
     assert "fitted" not in legend_texts(fig)
-    assert "fitted" in legend_texts(plot_forecast(forecast, fitted=curves))
+    assert "fitted" in legend_texts(page(plot.fan, forecast, fitted=curves))
 
 
 def test_a_run_in_flight_shows_its_losses_and_a_line_at_the_last(forecast, curves):
     so_far = curves[curves["step"] <= 400]
     last = int(so_far["step"].max())
     flying = SimpleNamespace(**vars(forecast), so_far=so_far, now={"de_r25_wsd": last})
-    fig = plot_forecast(flying)
+    fig = page(plot.fan, flying)
     shown = panels(fig)
     for (plan, domain), ax in shown.items():
         lines = [line for line in ax.lines if list(line.get_xdata()) == [last, last]]
@@ -93,19 +93,37 @@ def test_a_run_in_flight_shows_its_losses_and_a_line_at_the_last(forecast, curve
             rows = so_far[so_far["domain"] == domain]
             np.testing.assert_allclose(dots.get_offsets(), rows[["step", "loss"]])
     assert legend_texts(fig)[-2:] == ["fitted", "now"]
-    assert "now" not in legend_texts(plot_forecast(flying, first_step=last + 1))
+    assert "now" not in legend_texts(page(plot.fan, flying, first_step=last + 1))
+
+
+def test_steps_outside_the_pilots_range_are_hatched_from_a_line_on(forecast):
+    beyond = SimpleNamespace(**vars(forecast), leaves_range={"de_r25_wsd": 601, "de_r10_cos": 1})
+    fig = page(plot.fan, beyond, first_step=100)
+    shown = panels(fig)
+    for (plan, domain), ax in shown.items():
+        spans = [patch for patch in ax.patches if patch.get_hatch()]
+        edges = [line for line in ax.lines if list(line.get_xdata()) == [601, 601]]
+        expected = {"de_r25_wsd": [(601, 1000)], "de_r10_cos": [(100, 1000)]}.get(plan, [])
+        assert [(s.get_x(), s.get_x() + s.get_width()) for s in spans] == expected
+        assert len(edges) == (plan == "de_r25_wsd"), domain
+    assert "outside the pilots' range" in legend_texts(fig)
+    assert "outside the pilots' range" not in legend_texts(page(plot.fan, forecast))
+    left = page(plot.overlay, beyond).axes[0]
+    halos = [line for line in left.lines if line.get_linewidth() == 5 and line.get_xdata().size]
+    # From the last step inside, so that the border has no gap at the edge.
+    assert sorted(int(line.get_xdata()[0]) for line in halos) == [0, 600]
 
 
 def test_goal_is_a_line_in_its_own_column(forecast):
-    shown = panels(plot_forecast(forecast, goal={"german": 2.95}))
+    shown = panels(page(plot.fan, forecast, goal={"german": 2.95}))
     assert len(shown["de_r25_wsd", "general"].lines) == 1
     assert list(shown["de_r25_wsd", "german"].lines[1].get_ydata()) == [2.95, 2.95]
 
 
 def test_schedule_is_drawn_under_each_panel_where_it_is_known(forecast):
-    assert len(plot_forecast(forecast).axes) == 12
-    assert len(plot_forecast(forecast.dataset).axes) == 6
-    strip = plot_forecast(forecast, plans=["de_r10_cos"]).axes[1]
+    assert len(page(plot.fan, forecast).axes) == 12
+    assert len(page(plot.fan, forecast.dataset).axes) == 6
+    strip = page(plot.fan, forecast, plans=["de_r10_cos"]).axes[2]
     [area] = strip.collections
     vertices = area.get_paths()[0].vertices
     # Long schedules are drawn at some of their steps.
@@ -119,7 +137,7 @@ def test_schedule_is_drawn_under_each_panel_where_it_is_known(forecast):
 
 
 def test_plans_picks_and_orders(forecast):
-    fig = plot_forecast(forecast, plans=["de_r50_lin", "de_r25_wsd"])
+    fig = page(plot.fan, forecast, plans=["de_r50_lin", "de_r25_wsd"])
     assert [key[0] for key in panels(fig)] == ["de_r50_lin"] * 2 + ["de_r25_wsd"] * 2
 
 
@@ -127,19 +145,19 @@ def test_a_plan_ends_where_it_ends_and_a_missing_domain_is_no_panel(forecast):
     data = forecast.dataset
     ended = (data["plan"] == "de_r10_cos") & (data["step"] > 500)
     absent = (data["plan"] == "de_r50_lin") & (data["domain"] == "german")
-    shown = panels(plot_forecast(data.where(~(ended | absent))))
+    shown = panels(page(plot.fan, data.where(~(ended | absent))))
     assert shown["de_r10_cos", "german"].lines[0].get_xdata()[-1] == 500
     assert shown["de_r25_wsd", "german"].lines[0].get_xdata()[-1] == 1000
     assert ("de_r50_lin", "german") not in shown
 
 
 def test_first_step_hides_the_start(forecast, curves):
-    shown = panels(plot_forecast(forecast, observed=curves, first_step=200))
+    shown = panels(page(plot.fan, forecast, observed=curves, first_step=200))
     ax = shown["de_r25_wsd", "general"]
     assert ax.lines[0].get_xdata()[0] == 200
     assert of_type(ax, PathCollection)[0].get_offsets()[:, 0].min() == 200
     with pytest.raises(PlanError, match="first_step=2000"):
-        plot_forecast(forecast, first_step=2000)
+        page(plot.fan, forecast, first_step=2000)
 
 
 @pytest.mark.parametrize(
@@ -157,18 +175,18 @@ def test_first_step_hides_the_start(forecast, curves):
 )
 def test_what_cannot_be_drawn_says_why(forecast, options, message):
     with pytest.raises(PlanError, match=message):
-        plot_forecast(forecast, **options)
+        page(plot.fan, forecast, **options)
 
 
 def test_goal_bars_are_the_tables_probabilities(forecast):
     table = goal_probability(forecast, GOAL)
-    fig = plot_goal_probability(table)
+    fig = page(plot.goal_probability, table)
     [ax] = fig.axes
     widths = [[bar.get_width() for bar in bars] for bars in ax.containers]
     np.testing.assert_allclose(widths, table[["joint", "general", "german"]].T)
     assert [t.get_text() for t in ax.get_yticklabels()] == list(table.index)
     assert legend_texts(fig) == ["all goals together", "general alone", "german alone"]
-    assert fig.get_suptitle() == "Goal: general ≤ 3.3, german ≤ 2.95"
+    assert fig.axes[0].get_title() == "Goal: general ≤ 3.3, german ≤ 2.95"
     low, high = ax.get_ylim()
     assert low > high  # the first plan is on top
 
@@ -177,40 +195,40 @@ def test_whiskers_are_two_monte_carlo_errors_inside_0_1():
     table = pd.DataFrame(
         {"joint": [0.5, 0.0], "joint_mcse": [0.05, 0.002]}, index=pd.Index(["a", "b"])
     )
-    [ax] = plot_goal_probability(table).axes
+    [ax] = page(plot.goal_probability, table).axes
     segments = np.array(ax.collections[-1].get_segments())
     np.testing.assert_allclose(segments[:, :, 0], [[0.4, 0.6], [0.0, 0.004]])
 
 
 def test_labels_have_the_unit_of_the_forecast(forecast):
     forecast.dataset.attrs["units"] = "bit/byte"
-    assert panels(plot_forecast(forecast))["de_r25_wsd", "general"].get_ylabel() == (
+    assert panels(page(plot.fan, forecast))["de_r25_wsd", "general"].get_ylabel() == (
         "loss (bits per byte)"
     )
-    [ax] = plot_losses(forecast).axes
+    [ax] = page(plot.ends, forecast).axes
     assert ax.get_xlabel() == "general loss (bits per byte)"
     assert ax.get_ylabel() == "german loss (bits per byte)"
     table = goal_probability(forecast, GOAL)
     table.attrs["units"] = "bit/byte"
-    title = plot_goal_probability(table).get_suptitle()
+    title = page(plot.goal_probability, table).axes[0].get_title()
     assert title == "Goal: general ≤ 3.3, german ≤ 2.95 (bits per byte)"
 
 
 def test_labels_claim_no_unit_that_is_not_known(forecast):
     del forecast.dataset.attrs["units"]
-    assert panels(plot_forecast(forecast))["de_r25_wsd", "general"].get_ylabel() == "loss"
-    assert plot_losses(forecast).axes[0].get_xlabel() == "general loss"
+    assert panels(page(plot.fan, forecast))["de_r25_wsd", "general"].get_ylabel() == "loss"
+    assert page(plot.ends, forecast).axes[0].get_xlabel() == "general loss"
 
 
 def test_no_bar_claims_certainty(forecast):
     table = goal_probability(forecast, {"general": 9.0, "german": 1.0})
-    [ax] = plot_goal_probability(table).axes
+    [ax] = page(plot.goal_probability, table).axes
     assert {text.get_text() for text in ax.texts} == {">99%", "<1%"}
 
 
 def test_best_step_is_named(forecast):
     table = goal_probability(forecast, GOAL, by="best")
-    [ax] = plot_goal_probability(table).axes
+    [ax] = page(plot.goal_probability, table).axes
     step = table["best_step"].iloc[0]
     assert ax.get_yticklabels()[0].get_text() == f"de_r25_wsd\nat step {step}"
 
@@ -219,11 +237,11 @@ def test_a_table_of_something_else_is_refused(forecast):
     table = goal_probability(forecast, GOAL)
     for bad in (table.drop(columns="joint"), table.iloc[:0]):
         with pytest.raises(PlanError, match="must be a table of goal_probability"):
-            plot_goal_probability(bad)
+            page(plot.goal_probability, bad)
 
 
 def test_scatter_shows_the_end_of_each_plan_and_the_goal_box(forecast):
-    fig = plot_losses(forecast, GOAL, best="de_r50_lin", max_draws=50)
+    fig = page(plot.ends, forecast, GOAL, best="de_r50_lin", max_draws=50)
     [ax] = fig.axes
     assert ax.get_xlabel() == "general loss (nats per token)"
     clouds = [c.get_offsets() for c in ax.collections if len(c.get_offsets()) > 1]
@@ -237,32 +255,32 @@ def test_scatter_shows_the_end_of_each_plan_and_the_goal_box(forecast):
 
 
 def test_a_goal_out_of_reach_is_still_in_view(forecast):
-    [ax] = plot_losses(forecast, {"general": 1.0, "german": 8.0}).axes
+    [ax] = page(plot.ends, forecast, {"general": 1.0, "german": 8.0}).axes
     assert ax.get_xlim()[0] < 1.0
     assert ax.get_ylim()[1] >= 8.0
 
 
 def test_scatter_of_a_goal_on_one_domain_is_open_above(forecast):
-    [ax] = plot_losses(forecast, {"general": 3.3}).axes
+    [ax] = page(plot.ends, forecast, {"general": 3.3}).axes
     [box] = ax.patches
     assert box.get_y() + box.get_height() == pytest.approx(ax.get_ylim()[1])
 
 
 def test_scatter_refuses_what_it_cannot_show(forecast):
     with pytest.raises(PlanError, match="needs two domains"):
-        plot_losses(forecast.dataset.sel(domain=["german"]))
+        page(plot.ends, forecast.dataset.sel(domain=["german"]))
     with pytest.raises(PlanError, match="unknown domain 'french'"):
-        plot_losses(forecast, domains=("general", "french"))
+        page(plot.ends, forecast, domains=("general", "french"))
     with pytest.raises(PlanError, match="unknown plan 'x'"):
-        plot_losses(forecast, best="x")
+        page(plot.ends, forecast, best="x")
 
 
 def test_figures_save_and_leave_no_global_state(forecast, curves, tmp_path):
     for i, fig in enumerate(
         [
-            plot_forecast(forecast, observed=curves, goal=GOAL),
-            plot_goal_probability(goal_probability(forecast, GOAL)),
-            plot_losses(forecast, GOAL),
+            page(plot.fan, forecast, observed=curves, goal=GOAL),
+            page(plot.goal_probability, goal_probability(forecast, GOAL)),
+            page(plot.ends, forecast, GOAL),
         ]
     ):
         assert isinstance(fig, Figure)

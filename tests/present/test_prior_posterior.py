@@ -10,7 +10,7 @@ from bayescpt.inference.before_after import prior_posterior_table
 from bayescpt.inference.idata import prior_draws
 from bayescpt.model.card_file import load_card
 from bayescpt.model.rows import make_rows
-from bayescpt.present import plot_prior_posterior
+from bayescpt.present import page, plot
 from bayescpt.present.prior_posterior import WIDE
 
 DRAWS = 4000
@@ -74,7 +74,7 @@ def test_entries_that_the_law_does_not_use_are_left_out(fit, table):
 
 
 def test_bars_are_the_intervals(table):
-    fig = plot_prior_posterior(table)
+    fig = page(plot.prior_posterior, table)
     quantities = list(dict.fromkeys(table["quantity"]))
     assert [ax.get_title(loc="left") for ax in fig.axes] == quantities
     for ax, quantity in zip(fig.axes, quantities, strict=True):
@@ -97,9 +97,9 @@ def test_bars_are_the_intervals(table):
 
 
 def test_quantities_are_chosen_by_name(fit, table):
-    fig = plot_prior_posterior(table, ["beta", "sigma"], columns=1)
+    fig = page(plot.prior_posterior, table, ["beta", "sigma"], columns=1)
     assert [ax.get_title(loc="left") for ax in fig.axes] == ["beta", "sigma"]
     with pytest.raises(PlanError, match="unknown quantity 'x'"):
-        plot_prior_posterior(table, ["x"])
+        page(plot.prior_posterior, table, ["x"])
     with pytest.raises(FitError, match="prob is 90"):
         prior_posterior_table(fit, prob=90)

@@ -4,12 +4,14 @@ import pytest
 
 from bayescpt.data import Study, load_example
 from bayescpt.errors import StudyError
-from bayescpt.present import draw_study
+from bayescpt.present import page, plot
+from bayescpt.present.rates import line_kind
+from bayescpt.present.style import colour
 
 
 def test_each_domain_has_a_panel_and_learning_rates_have_one():
     study = load_example("cpt_micro")
-    figure = draw_study(study)
+    figure = page(plot.study, study)
     assert [ax.get_title(loc="left") for ax in figure.axes] == [
         *("general", "german", "code", "learning rate")
     ]
@@ -19,7 +21,7 @@ def test_each_domain_has_a_panel_and_learning_rates_have_one():
 
 
 def test_a_study_of_pre_training_shows_it():
-    figure = draw_study(load_example("mpl_25m"))
+    figure = page(plot.study, load_example("mpl_25m"))
     assert len(figure.axes) == 2
 
 
@@ -28,7 +30,9 @@ def test_a_run_in_flight_ends_in_a_mark():
     curves = study.curves.query("run != 'de_r25_cos' or step <= 400")
     part = Study.from_frames(curves, study.runs, study.lrs, general=study.general)
     marks = [
-        line for line in draw_study(part).axes[1].lines if line.get_marker() not in ("None", "")
+        line
+        for line in page(plot.study, part).axes[1].lines
+        if line.get_marker() not in ("None", "")
     ]
     assert [line.get_xdata()[0] for line in marks] == [
         curves.query("run == 'de_r25_cos'")["step"].max()
@@ -37,13 +41,16 @@ def test_a_run_in_flight_ends_in_a_mark():
 
 def test_a_long_curve_is_thinned():
     study = load_example("mpl_25m")
-    for line in draw_study(study).axes[0].lines:
+    for line in page(plot.study, study).axes[0].lines:
         assert len(line.get_xdata()) <= 400
 
 
 def test_runs_differ_by_kind_of_line_too():
-    lines = draw_study(load_example("cpt_micro")).axes[1].lines
-    assert len({line.get_linestyle() for line in lines}) > 2
+    lines = page(plot.study, load_example("cpt_micro")).axes[1].lines
+    assert len({line.get_linestyle() for line in lines}) > 1
+    looks = {(colour(k), str(line_kind(k))) for k in range(35)}
+    assert len(looks) == 35
+    assert len({kind for _, kind in looks}) == 5
 
 
 def test_nothing_to_draw_is_an_error():
@@ -51,4 +58,4 @@ def test_nothing_to_draw_is_an_error():
     object.__setattr__(study, "lrs", {})
     object.__setattr__(study, "curves", study.curves.iloc[:0])
     with pytest.raises(StudyError, match="nothing to draw"):
-        draw_study(study)
+        page(plot.study, study)

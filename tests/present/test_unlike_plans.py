@@ -9,7 +9,7 @@ import xarray as xr
 
 from bayescpt.errors import PlanError
 from bayescpt.forecast.step_grid import plan_steps, step_grid
-from bayescpt.present import plot_forecast, plot_goal_probability, plot_losses, plot_overlay
+from bayescpt.present import page, plot
 from bayescpt.present.style import MAX_POINTS, folded, thinned
 
 LONG = "cpt_8b_medical_replay25_wsd_lr2e-5_seed17_from_step_143000"
@@ -55,7 +55,7 @@ def test_each_plan_has_steps_of_its_own():
 
 
 def test_each_panel_has_steps_of_its_own():
-    figure = plot_forecast(made_forecast({"short": 300, "long": 20_000}))
+    figure = page(plot.fan, made_forecast({"short": 300, "long": 20_000}))
     width = {ax.get_title(loc="left"): ax.get_xlim()[1] for ax in figure.axes}
     assert width["short"] < 400
     assert width["long"] > 19_000
@@ -63,7 +63,7 @@ def test_each_panel_has_steps_of_its_own():
 
 def test_each_plan_may_start_at_a_step_of_its_own():
     forecast = made_forecast({"short": 300, "long": 20_000})
-    figure = plot_forecast(forecast, first_step={"short": 30, "long": 2000})
+    figure = page(plot.fan, forecast, first_step={"short": 30, "long": 2000})
     for ax in figure.axes:
         if ax.get_title(loc="left"):
             first = ax.lines[0].get_xdata()[0]
@@ -72,8 +72,8 @@ def test_each_plan_may_start_at_a_step_of_its_own():
 
 def test_domains_that_a_plan_lacks_leave_no_hole():
     shown = {"a": ("general", "german"), "b": ("general", "code")}
-    figure = plot_forecast(
-        made_forecast({"a": 100, "b": 100}, ("general", "german", "code"), shown)
+    figure = page(
+        plot.fan, made_forecast({"a": 100, "b": 100}, ("general", "german", "code"), shown)
     )
     panels = [title for title in titles(figure) if title[0]]
     assert panels == [("a", "general"), ("a", "german"), ("b", "general"), ("b", "code")]
@@ -85,11 +85,11 @@ def test_domains_that_a_plan_lacks_leave_no_hole():
 def test_observed_losses_do_not_bury_the_band():
     steps = np.arange(1, 301)
     observed = pd.DataFrame({"run": "a", "step": steps, "domain": "general", "loss": 3.0})
-    figure = plot_forecast(made_forecast({"a": 300}), observed=observed)
+    figure = page(plot.fan, made_forecast({"a": 300}), observed=observed)
     dots = figure.axes[0].collections[-1].get_offsets()
     assert 30 < len(dots) <= MAX_POINTS
     assert dots[-1][0] == 300
-    few = plot_forecast(made_forecast({"a": 300}), observed=observed[:20])
+    few = page(plot.fan, made_forecast({"a": 300}), observed=observed[:20])
     assert len(few.axes[0].collections[-1].get_offsets()) == 20
 
 
@@ -104,7 +104,7 @@ def test_thinned_points_are_even_and_end_with_the_last(n):
 @pytest.mark.parametrize("n", [2, 9])
 def test_an_overlay_has_all_plans_in_a_panel_of_each_domain(n):
     forecast = made_forecast({f"plan{k}": 100 + k for k in range(n)})
-    figure = plot_overlay(forecast, goal={"general": 3.0})
+    figure = page(plot.overlay, forecast, goal={"general": 3.0})
     assert [right for _, right in titles(figure) if right] == ["general", "german"]
     lines = [line for line in figure.axes[0].lines if len(line.get_xdata()) > 10]
     assert len(lines) == n
@@ -119,14 +119,14 @@ def test_an_overlay_has_all_plans_in_a_panel_of_each_domain(n):
 
 def test_an_overlay_of_nothing_is_refused():
     with pytest.raises(PlanError, match="first_step=500"):
-        plot_overlay(made_forecast({"a": 100}), first_step=500)
+        page(plot.overlay, made_forecast({"a": 100}), first_step=500)
 
 
 def test_goal_bars_differ_without_their_colours():
     columns = ["joint", "general", "german", "code"]
     table = pd.DataFrame({c: [0.5] for c in columns} | {f"{c}_mcse": [0.01] for c in columns})
     table.index = pd.Index([LONG], name="plan")
-    ax = plot_goal_probability(table).axes[0]
+    ax = page(plot.goal_probability, table).axes[0]
     looks = [(bar.get_hatch(), bar.get_height()) for bar in ax.patches]
     assert len(set(looks)) == 4
     assert max(map(len, ax.get_yticklabels()[0].get_text().splitlines())) <= 30
@@ -142,7 +142,7 @@ def test_folded_names_are_whole(width):
 
 def test_legends_of_long_names_stay_inside_the_figure():
     forecast = made_forecast({f"{LONG}_{k}": 100 for k in range(8)})
-    figure = plot_overlay(forecast)
+    figure = page(plot.overlay, forecast)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)
@@ -154,7 +154,7 @@ def test_legends_of_long_names_stay_inside_the_figure():
 
 
 def test_a_scatter_names_all_plans_and_folds_long_names():
-    figure = plot_losses(made_forecast({"_own": 100, LONG: 100}), best=LONG)
+    figure = page(plot.ends, made_forecast({"_own": 100, LONG: 100}), best=LONG)
     own, long = [text.get_text() for text in figure.legends[0].get_texts()]
     assert own == "_own"
     assert long.replace("\n", "") == f"{LONG} (chosen)"
@@ -164,14 +164,14 @@ def test_a_scatter_names_all_plans_and_folds_long_names():
 def test_a_long_goal_is_folded_in_the_title():
     table = pd.DataFrame({"joint": [0.5], "joint_mcse": [0.01]}, index=pd.Index(["a"], name="plan"))
     table.attrs = {"goal": {f"domain{k}": 3.0 for k in range(8)}, "units": "nat/token"}
-    title = plot_goal_probability(table).get_suptitle()
+    title = page(plot.goal_probability, table).axes[0].get_title()
     assert max(map(len, title.split("\n"))) <= 60
     assert "domain7 ≤ 3" in title.replace("\n", "")
 
 
 def test_a_long_schedule_is_a_strip_of_few_points():
-    figure = plot_forecast(made_forecast({"long": 20_000}))
-    [area] = figure.axes[1].collections
+    figure = page(plot.fan, made_forecast({"long": 20_000}))
+    [area] = figure.axes[2].collections
     assert len(area.get_paths()[0].vertices) < 1100
     lr = np.linspace(1e-3, 0, 20_000)
     for x, y in area.get_paths()[0].vertices[1:400:50]:
@@ -182,5 +182,5 @@ def test_a_title_breaks_between_goals():
     table = pd.DataFrame({"joint": [0.5], "joint_mcse": [0.01]}, index=pd.Index(["a"], name="plan"))
     levels = {"general": {"a": 3.089, "b": 3.671}, "code": {"a": 2.0}}
     table.attrs = {"goal": {"general": "+5%", "code": 2.0}, "levels": levels, "units": "nat/token"}
-    title = plot_goal_probability(table).get_suptitle()
+    title = page(plot.goal_probability, table).axes[0].get_title()
     assert title == "Goal: general ≤ +5% (3.089 to 3.671 nats per token),\ncode ≤ 2"

@@ -9,15 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayescpt.inference.checks import CONFLICT, CONTRACTION
-from bayescpt.present.fan_chart import plot_forecast
-from bayescpt.present.goal_bars import plot_goal_probability
-from bayescpt.present.loss_scatter import plot_losses
-from bayescpt.present.overlay import plot_overlay
-from bayescpt.present.pareto import plot_pareto
-from bayescpt.present.prior_posterior import plot_prior_posterior
+from bayescpt.present import plot
+from bayescpt.present.canvas import page
 from bayescpt.present.report.case import Case
 from bayescpt.present.report.svg import inline_figure
-from bayescpt.present.study_figure import draw_study
 from bayescpt.present.style import percent
 
 if TYPE_CHECKING:
@@ -83,7 +78,7 @@ def _goal(case: Case) -> Made | None:
         "Probability that each plan meets the goal: the thick bar is all goals together, the thin "
         "ones are single domains."
     )
-    return lambda: plot_goal_probability(chances), caption, alt
+    return lambda: page(plot.goal_probability, chances), caption, alt
 
 
 def _bands(case: Case) -> Made:
@@ -97,8 +92,8 @@ def _bands(case: Case) -> Made:
 
     def draw() -> Figure:
         if len(ends) > MOST_ROWS:
-            return plot_overlay(case.curves, goal=goal, fitted=fitted, first_step=first)
-        return plot_forecast(case.curves, goal=goal, fitted=fitted, first_step=first)
+            return page(plot.overlay, case.curves, goal=goal, fitted=fitted, first_step=first)
+        return page(plot.fan, case.curves, goal=goal, fitted=fitted, first_step=first)
 
     told = []
     for plan in case.plans:
@@ -120,8 +115,10 @@ def _bands(case: Case) -> Made:
         "90% band of its last loss."
     )
     tenth = " The first tenth of each plan is left out."
+    mark = "Hatched steps" if len(ends) <= MOST_ROWS else "Parts of a line with a grey border"
+    beyond = f" {mark} are outside the range of the pilots." if case.curves.leaves_range else ""
     dashed = " The dashed line is the goal." if goal is not None else ""
-    return draw, f"{kind}{dashed}{tenth}", alt
+    return draw, f"{kind}{dashed}{beyond}{tenth}", alt
 
 
 def _front(case: Case) -> Made | None:
@@ -142,7 +139,7 @@ def _front(case: Case) -> Made | None:
         "are 90% bands; filled markers are on the front of the medians, hollow ones are dominated."
     )
 
-    return lambda: plot_pareto(front, case.decision.best), caption, alt
+    return lambda: page(plot.pareto, front, case.decision.best), caption, alt
 
 
 def _ends(case: Case) -> Made | None:
@@ -163,8 +160,13 @@ def _ends(case: Case) -> Made | None:
     boxed = "; the shaded box is where the goal is met" if case.limits else ""
     caption = f"Draws of the last losses of each plan; large markers are medians{boxed}."
     return (
-        lambda: plot_losses(
-            case.ends, case.decision.goal, domains=pair, best=case.decision.best, max_draws=250
+        lambda: page(
+            plot.ends,
+            case.ends,
+            case.decision.goal,
+            domains=pair,
+            best=case.decision.best,
+            max_draws=250,
         ),
         caption,
         alt if case.limits else alt.partition(", with the losses")[0] + ".",
@@ -185,7 +187,7 @@ def _priors(case: Case) -> Made:
         "90% interval of each quantity before the data (grey, with the median as a tick) and after "
         f"(colour, with the median as a dot).{said}"
     )
-    return lambda: plot_prior_posterior(table), caption, alt
+    return lambda: page(plot.prior_posterior, table), caption, alt
 
 
 def _data(case: Case) -> Made:
@@ -196,7 +198,7 @@ def _data(case: Case) -> Made:
         f"{', '.join(study.domains)}, and their learning rates. The last losses are in the table "
         "below."
     )
-    return lambda: draw_study(study), "Losses of the pilots, and their learning rates.", alt
+    return lambda: page(plot.study, study), "Losses of the pilots, and their learning rates.", alt
 
 
 _MAKERS: dict[str, Callable[[Case], Made | None]] = {
