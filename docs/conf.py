@@ -22,7 +22,7 @@ extensions = [
 
 project = "bayescpt"
 author = "The bayescpt authors"
-copyright = "The bayescpt authors. Apache-2.0"  # noqa: A001 -- Sphinx's name
+copyright = "The bayescpt authors. Apache-2.0"
 release = version_of("bayescpt")
 version = release
 language = "en"

@@ -1,5 +1,6 @@
 """What the site needs beyond Sphinx: formulas as MathML, the help of the command line, links."""
 
+import inspect
 import os
 import pkgutil
 import posixpath
@@ -84,19 +85,45 @@ def link_modules(app, doctree):
         node.replace_self(link)
 
 
+def homes_of(target):
+    """Names under which what a name means, or else what holds it, may be documented."""
+    while target.startswith("bayescpt."):
+        try:
+            found = pkgutil.resolve_name(target)
+        except (AttributeError, ImportError):
+            found = None
+        home = getattr(found, "__module__", None)
+        if inspect.ismodule(found):
+            yield found.__name__
+        elif home and hasattr(found, "__qualname__"):
+            yield f"{home}.{found.__qualname__}"
+            yield f"bayescpt.{found.__qualname__}"
+        target = target.rpartition(".")[0]
+        yield target
+
+
 def resolve_public_name(app, env, node, contnode):
-    """Resolve a name under which the package also offers something: `bayescpt.schedules`."""
+    """Resolve another name of something documented, and a constant to what holds it."""
     target = node.get("reftarget", "")
-    if node.get("refdomain") != "py" or not target.startswith("bayescpt."):
-        return None
     try:
-        found = pkgutil.resolve_name(target)
-    except (AttributeError, ImportError):
+        known = node.get("refdomain") == "py" and pkgutil.resolve_name(target) is not None
+    except (AttributeError, ImportError, ValueError):
+        known = False
+    if not (known and target.startswith("bayescpt.")):
         return None
-    home = getattr(found, "__module__", None)
-    name = f"{home}.{found.__qualname__}" if home else getattr(found, "__name__", target)
     domain = env.domains.python_domain
-    return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, contnode)
+    for name in homes_of(target):
+        found = domain.resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, contnode)
+        if found is not None:
+            return found
+    return None
+
+
+def short_signature(app, what, name, obj, options, signature, returns):
+    """Leave out defaults that are objects with pages of fields."""
+    if what == "class" and signature and "Parameter(" in signature:
+        return f"({', '.join(inspect.signature(obj).parameters)})", returns
+    return None
 
 
 def setup(app):
@@ -106,4 +133,5 @@ def setup(app):
     # Before Sphinx collects the files to be downloaded.
     app.connect("doctree-read", link_modules, priority=400)
     app.connect("missing-reference", resolve_public_name)
+    app.connect("autodoc-process-signature", short_signature)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
