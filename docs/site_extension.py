@@ -102,14 +102,22 @@ def homes_of(target):
         yield target
 
 
+def exists(target):
+    """Whether a full name means something, be it a field without a value."""
+    holder, _, name = target.rpartition(".")
+    try:
+        found = pkgutil.resolve_name(holder)
+    except (AttributeError, ImportError, ValueError):
+        return False
+    bases = getattr(found, "__mro__", ())
+    fields = {field for base in bases for field in inspect.get_annotations(base)}
+    return hasattr(found, name) or name in fields
+
+
 def resolve_public_name(app, env, node, contnode):
     """Resolve another name of something documented, and a constant to what holds it."""
     target = node.get("reftarget", "")
-    try:
-        known = node.get("refdomain") == "py" and pkgutil.resolve_name(target) is not None
-    except (AttributeError, ImportError, ValueError):
-        known = False
-    if not (known and target.startswith("bayescpt.")):
+    if node.get("refdomain") != "py" or not target.startswith("bayescpt.") or not exists(target):
         return None
     domain = env.domains.python_domain
     for name in homes_of(target):
