@@ -45,10 +45,11 @@ myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 # Case studies are shown as they were committed; they are run by another step of .ci/run.
 nb_execution_mode = "off"
+# Blocks without a language are commands and what they print.
+highlight_language = "none"
 
 # Docstrings. Types stand in their text, and signatures without them are readable.
 autodoc_typehints = "none"
-autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
