@@ -40,6 +40,26 @@ class FitError(BayescptError):
     """A fit that cannot be created, saved, loaded or used."""
 
 
+class WriteError(BayescptError, OSError):
+    """A file or folder that cannot be written; also an `OSError`.
+
+    Parameters
+    ----------
+    message : str
+        File and reason.
+    number : int, optional
+        Number of the system's error, such as ``errno.ENOSPC``.
+    """
+
+    def __init__(self, message: str, number: int | None = None) -> None:
+        super().__init__(message)
+        self.errno = number
+
+
+class WorkError(BayescptError):
+    """A work folder that is in use, or holds the pieces of other work."""
+
+
 class ConvergenceError(FitError):
     """A fit whose convergence checks failed was used without an explicit override."""
 

@@ -929,7 +929,7 @@ def test_calibrate_shows_every_quantity_and_its_verdict(cli, monkeypatch, bias, 
     assert code == (bias > 0)
     assert asked == {
         "card": "cpt", "n": 200, "draws": 7, "tune": 600, "chains": 2, "seed": 4, "executor": None,
-            "run_effects": False,
+            "run_effects": False, "work": None,
     }  # fmt: skip
     assert verdict in out
     assert "posteriors of half the width are rejected" in out

@@ -3,11 +3,13 @@
 Tables go to standard output, as JSON with ``--json``; progress and errors go to standard error.
 
 Exit codes: 0, success; 1, a check failed (a convergence check, a calibration, or no plan reaches
-``--min-probability``); 2, invalid input (one line states the reason).
+``--min-probability``); 2, invalid input, or output that cannot be written (one line states the
+reason); 130, interrupted (one line states what is kept).
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -28,7 +30,9 @@ from bayescpt.cli import (
     optimise,
     report,
 )
-from bayescpt.errors import BayescptError, ConvergenceError, MissingExtraError
+from bayescpt.cli.output_files import WRITTEN
+from bayescpt.errors import BayescptError, ConvergenceError, MissingExtraError, WriteError
+from bayescpt.interruption import Interrupted, interruptible
 from bayescpt.text import one_line
 
 # Command modules import pandas, xarray and the rest of the package only when they run, so that
@@ -39,7 +43,7 @@ app = typer.Typer(
     help="Bayesian scaling laws for continual pre-training: fit pilot runs, forecast recipes "
     "that have not been run, and compute the probability that they meet their loss goals.",
     epilog="Exit codes: 0 success; 1 a check failed (a convergence check, or no plan reaches "
-    "--min-probability); 2 invalid input.",
+    "--min-probability); 2 invalid input; 130 interrupted.",
     no_args_is_help=True,
     # Markup would take the brackets of TOML in help texts for styles, and leave them out.
     rich_markup_mode=None,
@@ -98,8 +102,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     # Starting OpenBLAS's threads takes up to a second, longer than all of our small products.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    WRITTEN.clear()
+    with interruptible():
+        try:
+            _run(arguments)
+        except Interrupted as stop:
+            for path in WRITTEN:
+                stop.add_note(f"{path} is written")
+            raise
+        except (BayescptError, MissingExtraError, OSError) as error:
+            text = one_line("; ".join([str(error), *getattr(error, "__notes__", [])]))
+            sys.stderr.write(f"bayescpt: error: {text}\n")
+            raise SystemExit(1 if isinstance(error, ConvergenceError) else 2) from None
+
+
+def _run(arguments: Sequence[str] | None) -> None:
+    """Run the command and make sure that what it printed has arrived."""
     try:
         app(None if arguments is None else list(arguments))
-    except (BayescptError, MissingExtraError, OSError) as error:
-        sys.stderr.write(f"bayescpt: error: {one_line(str(error))}\n")
-        raise SystemExit(1 if isinstance(error, ConvergenceError) else 2) from None
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            # Python would try again when it ends, and exit with 120.
+            sys.stdout = open(os.devnull, "w")
+            if error.errno != errno.EPIPE:
+                raise WriteError(f"cannot write to standard output: {error.strerror}") from None

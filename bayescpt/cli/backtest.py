@@ -23,6 +23,8 @@ from bayescpt.cli.backtest_tables import OWN, show_backtest, show_goal_calibrati
 from bayescpt.cli.inputs import open_study
 from bayescpt.cli.options import CardName, Chains, Draws, Figure, Json, Quiet, StudyName, Tune
 from bayescpt.cli.output import progress, say, show_json
+from bayescpt.cli.output_files import check_outputs, save_figure, save_table
+from bayescpt.cli.resume import Resume, WorkFolder, keeping, work_beside
 from bayescpt.cli.workers import Workers, process_pool
 from bayescpt.errors import PlanError
 from bayescpt.text import printable
@@ -125,17 +127,23 @@ def backtest(  # numpydoc ignore=PR01
     figure: Figure = None,
     pit_figure: PitFigure = None,
     runs_figure: RunsFigure = None,
+    resume: Resume = False,
+    work: WorkFolder = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Hold out runs, refit without them, and score the forecasts against the outcomes.
 
     One refit per held-out run or cutoff, a single one with --fit, or one per draw of random pilots
-    with --pilots. --figure plots coverage. Exit code 1 if a refit failed its convergence checks.
+    with --pilots. --figure plots coverage. Finished refits are kept beside the first output file,
+    or in --work, until the end: after an interruption --resume goes on from there. Exit code 1 if a
+    refit failed its convergence checks.
     """
     groups = _names("--group", group or ["domain"], GROUPS)
     baselines = _names("--baseline", baseline or [], BASELINES)
     _check_out(out)
+    figures = {"--figure": figure, "--pit-figure": pit_figure, "--runs-figure": runs_figure}
+    check_outputs({"--out": out}, figures)
     of_pilots = pilot_splits(by, pilots, repeats, pilots_from, judge)
     _check_groups(groups, of_pilots)
     if goals and run and len(set(run)) < 2:
@@ -149,16 +157,21 @@ def backtest(  # numpydoc ignore=PR01
     if workers > 1:
         sampling["cores"] = 1
     results: dict[str, Backtest] = {}
-    with process_pool(workers) as executor:
-        for name in [*(name for name in BASELINES if name in baselines), OWN]:
-            results[name] = _backtest(opened, name, card, splits, sampling, seed, executor, quiet)
-    # Our own method first, then the baselines in the order given.
-    joined = side_by_side({name: results[name] for name in (OWN, *baselines)})
-    keys = [*(["method"] if baselines else []), *(name for name in groups if name != "all")]
-    scores = joined.scores(keys or None, after)
-    extrapolated = _extrapolated(joined, keys, after) if of_pilots else None
-    calibrations = _calibrations(joined, goals, bool(of_pilots))
-    written = _write(joined, baselines, after, out, figure, pit_figure, runs_figure)
+    folder = work_beside(work, [out, *figures.values()])
+    with keeping(folder, resume, "refit", quiet):
+        with process_pool(workers) as executor:
+            for name in [*(name for name in BASELINES if name in baselines), OWN]:
+                splits["work"] = None if folder is None else folder / name
+                results[name] = _backtest(
+                    opened, name, card, splits, sampling, seed, executor, quiet
+                )
+        # Our own method first, then the baselines in the order given.
+        joined = side_by_side({name: results[name] for name in (OWN, *baselines)})
+        keys = [*(["method"] if baselines else []), *(name for name in groups if name != "all")]
+        scores = joined.scores(keys or None, after)
+        extrapolated = _extrapolated(joined, keys, after) if of_pilots else None
+        calibrations = _calibrations(joined, goals, bool(of_pilots))
+        written = _write(joined, baselines, after, out, figure, pit_figure, runs_figure)
     failed = joined.fits[joined.fits["failed_checks"] != ""]
     if as_json:
         settings = {"study": opened.name, **of_pilots, "by": splits["by"], "fitted": fit}
@@ -334,21 +347,17 @@ def _write(
     """Write the requested files and return their paths."""
     own = by_method(joined)[OWN]
     if out is not None:
-        table = joined.table.astype({"method": str})
-        if out.suffix == ".csv":
-            table.to_csv(out, index=False)
-        else:
-            table.to_parquet(out, index=False)
+        save_table(joined.table.astype({"method": str}), out)
     if figure is not None or pit_figure is not None or runs_figure is not None:
         from bayescpt.present import plot_coverage, plot_held_out, plot_pit
 
         compared = joined if baselines else own
         if figure is not None:
-            plot_coverage(compared, after).savefig(figure, dpi=150)
+            save_figure(plot_coverage(compared, after), figure)
         if pit_figure is not None:
-            plot_pit(compared, after).savefig(pit_figure, dpi=150)
+            save_figure(plot_pit(compared, after), pit_figure)
         if runs_figure is not None:
-            plot_held_out(_once(own), after=after).savefig(runs_figure, dpi=150)
+            save_figure(plot_held_out(_once(own), after=after), runs_figure)
     return [path for path in (out, figure, pit_figure, runs_figure) if path is not None]
 
 

@@ -8,6 +8,7 @@ import typer
 
 from bayescpt.cli.options import Chains, Draws, Json, Quiet, Tune
 from bayescpt.cli.output import fixed, progress, say, show_json, show_table
+from bayescpt.cli.resume import Resume, WorkFolder, keeping
 from bayescpt.cli.workers import Workers, process_pool
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def calibrate(  # numpydoc ignore=PR01
         ),
     ] = False,
     workers: Workers = 1,
+    resume: Resume = False,
+    work: WorkFolder = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -42,8 +45,9 @@ def calibrate(  # numpydoc ignore=PR01
     parameters and the final losses of a held-out run among the draws: the ranks of a calibrated
     posterior are uniform. The control is a posterior of half the width, which must be rejected.
     Effects of runs, which widen the bands of real runs, are excluded by default; with --run-effects
-    they are simulated and estimated too, and tested on the final losses of the held-out run. Exit
-    code 1 if a quantity is not uniform, or the control is not rejected.
+    they are simulated and estimated too, and tested on the final losses of the held-out run. With
+    --work, finished simulations are kept until the end: after an interruption --resume goes on.
+    Exit code 1 if a quantity is not uniform, or the control is not rejected.
     """
     from bayescpt.evaluate import calibrate as simulate
 
@@ -55,13 +59,14 @@ def calibrate(  # numpydoc ignore=PR01
         if (number + 1) % EVERY == 0:
             progress(f"{number + 1} of {simulations} simulations", quiet)
 
-    with process_pool(workers) as executor:
+    with keeping(work, resume, "simulation", quiet), process_pool(workers) as executor:
         calibration = simulate(
             card,
             n_simulations=simulations,
             executor=executor,
             on_simulation=_report,
             run_effects=run_effects,
+            work=work,
             **options,
         )
     table = calibration.table()

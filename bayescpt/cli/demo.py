@@ -19,6 +19,8 @@ from bayescpt.cli.forecast import (
 )
 from bayescpt.cli.goal import show_goals
 from bayescpt.cli.output import notes, progress, say
+from bayescpt.cli.output_files import WRITTEN, check_outputs, save_figure
+from bayescpt.files import write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +34,7 @@ HELD_OUT = "de_r25_cos"
 # checkpoint, and of the German loss above the best final loss of the fitted runs.
 FORGETTING, SHORTFALL = 0.2, 0.15
 
+FILES = ("fit.nc", "plans.toml", "forecast.png", "goal.png")
 PLANS = """\
 # Two recipes that have not been run, from the annealed checkpoint pt_r0 of the study cpt_micro.
 
@@ -74,6 +77,7 @@ def demo(  # numpydoc ignore=PR01
     start = time.monotonic()
     from bayescpt.data import load_example
 
+    check_outputs({name: out / name for name in FILES}, {})
     study = load_example(STUDY)
     known = study.drop([HELD_OUT])
     say(
@@ -92,13 +96,12 @@ def demo(  # numpydoc ignore=PR01
     from bayescpt.inference import fit
 
     fitted = fit(known, random_seed=seed, draws=draws, tune=tune, chains=chains)
-    out.mkdir(parents=True, exist_ok=True)
-    fitted.save(out / "fit.nc")
+    WRITTEN.append(fitted.save(out / "fit.nc"))
     failed = fitted.failed_checks
     show_fit(fitted)
     notes(failed, [])
 
-    (out / "plans.toml").write_text(PLANS, encoding="utf-8")
+    WRITTEN.append(write_text(out / "plans.toml", PLANS))
     held_out = Plan.from_run(study.run(HELD_OUT))
     plans = [held_out, *read_plans(out / "plans.toml", known)]
     allow = bool(failed)  # the demonstration continues; notes and exit code show the failure
@@ -120,8 +123,7 @@ def demo(  # numpydoc ignore=PR01
 
     progress("drawing ...")
     _save_figures(out, fine, study, goal, chances)
-    files = "fit.nc, plans.toml, forecast.png, goal.png"
-    say(f"\nWrote {files} to {out}/ in {time.monotonic() - start:.0f} s.")
+    say(f"\nWrote {', '.join(FILES)} to {out}/ in {time.monotonic() - start:.0f} s.")
     say("In forecast.png the circles are the held-out run's losses.")
     say("\nNext:")
     for line in next_commands(out, goal):
@@ -137,8 +139,8 @@ def _save_figures(
     from bayescpt.present import plot_forecast, plot_goal_probability
 
     fan = plot_forecast(forecast, observed=study.curves, goal=goal, first_step=100)
-    fan.savefig(out / "forecast.png", dpi=150)
-    plot_goal_probability(chances).savefig(out / "goal.png", dpi=150)
+    save_figure(fan, out / "forecast.png")
+    save_figure(plot_goal_probability(chances), out / "goal.png")
 
 
 def choose_goal(known: Study, start: str) -> tuple[dict[str, float], list[str]]:

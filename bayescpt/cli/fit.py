@@ -20,6 +20,8 @@ from bayescpt.cli.output import (
     show_json,
     show_table,
 )
+from bayescpt.cli.output_files import WRITTEN, check_outputs
+from bayescpt.cli.resume import Resume, WorkFolder, keeping, work_beside
 
 if TYPE_CHECKING:
     from bayescpt.inference import Fit
@@ -54,14 +56,18 @@ def fit(  # numpydoc ignore=PR01
     full: Annotated[
         bool, typer.Option("--full", help="Also show all parameters and all checks.")
     ] = False,
+    resume: Resume = False,
+    work: WorkFolder = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Fit a study and write the fit to a file.
 
     Takes about a minute for a small study. The file is written even if a convergence check fails;
-    the exit code is then 1, and forecasts from the file need --allow-failed.
+    the exit code is then 1, and forecasts from the file need --allow-failed. Finished chains are
+    kept in FILE.work until the fit is written: after an interruption --resume goes on from there.
     """
+    check_outputs({"--out": out}, {})
     opened = open_study(study)
     if hold_out:
         opened = opened.drop(hold_out)
@@ -69,8 +75,12 @@ def fit(  # numpydoc ignore=PR01
     from bayescpt.inference import fit as sample
 
     sampling: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains, "seed": seed}
-    fitted = sample(opened, card=card, cores=cores, extend=extend, progress=not quiet, **sampling)
-    path = fitted.save(out)
+    sampling |= {"card": card, "cores": cores, "extend": extend, "progress": not quiet}
+    folder = work_beside(work, [out])
+    with keeping(folder, resume, "chain", quiet):
+        fitted = sample(opened, work=folder, **sampling)
+        path = fitted.save(out)
+        WRITTEN.append(path)
     progress(f"wrote {path}", quiet)
     if as_json:
         show_json({"file": str(path), **content(fitted, fitted.summary())})

@@ -22,6 +22,7 @@ from bayescpt.cli.options import (
     Seed,
 )
 from bayescpt.cli.output import fixed, notes, number, say, show_json, show_table
+from bayescpt.cli.output_files import check_outputs, save_figure, save_table
 from bayescpt.errors import PlanError
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def forecast(  # numpydoc ignore=PR01
     from bayescpt.forecast.step_grid import step_grid
     from bayescpt.inference import load_fit
 
+    check_outputs({"--csv": csv}, {"--figure": figure}, [fit, *(plans or ())])
     fitted = load_fit(fit)
     recipes = open_plans(fitted, plans, run, study)
     at = step_grid(recipes, points) if steps is None else _steps(steps)
@@ -99,7 +101,7 @@ def forecast(  # numpydoc ignore=PR01
     truth = None if study is None else open_study(study)
     scored = _score_runs(fitted, truth, recipes, seed, allow_failed)
     if csv is not None:
-        table.to_csv(csv, index=False)
+        save_table(table, csv)
     if figure is not None:
         observed = None if scored is None or truth is None else truth.curves
         whole = predict(recipes, steps=step_grid(recipes, FIGURE_STEPS))
@@ -161,7 +163,7 @@ def _save_figure(
         drawn = plot_overlay(result, prob=prob, **options)
     else:
         drawn = plot_forecast(result, prob=sorted({0.5, prob}), **options)
-    drawn.savefig(path, dpi=150)
+    save_figure(drawn, path)
 
 
 def _steps(text: str) -> list[int]:

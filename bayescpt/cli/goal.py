@@ -24,6 +24,7 @@ from bayescpt.cli.options import (
     Seed,
 )
 from bayescpt.cli.output import fixed, notes, records, say, show_json, show_table
+from bayescpt.cli.output_files import check_outputs, save_figure
 from bayescpt.errors import PlanError
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def goal(  # numpydoc ignore=PR01
     if wanted is None:
         raise PlanError("no goal: give --goal DOMAIN=LOSS, such as --goal general=3.3 or =+2%")
     check_probability(min_probability)
+    read = [fit, *(plans or ()), *filter(None, [goal_file])]
+    check_outputs({}, {"--figure": figure}, read)
     fitted = load_fit(fit)
     recipes = open_plans(fitted, plans, run, study)
     steps = step_grid(recipes, GRID if by == "best" else 1)
@@ -77,7 +80,7 @@ def goal(  # numpydoc ignore=PR01
     if figure is not None:
         from bayescpt.present import plot_goal_probability
 
-        plot_goal_probability(table).savefig(figure, dpi=150)
+        save_figure(plot_goal_probability(table), figure)
     if as_json:
         show_json(
             {

@@ -9,6 +9,7 @@ import typer
 
 from bayescpt.cli.options import Json
 from bayescpt.cli.output import say, show_json, show_table
+from bayescpt.cli.output_files import WRITTEN, check_outputs, save_figure
 from bayescpt.errors import StudyError
 from bayescpt.text import printable
 
@@ -85,9 +86,12 @@ def import_logs(  # numpydoc ignore=PR01
     from bayescpt.data.readers.assemble import assemble
     from bayescpt.data.readers.folder import write_folder
 
+    about = None if out.is_file() else out / "study.toml"
+    check_outputs({"--out": about}, {"--figure": figure}, paths)
     before = out / "runs.csv" if overwrite and (out / "runs.csv").is_file() else None
     made = assemble(paths, runs, read_map(column_map), general, phase, before)
     files = write_folder(made, out, overwrite)
+    WRITTEN.extend(files)
     if figure is not None:
         _draw(made, figure)
         files.append(figure)
@@ -142,7 +146,7 @@ def _draw(made: Assembled, path: Path) -> None:
     """Draw the curves, and schedules, of what may still lack replay ratios or targets."""
     from bayescpt.present import draw_study
 
-    draw_study(made.preview()).savefig(path, dpi=150)
+    save_figure(draw_study(made.preview()), path)
 
 
 def _show(made: Assembled) -> None:

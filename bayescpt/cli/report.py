@@ -25,6 +25,7 @@ from bayescpt.cli.options import (
     Seed,
 )
 from bayescpt.cli.output import say
+from bayescpt.cli.output_files import WRITTEN, check_outputs
 
 
 def report(  # numpydoc ignore=PR01
@@ -71,6 +72,8 @@ def report(  # numpydoc ignore=PR01
     from bayescpt.present.report.case import Options, make_case
     from bayescpt.present.report.page import save_page
 
+    read = [fit, *(plans or ()), *filter(None, [goal_file])]
+    check_outputs({"--out": out}, {}, read)
     wanted, weights = open_goal(goals, goal_file), open_weights(weight)
     check_probability(min_probability)
     rates = Rates(tokens_per_step, throughput, price, currency)
@@ -105,6 +108,7 @@ def report(  # numpydoc ignore=PR01
             },
         ),
     )
+    WRITTEN.append(written)
     say(f"wrote {written} ({written.stat().st_size / 1e6:.1f} MB)")
     if fitted.failed or case.decision.best is None:
         raise typer.Exit(1)

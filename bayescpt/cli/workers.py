@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Executor
+from concurrent.futures import BrokenExecutor, Executor
 from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
-from bayescpt.errors import PlanError
+from bayescpt.errors import FitError, PlanError
 
 Workers = Annotated[
     int,
@@ -20,6 +20,8 @@ Workers = Annotated[
 @contextmanager
 def process_pool(workers: int) -> Iterator[Executor | None]:
     """Pool of spawned processes; forking a process with threads can hang.
+
+    If this process fails, is interrupted or killed, the workers end at once.
 
     Parameters
     ----------
@@ -35,14 +37,25 @@ def process_pool(workers: int) -> Iterator[Executor | None]:
     ------
     PlanError
         If `workers` is below 1.
+    FitError
+        If a worker was killed.
     """
     if workers < 1:
         raise PlanError(f"--workers {workers}: must be at least 1")
     if workers == 1:
         yield None
         return
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
+    from bayescpt.cli.pool import Pool
 
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    pool = Pool(workers)
+    try:
         yield pool
+    except BrokenExecutor:
+        pool.end()
+        raise FitError(
+            "a worker process was killed, perhaps for want of memory: use fewer --workers"
+        ) from None
+    except BaseException:
+        pool.end()
+        raise
+    pool.shutdown()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from bayescpt.data.study import Study
 from bayescpt.data.tables import TEXT_COLUMNS
 from bayescpt.data.units import DEFAULT_UNIT, did_you_mean
 from bayescpt.errors import ScheduleError, StudyError
+from bayescpt.files import Write, write_new_folder
 from bayescpt.toml_file import read_toml
 
 TOML_KEYS = (
@@ -118,6 +118,8 @@ def write_study(study: Study, folder: str | os.PathLike[str]) -> Path:
     ------
     StudyError
         If the folder is not empty.
+    WriteError
+        If it cannot be written.
 
     Examples
     --------
@@ -126,42 +128,38 @@ def write_study(study: Study, folder: str | os.PathLike[str]) -> Path:
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise StudyError(f"{folder}: exists and is not empty; write the study somewhere else")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        draft.chmod(0o755)
-        fields: dict[str, Any] = {
-            "name": study.name,
-            "general": study.general or "",
-            "loss_unit": study.loss_unit,
-            "notes": study.notes,
-        }
-        if study.allow_mixed:
-            fields["allow_mixed"] = list(study.allow_mixed)
-        if study.curves_unit != study.loss_unit:
-            # Converted back, losses would not be the same to the last digit.
-            fields["curves_unit"] = study.curves_unit
-        # JSON strings and arrays of strings are valid TOML, except for a raw DEL character.
-        lines = [f"{key} = {json.dumps(value)}" for key, value in fields.items()]
-        if study.bytes_per_token:
-            lines.append("[study.bytes_per_token]")
-            lines += [
-                f"{json.dumps(d)} = {n!r}"
-                for d, n in study.bytes_per_token.items()
-                if d in study.domains
-            ]
-        (draft / "study.toml").write_text(
-            "\n".join(["[study]", *lines, ""]).replace("\x7f", "\\u007f"), encoding="utf-8"
-        )
-        study.runs.to_csv(draft / "runs.csv", index=False)
-        study.curves.to_csv(draft / "curves.csv", index=False)
-        if study.lrs:
-            _lrs_frame(study).to_parquet(draft / "lrs.parquet", index=False, **COMPACT)
-        draft.replace(folder)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
-    return folder
+    writers: dict[str, Write] = {
+        "study.toml": partial(Path.write_text, data=_study_toml(study), encoding="utf-8"),
+        "runs.csv": partial(study.runs.to_csv, index=False),
+        "curves.csv": partial(study.curves.to_csv, index=False),
+    }
+    if study.lrs:
+        writers["lrs.parquet"] = partial(_lrs_frame(study).to_parquet, index=False, **COMPACT)
+    return write_new_folder(folder, writers)
+
+
+def _study_toml(study: Study) -> str:
+    fields: dict[str, Any] = {
+        "name": study.name,
+        "general": study.general or "",
+        "loss_unit": study.loss_unit,
+        "notes": study.notes,
+    }
+    if study.allow_mixed:
+        fields["allow_mixed"] = list(study.allow_mixed)
+    if study.curves_unit != study.loss_unit:
+        # Converted back, losses would not be the same to the last digit.
+        fields["curves_unit"] = study.curves_unit
+    # JSON strings and arrays of strings are valid TOML, except for a raw DEL character.
+    lines = [f"{key} = {json.dumps(value)}" for key, value in fields.items()]
+    if study.bytes_per_token:
+        lines.append("[study.bytes_per_token]")
+        lines += [
+            f"{json.dumps(d)} = {n!r}"
+            for d, n in study.bytes_per_token.items()
+            if d in study.domains
+        ]
+    return "\n".join(["[study]", *lines, ""]).replace("\x7f", "\\u007f")
 
 
 # With the bytes of floats split, smooth schedules compress eight times better.

@@ -6,6 +6,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,11 +18,13 @@ from numpy.typing import NDArray
 from bayescpt.data.phases import schedule_phase
 from bayescpt.errors import FitError
 from bayescpt.evaluate.execute import run_tasks
+from bayescpt.evaluate.kept import about_backtest
 from bayescpt.evaluate.predict import Method, bayes_forecast, forecast_runs
 from bayescpt.evaluate.refits import pilot_draws, refits
 from bayescpt.evaluate.score import predictive_columns, score_table, thin
 from bayescpt.evaluate.splits import CUTOFFS, Split
 from bayescpt.random_seed import takes_seed
+from bayescpt.work import Work
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -96,6 +99,7 @@ def backtest(
     random_seed: int = 1,
     method: Method = bayes_forecast,
     on_split: Callable[[str], None] | None = None,
+    work: str | Path | None = None,
     **fit_options: Any,
 ) -> Backtest:
     """Hold out rows of a study, refit, and forecast them.
@@ -140,6 +144,9 @@ def backtest(
         Forecasting method: `bayes_forecast`, or one of `bayescpt.evaluate.baselines`.
     on_split : callable, optional
         Called with the name of each refit when it is done, in order.
+    work : str or Path, optional
+        Folder in which finished refits are kept, and from which they are taken if the same backtest
+        was interrupted; the result is the same to the bit. Delete it once the result is saved.
     **fit_options
         Options of the method, such as ``draws`` and ``chains``.
 
@@ -157,6 +164,8 @@ def backtest(
         If no row can be held out.
     FitError
         If a refit cannot be sampled; with ``by="pilots"`` only if none can.
+    WorkError
+        If the work folder holds refits of another backtest, or another process works there.
 
     Examples
     --------
@@ -170,8 +179,8 @@ def backtest(
     if by == "pilots":
         repeats, fit_options = pilot_draws(repeats, fit_options)
     given: dict[str, Any] = {
-        "runs": runs,
-        "fit_runs": fit_runs,
+        "runs": None if runs is None else list(runs),
+        "fit_runs": None if fit_runs is None else list(fit_runs),
         "cutoffs": cutoffs,
         "domains": domains,
     }
@@ -190,14 +199,17 @@ def backtest(
         )
         for name, splits in by_fit.items()
     ]
-    results = run_tasks(refit_or_report if by == "pilots" else refit, tasks, executor)
+    task = refit_or_report if by == "pilots" else refit
+    about = about_backtest(study, by, random_seed, method, given, fit_options)
     tables, finals, fits = [], [], []
-    for (name, splits), (table, final, report) in zip(by_fit.items(), results, strict=True):
-        tables.append(table)
-        finals.append(final)
-        fits.append({**_fit_labels(name, splits), **report})
-        if on_split is not None:
-            on_split(name)
+    with nullcontext() if work is None else Work(work, about) as kept:
+        results = run_tasks(task, tasks, executor, kept)
+        for (name, splits), (table, final, report) in zip(by_fit.items(), results, strict=True):
+            tables.append(table)
+            finals.append(final)
+            fits.append({**_fit_labels(name, splits), **report})
+            if on_split is not None:
+                on_split(name)
     if all(table.empty for table in tables):
         raise FitError(f"no refit could be sampled; {fits[0]['split']}: {fits[0]['failed_checks']}")
     ends = [part for part, rows in zip(finals, tables, strict=True) if not rows.empty]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,10 +24,12 @@ from bayescpt.evaluate.generate import (
     draw_spreads,
     with_losses,
 )
+from bayescpt.evaluate.kept import effective
 from bayescpt.evaluate.ranks import Calibration, ranks_of
 from bayescpt.evaluate.simulate import simulate_study
 from bayescpt.evaluate.splits import split_by_run
 from bayescpt.random_seed import takes_seed
+from bayescpt.work import Work, digest
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -51,6 +54,7 @@ def calibrate(
     fit: Callable[..., Any] | None = None,
     on_simulation: Callable[[int], None] | None = None,
     run_effects: bool = False,
+    work: str | Path | None = None,
     **fit_options: Any,
 ) -> Calibration:
     """Simulation-based calibration of a card (Talts et al., arXiv 1804.06788).
@@ -92,6 +96,10 @@ def calibrate(
         Called with the number of each simulation when it is done, in order.
     run_effects : bool
         Also simulate and estimate the card's effects of runs.
+    work : str or Path, optional
+        Folder in which finished simulations are kept, and from which they are taken if the same
+        calibration, of any number of simulations, was interrupted; the result is the same to the
+        bit. Delete it once the result is saved.
     **fit_options
         Passed to the fit; the defaults are ``progress=False`` and ``extend=1``.
 
@@ -107,6 +115,8 @@ def calibrate(
     StudyError
         If the design lacks the loss of a start checkpoint, or no possible study was drawn in 1,000
         tries.
+    WorkError
+        If the work folder holds simulations of another calibration, or another process works there.
 
     Examples
     --------
@@ -119,7 +129,7 @@ def calibrate(
     from bayescpt.model.fitted_card import fitted_card
 
     model_card = load_card(card)
-    if not run_effects:
+    if not run_effects and not model_card.marginal_effects:
         model_card = replace(model_card, run_effects=())
     elif not model_card.run_effects:
         raise CardError(f"card {model_card.name!r} has no effects of runs (noise.run_effects)")
@@ -129,13 +139,20 @@ def calibrate(
     _check_starts(study)
     setup = _prepare(study, model_card, run)
     tasks = [(setup, n, random_seed, n_ranks, fit, fit_options) for n in range(n_simulations)]
-    results = run_tasks(simulation, tasks, executor)
+    about: dict[str, Any] = {
+        "calibration": model_card.name,
+        "card": digest(model_card),
+        "held out": run,
+    }
+    about |= {"design": digest(study.to_json()), "n_ranks": n_ranks, "random_seed": random_seed}
+    about |= {"fit": fit, **effective(fit_options)}
     ranks, fits = [], []
-    for n, (ranked, report) in enumerate(results):
-        ranks.append(ranked)
-        fits.append(report)
-        if on_simulation is not None:
-            on_simulation(n)
+    with nullcontext() if work is None else Work(work, about) as kept:
+        for n, (ranked, report) in enumerate(run_tasks(simulation, tasks, executor, kept)):
+            ranks.append(ranked)
+            fits.append(report)
+            if on_simulation is not None:
+                on_simulation(n)
     return Calibration(pd.concat(ranks, ignore_index=True), pd.DataFrame(fits), n_ranks)
 
 
@@ -239,7 +256,7 @@ def simulation(
         [Plan.from_run(train.run(setup.run))], last, fit_seed, allow_failed=True
     )
     kinds: tuple[str, ...] = ("mu", "loss")
-    if setup.card.run_effects:
+    if setup.card.run_effects and not setup.card.marginal_effects:
         quantities, kinds = {}, ("loss",)
     for row in finals.itertuples(index=False):
         for kind in kinds:
@@ -291,8 +308,14 @@ def _draw(
     card = setup.card
     for redraws in range(_TRIES):
         values = draw_spreads(card, draw_parameters(card, setup.drawn, rng), rng)
-        table = draw_curves(card, design, setup.drawn, values, int(rng.integers(2**31)))
-        train = with_losses(design, table[setup.visible].reset_index(drop=True))
+        noise_seed = int(rng.integers(2**31))
+        table = draw_curves(card, design, setup.drawn, values, noise_seed)
+        pilots = table
+        if card.marginal_effects:
+            # In the likelihood, effects have the size that they have near the pilots.
+            near = values.assign(discrepancy_far=0.0 * values["discrepancy_far"])
+            pilots = draw_curves(card, design, setup.drawn, near, noise_seed)
+        train = with_losses(design, pilots[setup.visible].reset_index(drop=True))
         losses = train.curves["loss"]
         possible = bool((np.isfinite(losses) & (losses > 0)).all())
         if possible and _same_rows(setup.fitted, make_rows(train, card)):

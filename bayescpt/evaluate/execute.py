@@ -20,15 +20,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from typing import Any
+
+from bayescpt.evaluate.kept import keep_result, kept_result
+from bayescpt.work import Work
 
 # Per process: PyTensor cannot compile in two threads at once.
 _ONE_AT_A_TIME = threading.Lock()
 
 
 def run_tasks(
-    function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], executor: Executor | None
+    function: Callable[..., Any],
+    tasks: Sequence[tuple[Any, ...]],
+    executor: Executor | None,
+    work: Work | None = None,
 ) -> Iterator[Any]:
     """Results of a function over tasks, in the order of the tasks.
 
@@ -43,16 +49,25 @@ def run_tasks(
         Arguments of each call.
     executor : concurrent.futures.Executor or None
         None runs the tasks sequentially in this process, as the results are consumed.
+    work : Work, optional
+        Where results, tuples of tables and dicts, are kept as they come; those that are there are
+        taken.
 
     Returns
     -------
     iterator
         One result per task.
     """
+    kept = {k: one for k in range(len(tasks)) if (one := kept_result(work, k)) is not None}
     if executor is None:
-        return (function(*task) for task in tasks)
+        return _one_by_one(function, tasks, kept, work)
     # Submitted now rather than when the first result is requested.
-    return _in_order([executor.submit(in_turn, function, *task) for task in tasks])
+    futures = {
+        k: executor.submit(in_turn, function, *task)
+        for k, task in enumerate(tasks)
+        if k not in kept
+    }
+    return _in_order(len(tasks), futures, kept, work)
 
 
 def in_turn(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -74,10 +89,39 @@ def in_turn(function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
 
 
-def _in_order(futures: Sequence[Future[Any]]) -> Iterator[Any]:
+def _one_by_one(
+    function: Callable[..., Any],
+    tasks: Sequence[tuple[Any, ...]],
+    kept: dict[int, Any],
+    work: Work | None,
+) -> Iterator[Any]:
+    for k, task in enumerate(tasks):
+        if k in kept:
+            yield kept.pop(k)
+            continue
+        result = function(*task)
+        if work is not None:
+            keep_result(work, k, result)
+        yield result
+
+
+def _in_order(
+    count: int, futures: dict[int, Future[Any]], kept: dict[int, Any], work: Work | None
+) -> Iterator[Any]:
+    numbers = {future: k for k, future in futures.items()}
+    under_way = set(numbers)
     try:
-        for future in futures:
-            yield future.result()
+        for k in range(count):
+            if k in kept:
+                yield kept.pop(k)
+                continue
+            # A later result may come first; it is kept at once too.
+            while futures[k] in under_way:
+                ended, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    if work is not None and future.exception() is None:
+                        keep_result(work, numbers[future], future.result())
+            yield futures.pop(k).result()
     finally:
-        for future in futures:
+        for future in numbers:
             future.cancel()

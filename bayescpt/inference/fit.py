@@ -20,12 +20,7 @@ from bayescpt.forecast.discrepancy.judge import add_discrepancy
 from bayescpt.forecast.final import Screener
 from bayescpt.inference.advice import PilotAdvice, pilot_advice, study_pilots
 from bayescpt.inference.card_check import card_gaps
-from bayescpt.inference.checks import (
-    Check,
-    contractions,
-    convergence_checks,
-    loose_parameters,
-)
+from bayescpt.inference.checks import Check, contractions, convergence_checks, loose_parameters
 from bayescpt.inference.fit_data import FitData
 from bayescpt.inference.fit_file import write_fit_file
 from bayescpt.inference.from_idata import read_idata
@@ -69,11 +64,10 @@ class Fit(FitData):
 
     def __repr__(self) -> str:
         """One-line summary."""
-        sizes = self.posterior.sizes
         state = "FAILED its checks" if self.failed else "checks passed"
         return (
             f"Fit(card {self.card.name!r}, study {self.study.name!r}, "
-            f"{sizes['chain']} x {sizes['draw']} draws, {state})"
+            f"{self.posterior.sizes['chain']} x {self.posterior.sizes['draw']} draws, {state})"
         )
 
     @classmethod
@@ -151,9 +145,7 @@ class Fit(FitData):
     @cached_property
     def convergence(self) -> list[Check]:
         """Checks of the chains: R-hat, bulk and tail ESS, divergences and so on, contraction."""
-        sampled = [
-            name for name, v in self.posterior.data_vars.items() if v.attrs.get("sampled", 1)
-        ]
+        sampled = [n for n, v in self.posterior.data_vars.items() if v.attrs.get("sampled", 1)]
         pilots = study_pilots(self.study, self.card, self.rows)
         return convergence_checks(self.posterior[sampled], self.sample_stats, self.card, pilots)
 
@@ -283,8 +275,7 @@ class Fit(FitData):
         plans : Plan or sequence of Plan
             Recipes.
         steps : array_like of int, or "all", optional
-            Steps at which to forecast; by default about 200, evenly spaced, with the first and the
-            last of every plan.
+            Steps; by default about 200, evenly spaced, with the first and last of every plan.
         random_seed : int
             Seed of the noise; also accepted as ``seed``.
         allow_failed : bool
@@ -390,7 +381,7 @@ class Fit(FitData):
 
         Raises
         ------
-        FitError
+        WriteError
             If the file cannot be written.
 
         Examples

@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,10 @@ from typing import Any
 import xarray as xr
 
 from bayescpt.errors import FitError
+from bayescpt.files import write_bytes
 from bayescpt.inference import netcdf
 from bayescpt.inference.netcdf import read_content
-from bayescpt.inference.sealed import has_seal, seal_file, unseal
+from bayescpt.inference.sealed import has_seal, seal, unseal
 
 FORMAT = 6
 # The first format whose files end in a digest.
@@ -39,6 +39,8 @@ _TEXT = ("card", "references", "study", "study_digest", "seed", "checks")
 # Reference points that came later, as they were before: the shift was measured without replay; the
 # others only say in which coordinates the model is sampled.
 _POINTS_BEFORE = {"replay_seen": 0.0, "start_seen": 1.0, "anneal_end": 0.0}
+# Entries of the card that came later.
+_CARD_BEFORE = {"marginal_effects": False}
 # Names of the discrepancies in format 4.
 _RENAMED = {"misfit_near": "discrepancy_near", "misfit_far": "discrepancy_far"}
 
@@ -62,39 +64,35 @@ def write_fit_file(target: Path, text: Mapping[str, Any], groups: Mapping[str, x
 
     Raises
     ------
-    FitError
+    WriteError
         If the file cannot be written.
     """
     tree = xr.DataTree.from_dict({f"/{name}": group for name, group in groups.items()})
     head = {"format": FORMAT, "bayescpt": version("bayescpt"), **text}
     tree.attrs["bayescpt"] = json.dumps(head)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        packed = {
-            f"/{name}": {str(v): {"zlib": True, "complevel": 1} for v in node.data_vars}
-            for name, node in tree.children.items()
-        }
-        tree.to_netcdf(draft, engine="h5netcdf", encoding=packed)
-        seal_fit(draft)
-        os.replace(draft, target)
-    except OSError as error:
-        raise FitError(f"cannot write the fit to {target}: {error}") from error
-    finally:
-        with suppress(OSError):  # nothing was written, perhaps not even a folder
-            draft.unlink()
-    return target
+    packed = {
+        f"/{name}": {str(v): {"zlib": True, "complevel": 1} for v in node.data_vars}
+        for name, node in tree.children.items()
+    }
+    # In memory first: where the disk is full, HDF5 would crash the process at its end.
+    with tree.to_netcdf(None, engine="h5netcdf", encoding=packed) as view:
+        content = seal_fit(bytes(view))
+    return write_bytes(target, content)
 
 
-def seal_fit(path: Path) -> None:
-    """Append to a fit file the digest of its content.
+def seal_fit(content: bytes) -> bytes:
+    """Append to the content of a fit file its digest.
 
     Parameters
     ----------
-    path : Path
+    content : bytes
         The file, complete but for the digest.
+
+    Returns
+    -------
+    bytes
     """
-    seal_file(path, _MARK)
+    return seal(content, _MARK)
 
 
 def read_fit_file(source: Path) -> tuple[dict[str, Any], xr.Dataset, xr.Dataset]:
@@ -142,6 +140,7 @@ def read_fit_file(source: Path) -> tuple[dict[str, Any], xr.Dataset, xr.Dataset]
         if missing:
             raise FitError(f"{source} is not a bayescpt fit: it has no {', '.join(missing)}")
         text["references"] = {**_POINTS_BEFORE, **text["references"]}
+        text["card"] = {**_CARD_BEFORE, **text["card"]}
     except FitError:
         raise
     except Exception as error:  # of whatever kind: h5py, zlib, json and xarray raise a dozen

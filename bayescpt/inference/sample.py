@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from contextlib import nullcontext
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from bayescpt.errors import CardError, FitError
 from bayescpt.inference.card_check import card_gaps, default_card
+from bayescpt.inference.chains import sample_chains
 from bayescpt.inference.checks import SMALLEST_ESS
 from bayescpt.inference.compile import compiled_sampler, is_compiled, pad
 from bayescpt.inference.fit import Fit
-from bayescpt.inference.progress import Callback, live_progress
+from bayescpt.inference.progress import live_progress
 from bayescpt.inference.start import started
 from bayescpt.inference.stored import cache_refusal
 from bayescpt.inference.symbols import add_symbols
@@ -27,17 +28,18 @@ from bayescpt.model.net import restore_net
 from bayescpt.model.rows import Rows, make_rows
 from bayescpt.random_seed import takes_seed
 from bayescpt.text import printable
+from bayescpt.work import Work, digest
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
 
-# A diagonal mass matrix moves slowly along ridges of the posterior (onset-beta, gamma-eps).
-ADAPTATION = "low_rank"
 TARGET_ACCEPT = 0.95
 # Early in warm-up, before the metric adapts, trees grow to the maximum depth and gain little. 255
 # steps suffice for every posterior met so far (15 after warm-up), as do 500 warm-up draws: together
 # they halved the gradient evaluations of a fit, at the same effective sample size.
 MAX_DEPTH = 8
+# A diagonal mass matrix moves slowly along ridges of the posterior (onset-beta, gamma-eps).
+NUTS = {"adaptation": "low_rank", "maxdepth": MAX_DEPTH}
 # Few pilots leave curved ridges. On four simulated pilots from an open base, 4 times the draws left
 # 360 effective ones of a replay exponent.
 EXTEND = 8
@@ -59,6 +61,7 @@ def fit(
     progress: bool = True,
     target_accept: float = TARGET_ACCEPT,
     extend: int = EXTEND,
+    work: str | Path | None = None,
 ) -> Fit:
     """Sample the posterior of a card given a study, with NUTS.
 
@@ -89,6 +92,10 @@ def fit(
         times the draws, thinned by `extend`, and a target acceptance rate of .99; 1 disables this.
         Does not apply to a single chain, or if the total number of draws is below the effective
         sample size that the checks require, 400.
+    work : str or Path, optional
+        Folder in which finished chains are kept, and from which they are taken if a fit of the same
+        study, card and settings was interrupted; the draws are the same to the bit. Delete it once
+        the fit is saved.
 
     Returns
     -------
@@ -101,6 +108,8 @@ def fit(
         If the card is invalid.
     FitError
         If the study has no row that the card can use, an argument is below 1, or sampling failed.
+    WorkError
+        If the work folder holds chains of another fit, or another process works there.
 
     Examples
     --------
@@ -136,33 +145,65 @@ def fit(
             "compiling the sampler (once per card and machine; half a minute, longer the first "
             "time) ...",
         )
-    sampler = started(compiled_sampler(padded, model_card), random_seed)
-    cores = min(chains, cores or os.cpu_count() or 1)
-
-    def _once(tune: int, thin: int, accept: float) -> Fit:
-        _say(
-            progress,
-            f"sampling {chains} chains of {tune} + {thin * draws} draws on {cores} cores ...",
+    settings: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains, "extend": extend}
+    settings |= {"random_seed": random_seed, "target_accept": target_accept}
+    with nullcontext() if work is None else _work(work, study, model_card, settings) as kept:
+        sampler = started(compiled_sampler(padded, model_card), random_seed)
+        cores = min(chains, cores or os.cpu_count() or 1)
+        sampling = _Sampling(
+            study, model_card, rows, sampler, random_seed, chains, cores, progress, kept
         )
-        with live_progress() if progress else nullcontext() as callback:
-            trace = _sample(
-                sampler, random_seed, thin * draws, tune, chains, cores, accept, callback
-            )
-        posterior, stats = _tidy(trace, rows)
-        # Statistics are not thinned: the energies of thinned draws would look better than they are.
-        posterior = restore_net(posterior.thin(draw=thin), rows, model_card)
-        posterior = add_symbols(posterior, rows, model_card)
-        return Fit(model_card, study, rows, posterior, stats, random_seed)
-
-    result = _once(tune, 1, target_accept)
-    # With fewer draws the checks cannot pass, so the user did not expect them to.
-    extendable = min(extend, chains) > 1 and chains * draws >= SMALLEST_ESS
-    unmixed = [check.name for check in result.convergence if check.status == "fail"]
-    if extendable and _MIXING.intersection(unmixed):
-        failed = ", ".join(unmixed)
-        _say(progress, f"the chains have not mixed ({failed}); sampling once more:")
-        result = _once(2 * tune, extend, max(target_accept, CAREFUL_ACCEPT))
+        result = sampling.fit("chain", draws, tune, 1, target_accept)
+        # With fewer draws the checks cannot pass, so the user did not expect them to.
+        extendable = min(extend, chains) > 1 and chains * draws >= SMALLEST_ESS
+        unmixed = [check.name for check in result.convergence if check.status == "fail"]
+        if extendable and _MIXING.intersection(unmixed):
+            failed = ", ".join(unmixed)
+            _say(progress, f"the chains have not mixed ({failed}); sampling once more:")
+            accept = max(target_accept, CAREFUL_ACCEPT)
+            result = sampling.fit("longer-chain", draws, 2 * tune, extend, accept)
     return result.with_discrepancy()
+
+
+class _Sampling(NamedTuple):
+    """What all tries of a fit share."""
+
+    study: Study
+    card: Card
+    rows: Rows
+    sampler: Any
+    seed: int
+    chains: int
+    cores: int
+    progress: bool
+    work: Work | None
+
+    def fit(self, name: str, draws: int, tune: int, thin: int, accept: float) -> Fit:
+        """Sample chains, whose kept pieces have a name, and keep each `thin`-th draw."""
+        _say(
+            self.progress,
+            f"sampling {self.chains} chains of {tune} + {thin * draws} draws on {self.cores} "
+            "cores ...",
+        )
+        options = {"draws": thin * draws, "tune": tune, "target_accept": accept, **NUTS}
+        with live_progress() if self.progress else nullcontext() as callback:
+            sampled = sample_chains(
+                *(self.sampler, self.seed, self.chains, self.cores, options),
+                callback,
+                self.work,
+                name,
+            )
+        posterior, stats = _tidy(*sampled, self.rows)
+        # Statistics are not thinned: the energies of thinned draws would look better than they are.
+        posterior = restore_net(posterior.thin(draw=thin), self.rows, self.card)
+        posterior = add_symbols(posterior, self.rows, self.card)
+        return Fit(self.card, self.study, self.rows, posterior, stats, self.seed)
+
+
+def _work(folder: str | Path, study: Study, card: Card, settings: dict[str, Any]) -> Work:
+    """Work folder of a fit."""
+    about = {"study": study.digest, "card": digest(card), "nutpie": version("nutpie")}
+    return Work(folder, {"fit": study.name, **about, **settings})
 
 
 def _check_law(card: Card, rows: Rows) -> None:
@@ -176,53 +217,13 @@ def _check_law(card: Card, rows: Rows) -> None:
         raise CardError(f"card {card.name!r}: {error}") from error
 
 
-def _sample(
-    sampler: Any,
-    seed: int,
-    draws: int,
-    tune: int,
-    chains: int,
-    cores: int,
-    accept: float,
-    callback: Callback | None,
-) -> Any:
-    import nutpie
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return nutpie.sample(
-                sampler,
-                seed=seed,
-                draws=draws,
-                tune=tune,
-                chains=chains,
-                cores=cores,
-                target_accept=accept,
-                adaptation=ADAPTATION,
-                maxdepth=MAX_DEPTH,
-                progress_bar=False,
-                progress_callback=callback,
-                save_warmup=False,
-            )
-        except (RuntimeError, ValueError) as error:
-            raise FitError(
-                f"sampling failed: {error}. Compare the priors with the data: "
-                "build_model(study, card) returns the PyMC model"
-            ) from error
-
-
-def _tidy(trace: Any, rows: Rows) -> tuple[xr.Dataset, xr.Dataset]:
+def _tidy(posterior: xr.Dataset, stats: xr.Dataset, rows: Rows) -> tuple[xr.Dataset, xr.Dataset]:
     """Posterior with the study's labels, and sampler statistics with ArviZ's names."""
-    posterior = trace["posterior"].to_dataset()
     for dim, names in rows.labels.coords().items():
         if dim in posterior.dims:
             posterior = posterior.isel({dim: slice(len(names))}).assign_coords({dim: list(names)})
-    stats = trace["sample_stats"].to_dataset()
     # ArviZ uses another name for this statistic than nutpie.
-    stats = stats.rename({"maxdepth_reached": "reached_max_treedepth"})
-    kept = ("diverging", "energy", "reached_max_treedepth", "n_steps", "depth", "step_size", "logp")
-    return posterior, stats[[name for name in kept if name in stats]]
+    return posterior, stats.rename({"maxdepth_reached": "reached_max_treedepth"})
 
 
 def _say(progress: bool, text: str) -> None:

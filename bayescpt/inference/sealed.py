@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 _SIZE = hashlib.sha256().digest_size
 
@@ -23,22 +22,6 @@ def seal(content: bytes, mark: bytes) -> bytes:
     bytes
     """
     return content + mark + hashlib.sha256(content).digest()
-
-
-def seal_file(path: Path, mark: bytes) -> None:
-    """Append a mark and the SHA-256 of its content to a file, as `seal` does.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    mark : bytes
-        Says what the content is.
-    """
-    with path.open("r+b") as file:
-        digest = hashlib.file_digest(file, "sha256").digest()
-        file.seek(0, 2)
-        file.write(mark + digest)
 
 
 def has_seal(content: bytes, mark: bytes) -> bool:

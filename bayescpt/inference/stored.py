@@ -25,6 +25,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescpt.files import write_bytes
 from bayescpt.inference.plain_values import dump_values, load_values
 from bayescpt.inference.private_files import crashed, loading, read_private, writable_by_others
 from bayescpt.inference.sealed import seal, unseal
@@ -309,20 +310,14 @@ def write_sampler(file: Path, packed: bytes) -> bool:
     bool
         False if the folder is not writable.
     """
-    draft = file.with_name(f".{file.name}.{uuid4().hex}.part")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft.write_bytes(packed)
-        draft.chmod(0o600)
-        os.replace(draft, file)
+        write_bytes(file, packed, mode=0o600)
     except OSError:
         return False
-    finally:
-        with suppress(OSError):
-            draft.unlink()
     # Another process may be deleting them too.
     with suppress(OSError):
-        written = sorted(file.parent.glob("*.sampler"), key=lambda one: one.stat().st_mtime)
+        written = sorted(file.parent.glob("[!.]*.sampler"), key=lambda one: one.stat().st_mtime)
         for old in written[:-KEPT]:
             old.unlink(missing_ok=True)
     return True

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import pandas as pd
 from recipes import GENERAL, SIZES, TARGETS, TEST_SIZE, TEST_TARGETS, Recipe, all_recipes
 
 from bayescpt.data import read_study
+from bayescpt.files import write_files
 
 TOKENS_PER_STEP = 2_048
 UNNAMED = ("piecewise",)  # its arguments do not fit into a cell of runs.csv
@@ -85,15 +86,22 @@ def build(
     needed = set().union(*(ancestors(recipe, own) for recipe in runs))
     bases = [recipe for key, recipe in own.items() if key in needed]
     sets = runs[0].sets
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    (folder / "study.toml").write_text(study_toml(folder.name, target, size), encoding="utf-8")
+    about = study_toml(folder.name, target, size)
     table = pd.DataFrame([as_row(recipe, target) for recipe in (*bases, *runs)])
-    table.to_csv(folder / "runs.csv", index=False)
-    write_curves(curves, [*bases, *runs], sets, folder / "curves.parquet")
+    rows = curve_rows(curves, [*bases, *runs], sets)
+    writers = {
+        "study.toml": partial(Path.write_text, data=about, encoding="utf-8"),
+        "runs.csv": partial(table.to_csv, index=False),
+        "curves.parquet": partial(write_compact, rows),
+    }
     parts = [lr_rows(recipe) for recipe in runs if not is_named(recipe)]
     if parts:
-        write_compact(pd.concat(parts, ignore_index=True), folder / "lrs.parquet")
+        rates = pd.concat(parts, ignore_index=True)
+        writers["lrs.parquet"] = partial(write_compact, rates)
+    write_files(folder, writers)
+    for path in folder.iterdir():
+        if path.name not in writers:
+            path.unlink()
     return True
 
 
@@ -142,16 +150,14 @@ def params_text(params: dict[str, Any]) -> str:
     return ";".join(f"{name}={value}" for name, value in params.items())
 
 
-def write_curves(
-    curves: pd.DataFrame, recipes: list[Recipe], sets: tuple[str, ...], path: Path
-) -> None:
+def curve_rows(curves: pd.DataFrame, recipes: list[Recipe], sets: tuple[str, ...]) -> pd.DataFrame:
     """The measured losses of some runs on some sets."""
     names = {recipe.key: recipe.run for recipe in recipes}
     rows = curves[curves["key"].isin(list(names)) & curves["domain"].isin(list(sets))]
     rows = rows.assign(run=rows["key"].map(names), loss=rows["loss"].astype(float).round(DECIMALS))
     order = {recipe.run: place for place, recipe in enumerate(recipes)}
     rows = rows.assign(place=rows["run"].map(order)).sort_values(["place", "domain", "step"])
-    write_compact(rows[["run", "step", "domain", "loss"]], path)
+    return rows[["run", "step", "domain", "loss"]]
 
 
 def lr_rows(recipe: Recipe) -> pd.DataFrame:

@@ -25,6 +25,8 @@ from typing import Any
 
 from clean_text import READERS, is_language, unescape
 
+from bayescpt.files import write_text
+
 HERE = Path(__file__).parent
 PIECE = 8_000  # characters of a document at most; longer ones are cut at paragraphs
 Document = tuple[str, list[str]]  # name, paragraphs
@@ -51,7 +53,7 @@ def main() -> None:
             documents += found
         manifest["corpora"][name] = write_corpus(name, documents, source, corpora)
         print(f"{name}: {manifest['corpora'][name]}", flush=True)
-    (HERE / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    write_text(HERE / "manifest.json", json.dumps(manifest, indent=1) + "\n")
 
 
 def fetch(package: dict[str, str], folder: Path) -> Path:
@@ -146,7 +148,7 @@ def write_corpus(
         parts[side].append("\n\n".join(fresh))
     for side, texts in parts.items():
         lines = "".join(json.dumps(text, ensure_ascii=False) + "\n" for text in texts)
-        (folder / f"{name}.{side}.jsonl").write_text(lines, encoding="utf-8")
+        write_text(folder / f"{name}.{side}.jsonl", lines)
         about[side] = {
             "documents": len(texts),
             "bytes": sum(len(text.encode()) for text in texts),

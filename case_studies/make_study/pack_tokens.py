@@ -14,11 +14,14 @@ import hashlib
 import json
 import lzma
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from bayescpt.files import write_file, write_text
 
 HERE = Path(__file__).parent
 VOCABULARY = 1_024
@@ -48,18 +51,23 @@ def main() -> None:
         validation[name] = tokens[:VALIDATION_TOKENS]
         train = encode(tokenizer, documents(work / "corpora" / f"{name}.train.jsonl"))
         train = train[: source["tokens"]]
-        with lzma.open(packed / f"{name}.npy.xz", "wb", preset=6) as file:
-            np.save(file, train)
+        write_file(packed / f"{name}.npy.xz", partial(write_tokens, train))
         about[name] = {"tokens": int(train.size), "sha256": digest(train)}
         about[name]["validation_sha256"] = digest(validation[name])
         print(name, about[name], flush=True)
-    np.savez_compressed(packed / "validation.npz", **validation)
+    write_file(packed / "validation.npz", lambda draft: np.savez_compressed(draft, **validation))
     manifest = json.loads((HERE / "manifest.json").read_text())
     manifest["tokenizer_sha256"] = hashlib.sha256(
         (packed / "tokenizer.json").read_bytes()
     ).hexdigest()
     manifest["packed"] = about
-    (HERE / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    write_text(HERE / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+
+
+def write_tokens(tokens: NDArray[np.uint16], path: Path) -> None:
+    """Write token ids, compressed."""
+    with lzma.open(path, "wb", preset=6) as file:
+        np.save(file, tokens)
 
 
 def trained_tokenizer(corpora: Path, path: Path) -> Tokenizer:
@@ -82,7 +90,7 @@ def trained_tokenizer(corpora: Path, path: Path) -> Tokenizer:
         if total > TOKENIZER_TEXT:
             break
     tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.save(str(path))
+    write_file(path, lambda draft: tokenizer.save(str(draft)))
     return tokenizer
 
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from bayescpt.data import schedules
 from bayescpt.data.schedule import Schedule
+from bayescpt.files import write_files
 
 Array = NDArray[np.float64]
 
@@ -349,14 +351,19 @@ def as_row(recipe: Recipe) -> dict[str, Any]:
 
 
 def write_plan(recipes: list[Recipe], folder: Path) -> None:
-    """Write what train.py reads: it needs neither this file nor bayescpt."""
-    folder.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame([as_row(recipe) for recipe in recipes]).to_csv(folder / "runs.csv", index=False)
+    """Write what train.py reads: it does not need this file."""
+    table = pd.DataFrame([as_row(recipe) for recipe in recipes])
     arrays = {}
     for recipe in recipes:
         arrays[f"lr/{recipe.size}/{recipe.key}"] = recipe.lr().lr
         arrays[f"replay/{recipe.size}/{recipe.key}"] = recipe.replays()
-    np.savez_compressed(folder / "schedules.npz", **arrays)
+    write_files(
+        folder,
+        {
+            "runs.csv": partial(table.to_csv, index=False),
+            "schedules.npz": lambda draft: np.savez_compressed(draft, **arrays),
+        },
+    )
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ import pandas as pd
 import torch
 from pool import Active, Data, Job, Pool
 from stack import SEQUENCE, Shape, State, evaluate
+
+from bayescpt.files import write_bytes, write_file, write_files, write_text
 
 SLOTS_GPU = {"100k": 48, "330k": 32, "1200k": 16, "4m": 12}
 SLOTS_CPU = 4
@@ -140,9 +143,7 @@ class Store:
 
     def write(self, key: str, content: dict[str, Any]) -> None:
         """Write a complete curve."""
-        draft = self.results / f".{key}.tmp"
-        draft.write_text(json.dumps(content))
-        draft.replace(self.results / f"{key}.json")
+        write_text(self.results / f"{key}.json", json.dumps(content))
 
     def keep(self, key: str, step: int, state: State) -> None:
         """Keep a state that runs start from; step -1 is the end."""
@@ -162,9 +163,7 @@ class Store:
 
 def save(path: Path, content: Any) -> None:
     """Write with torch.save, whole or not at all."""
-    draft = path.with_suffix(".tmp")
-    torch.save(content, draft)
-    draft.replace(path)
+    write_file(path, partial(torch.save, content))
 
 
 def train_size(size: str, options: argparse.Namespace) -> None:
@@ -331,16 +330,19 @@ def pack(options: argparse.Namespace) -> None:
         parts.append(frame)
     options.out.mkdir(parents=True, exist_ok=True)
     for path in (options.work / "logs").glob("*.log"):
-        (options.out / path.name).write_bytes(path.read_bytes()[-200_000:])
+        write_bytes(options.out / path.name, path.read_bytes()[-200_000:])
     if not parts:
         return
     curves = pd.concat(parts, ignore_index=True)
     curves["loss"] = curves["loss"].astype("float32")
-    draft = options.out / ".curves.tmp"
-    curves.to_parquet(draft, index=False, compression="zstd")
-    draft.replace(options.out / "curves.parquet")
     done = curves.groupby(["size", "key"], as_index=False)["step"].max()
-    done.to_csv(options.out / "done.csv", index=False)
+    write_files(
+        options.out,
+        {
+            "curves.parquet": partial(curves.to_parquet, index=False, compression="zstd"),
+            "done.csv": partial(done.to_csv, index=False),
+        },
+    )
     print(f"packed {len(done)} runs, {len(curves):,} losses", flush=True)
 
 

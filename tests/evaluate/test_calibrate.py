@@ -1,9 +1,11 @@
 import pickle
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -14,8 +16,10 @@ from bayescpt.evaluate.simulate import simulate_study
 from bayescpt.evaluate.uniformity import band_p, chi_square_p
 from bayescpt.forecast import Draws, Plan, forecast
 from bayescpt.inference import Check
+from bayescpt.interruption import Interrupted
 from bayescpt.model.card_file import parse_card
 from bayescpt.model.rows import make_rows
+from bayescpt.work import pieces
 
 SIGMA = 0.3
 
@@ -171,3 +175,18 @@ def test_what_a_worker_needs_pickles(design):
     copy = pickle.loads(pickle.dumps(setup))  # noqa: S301
     one, other = (simulation(s, 0, 1, 49, conjugate_fit, {})[0] for s in (setup, copy))
     assert one.equals(other)
+
+
+def test_a_calibration_goes_on_and_may_be_longer(tmp_path):
+    asked = {"n_ranks": 9, "fit": conjugate_fit}
+    whole = calibrate(CARD, n_simulations=6, **asked)
+
+    def stop(number):
+        if number == 2:
+            raise Interrupted(signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        calibrate(CARD, n_simulations=4, work=tmp_path, on_simulation=stop, **asked)
+    assert len(pieces(tmp_path)) == 3
+    again = calibrate(CARD, n_simulations=6, work=tmp_path, **asked)
+    pd.testing.assert_frame_equal(again.ranks, whole.ranks, check_exact=True)

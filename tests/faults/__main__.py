@@ -1,4 +1,4 @@
-"""Run one kind of fault in full: ``python -m tests.faults mutations``."""
+"""Run one kind of fault in full: ``python -m tests.faults kills``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 
 # By name: a module of this folder whose `main` takes the arguments after the name.
-NAMES = ("mutations",)
+NAMES = ("kills", "mutations")
 
 
 def main(arguments: list[str]) -> int:

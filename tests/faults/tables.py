@@ -80,7 +80,7 @@ def change_fit(rng: Random, path: Path) -> None:
             _change_text(rng, file)
         else:
             _change_arrays(rng, file[rng.choice(("posterior", "sample_stats"))])
-    seal_fit(path)
+    path.write_bytes(seal_fit(path.read_bytes()))
 
 
 def _change_text(rng: Random, file: h5py.File) -> None:

@@ -1,6 +1,8 @@
 """A real fit: what it holds, its file, and what it says when it failed."""
 
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +14,11 @@ import xarray as xr
 
 import bayescpt as bc
 from bayescpt.data import load_example
-from bayescpt.errors import ConvergenceError, FitError
+from bayescpt.errors import ConvergenceError, FitError, WriteError
 from bayescpt.evaluate import simulate_study
 from bayescpt.inference import compile as compiled
 from bayescpt.inference import default_card, load_fit
+from bayescpt.inference.chains import chain_seed
 from bayescpt.inference.fit_file import seal_fit
 from bayescpt.laws.noise_parameters import NU
 from bayescpt.model.priors import parse_prior
@@ -41,7 +44,7 @@ def edit(path: Path, change) -> None:
         text = json.loads(file.attrs["bayescpt"])
         change(text)
         file.attrs["bayescpt"] = json.dumps(text)
-    seal_fit(path)
+    path.write_bytes(seal_fit(path.read_bytes()))
 
 
 def copied(saved: Path, folder: Path) -> Path:
@@ -178,8 +181,9 @@ def test_chains_that_have_not_mixed_are_sampled_longer(study, settings, sampled,
     few = {**settings, "draws": 200, "tune": 150, "progress": True}
     once, longer = (bc.fit(study, "cpt_replay", **few, extend=n) for n in (1, 4))
     assert {check.status for check in once.checks() if check.name == "bulk ESS"} == {"fail"}
-    first = {"draws": 200, "tune": 150, "seed": few["seed"]}
-    assert sampled == [first, first, {"draws": 800, "tune": 300, "seed": few["seed"]}]
+    seeds = [chain_seed(few["seed"], chain) for chain in range(few["chains"])]
+    first = [{"draws": 200, "tune": 150, "seed": seed} for seed in seeds]
+    assert sampled == [*first, *first, *({**one, "draws": 800, "tune": 300} for one in first)]
     assert capsys.readouterr().err.count("once more") == 1
     # As many draws are kept, which lie apart; the sampler's record is whole.
     assert longer.posterior.sizes == once.posterior.sizes
@@ -200,7 +204,7 @@ def test_chains_that_have_not_mixed_are_sampled_longer(study, settings, sampled,
 def test_what_is_not_sampled_longer(study, settings, sampled, change):
     made = bc.fit(study, "cpt_replay", **{**settings, **change})
     assert made.failed
-    assert len(sampled) == 1
+    assert len(sampled) == made.posterior.sizes["chain"]
 
 
 # arguments
@@ -273,13 +277,16 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(small_fit, tmp_path
     target = tmp_path / "fit.nc"
     target.write_bytes(b"the old fit")
 
-    def fill_the_disk(self, draft, **_):
-        Path(draft).write_bytes(b"half a")
-        raise OSError("No space left on device")
+    def fill_the_disk(draft, content):
+        with draft.open("wb") as file:
+            file.write(content[:1000])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(xr.DataTree, "to_netcdf", fill_the_disk)
-    with pytest.raises(FitError, match=r"cannot write the fit to .*fit\.nc: No space"):
+    monkeypatch.setattr(Path, "write_bytes", fill_the_disk)
+    with pytest.raises(WriteError, match=r"cannot write .*fit\.nc: No space") as caught:
         small_fit.save(target)
+    assert caught.value.errno == errno.ENOSPC
+    monkeypatch.undo()
     assert target.read_bytes() == b"the old fit"
     assert [path.name for path in tmp_path.iterdir()] == ["fit.nc"]
 

@@ -39,7 +39,7 @@ def edit(path: Path, change) -> None:
         text = json.loads(file.attrs["bayescpt"])
         change(text)
         file.attrs["bayescpt"] = json.dumps(text)
-    seal_fit(path)
+    path.write_bytes(seal_fit(path.read_bytes()))
 
 
 def with_card(fit: Fit, card: Card) -> Fit:

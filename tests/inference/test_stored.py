@@ -246,9 +246,14 @@ def test_the_oldest_files_go(packed, tmp_path):
         old = tmp_path / f"{n}.sampler"
         old.touch()
         os.utime(old, (n, n))
+    # What another process is writing is no file yet.
+    draft = tmp_path / ".new.sampler.part.sampler"
+    draft.touch()
+    os.utime(draft, (1, 1))
     assert stored.write_sampler(tmp_path / "new.sampler", packed)
-    left = {path.stem for path in tmp_path.iterdir()}
+    left = {path.stem for path in tmp_path.iterdir() if path != draft}
     assert left == {"new", *(str(n) for n in range(4, stored.KEPT + 3))}
+    assert draft.exists()
 
 
 def test_a_file_is_of_one_structure_and_of_these_sources(monkeypatch, tmp_path):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pandas as pd
 from bayescpt.data.io import COMPACT, TOML_KEYS
 from bayescpt.data.readers.assembled import Assembled
 from bayescpt.errors import StudyError
+from bayescpt.files import Write, write_files, write_new_folder
 from bayescpt.toml_file import read_toml
 
 _FILES = ("study.toml", "runs.csv", "curves.csv", "lrs.parquet")
@@ -41,6 +40,8 @@ def write_folder(assembled: Assembled, folder: Path, overwrite: bool = False) ->
     ------
     StudyError
         If the folder holds a study, or is not empty, and `overwrite` is not set.
+    WriteError
+        If a file cannot be written; what was there before is unchanged.
     """
     if folder.exists() and not folder.is_dir():
         raise StudyError(f"{folder}: is a file; give the name of a folder")
@@ -54,38 +55,21 @@ def write_folder(assembled: Assembled, folder: Path, overwrite: bool = False) ->
     lines = "\n".join(
         ["[study]", *(f"{key} = {json.dumps(value)}" for key, value in about.items())]
     )
-    made_folder = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    writers: dict[str, Callable[[Path], Any]] = {
-        "study.toml": lambda path: path.write_text(lines + "\n", encoding="utf-8"),
-        "runs.csv": lambda path: assembled.runs.to_csv(path, index=False),
-        "curves.csv": lambda path: assembled.curves.to_csv(path, index=False),
+    writers: dict[str, Write] = {
+        "study.toml": partial(Path.write_text, data=lines + "\n", encoding="utf-8"),
+        "runs.csv": partial(assembled.runs.to_csv, index=False),
+        "curves.csv": partial(assembled.curves.to_csv, index=False),
     }
     if assembled.lrs:
-        writers["lrs.parquet"] = lambda path: _lrs(assembled).to_parquet(
-            path, index=False, **COMPACT
-        )
-    # All files are whole before the first takes its place.
-    drafts: dict[Path, Path] = {}
-    try:
-        for name, write in writers.items():
-            handle, draft = tempfile.mkstemp(prefix=f".{name}-", dir=folder)
-            os.close(handle)
-            drafts[folder / name] = Path(draft)
-            write(Path(draft))
-            Path(draft).chmod(0o644)
-        for path, draft_path in drafts.items():
-            draft_path.replace(path)
-    except BaseException:
-        for draft_path in drafts.values():
-            draft_path.unlink(missing_ok=True)
-        if made_folder and not any(folder.iterdir()):
-            folder.rmdir()
-        raise
+        writers["lrs.parquet"] = partial(_lrs(assembled).to_parquet, index=False, **COMPACT)
+    if not present:
+        write_new_folder(folder, writers)
+        return [folder / name for name in writers]
+    files = write_files(folder, writers)
     for name in ("runs.parquet", "curves.parquet", "lrs.csv", *_FILES):
-        if folder / name not in drafts:
+        if name not in writers:
             (folder / name).unlink(missing_ok=True)
-    return list(drafts)
+    return files
 
 
 def _lrs(assembled: Assembled) -> pd.DataFrame:

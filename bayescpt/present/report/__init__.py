@@ -71,8 +71,10 @@ def report(
     ConvergenceError
         If a check failed and `allow_failed` is not set.
     PlanError
-        If there are no plans or more than 40, one of them, the goal, the weights or a rate is
-        invalid, or the file cannot be written.
+        If there are no plans or more than 40, or one of them, the goal, the weights or a rate is
+        invalid.
+    WriteError
+        If the file cannot be written.
 
     Examples
     --------

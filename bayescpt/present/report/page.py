@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bayescpt.errors import PlanError
+from bayescpt.files import write_text
 from bayescpt.present.report import evidence, plan_tables, reproduce
 from bayescpt.present.report.answer import make_answer
 from bayescpt.present.report.case import Case
@@ -112,7 +111,7 @@ def page(case: Case, command: str | None = None) -> str:
 
 
 def save_page(case: Case, path: str | Path, command: str | None = None) -> Path:
-    """Write a report, atomically.
+    """Write a report, as `bayescpt.files.write_file` does.
 
     Parameters
     ----------
@@ -130,21 +129,10 @@ def save_page(case: Case, path: str | Path, command: str | None = None) -> Path:
 
     Raises
     ------
-    PlanError
+    WriteError
         If the file cannot be written.
     """
-    text, target = page(case, command), Path(path)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, target)
-    except OSError as error:
-        raise PlanError(f"cannot write the report to {target}: {error}") from error
-    finally:
-        with suppress(OSError):  # nothing was written, perhaps not even a folder
-            draft.unlink()
-    return target
+    return write_text(path, page(case, command))
 
 
 def sections(case: Case, drawn: set[str], command: str | None = None) -> list[Section]:
