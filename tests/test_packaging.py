@@ -6,6 +6,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,27 @@ def test_wheel_brings_cards_and_examples(uv, built, environment):
     assert "Usage" in run(environment.parent / "bayescpt", "--help")
 
 
+def test_wheel_holds_the_package_its_data_and_nothing_else(built):
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as files:
+        names = set(files.namelist())
+        (metadata,) = (name for name in names if name.endswith(".dist-info/METADATA"))
+        said = files.read(metadata).decode()
+    assert {name.partition("/")[0] for name in names} == {"bayescpt", metadata.partition("/")[0]}
+    assert {f"bayescpt/_cards/{name}" for name in CARDS} <= names
+    assert {"bayescpt/py.typed", "bayescpt/data/examples/README.md"} <= names
+    assert f"{metadata.partition('/')[0]}/licenses/LICENSE" in names
+    assert "License-Expression: Apache-2.0" in said
+    assert "Description-Content-Type: text/markdown" in said
+    # All files of the package that git knows, and no cache of this machine.
+    here = {
+        str(path.relative_to(ROOT)) for path in (ROOT / "bayescpt").rglob("*") if path.is_file()
+    }
+    packed = {name for name in names if name.startswith("bayescpt/") and "/_cards/" not in name}
+    assert packed == {name for name in here if "__pycache__" not in name}
+    assert sum(info.file_size for info in zipfile.ZipFile(wheel).infolist()) < 30_000_000
+
+
 def test_editable_install_reads_the_repository(uv, environment):
     run(
         *(uv, "pip", "install", "--python", environment, "--no-deps", "--no-build-isolation"),
@@ -109,6 +131,7 @@ def test_source_distribution_brings_tests_and_lock(built):
     with tarfile.open(archive) as files:
         names = {name.partition("/")[2] for name in files.getnames()}
     assert {"tests/test_packaging.py", "requirements.lock", "LICENSE", "CHANGELOG.md"} <= names
+    assert {"docs/index.md", "docs/conf.py", "CITATION.cff", "CODE_OF_CONDUCT.md"} <= names
     assert {f"models/{name}" for name in CARDS} <= names
     examples = "bayescpt/data/examples"
     assert {f"{examples}/fleet/fleet_code_330k/curves.parquet", f"{examples}/README.md"} <= names

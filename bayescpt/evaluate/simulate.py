@@ -102,7 +102,7 @@ def simulate_study(
     fits : tuple of (str, str)
         Rows of `bayescpt.data.published_fits` for the general and the target domain.
     replay : {"own_share", "exponential", "none"}
-        Replay response (`bayescpt.laws.replay`).
+        Replay response, as in the ``[law]`` table of a card.
     response : mapping of str to (float, float), optional
         Its parameters on the general and the target domain; by default `RESPONSES`.
     replays : sequence of float
