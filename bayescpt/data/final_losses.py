@@ -1,4 +1,4 @@
-"""Studies of final losses: runs without schedules, known by size, tokens, mixture and last losses."""
+"""Studies of final losses: runs known by size, tokens, mixture and last losses, not schedules."""
 
 from __future__ import annotations
 

@@ -7,11 +7,12 @@ import sys
 import warnings
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import xarray as xr
 
+from bayescpt.data.final_losses import is_final
 from bayescpt.errors import CardError, FitError
 from bayescpt.inference.card_check import card_gaps, default_card
 from bayescpt.inference.checks import SMALLEST_ESS
@@ -30,6 +31,7 @@ from bayescpt.text import printable
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
+    from bayescpt.model.final_card import FinalCard
 
 # A diagonal mass matrix moves slowly along ridges of the posterior (onset-beta, gamma-eps).
 ADAPTATION = "low_rank"
@@ -118,6 +120,12 @@ def fit(
     ):
         if value < 1:
             raise FitError(f"{name} = {value}: must be at least 1")
+    if is_final(study):
+        from bayescpt.inference.final_sample import fit_final
+
+        own = None if card is None else cast("str | Path | FinalCard", card)
+        sizes = (draws, tune, chains, cores)
+        return fit_final(study, own, random_seed, *sizes, progress, extend)
     model_card = fitted_card(study, default_card(study) if card is None else card)
     rows = make_rows(study, model_card)
     _check_law(model_card, rows)

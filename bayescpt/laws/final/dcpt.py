@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +15,12 @@ from bayescpt.laws.parameter import Parameter
 DCPT = "Que et al., arXiv 2406.01375"
 # Share at which the response to the mixture is measured: plans replay 0 to .9.
 HALF = 0.5
+DATA_CPT = replace(
+    DATA,
+    default={"dist": "LogNormal", "mu": -2.0, "sigma": 1.0},
+    reason="what tokens of continual pre-training can still bring: .02 to 1 nats",
+    source=DCPT,
+)
 ETA = Parameter(
     "eta_r", "eta", "1", ("set",), 1.0, 6.0,
     {"dist": "Normal", "mu": 1.0, "sigma": 0.5, "lower": 1.0},
@@ -27,13 +34,14 @@ MIX = Parameter(
 )  # fmt: skip
 GAMMA = Parameter(
     "gamma_r", "gamma", "1", ("set",), 0.0, 4.0,
-    {"dist": "LogNormal", "mu": -0.7, "sigma": 0.5},
-    "between nearly logarithmic (0) and 1/share (1)", DCPT,
+    {"dist": "LogNormal", "mu": -1.5, "sigma": 0.8},
+    "between nearly logarithmic (0), as replay sweeps down to 1% are, and 1/share (1)", DCPT,
 )  # fmt: skip
 EPS = Parameter(
     "eps_r", "eps", "1", ("set",), 0.0, 1.0,
-    {"dist": "LogNormal", "mu": -4.6, "sigma": 1.0},
-    "replay takes effect from some tenths of a percent on: .01, within a factor of 7", DCPT,
+    {"dist": "LogNormal", "mu": -6.2, "sigma": 1.5},
+    "replay takes effect from hundredths of a percent to percents on: .002, within factors of 20",
+    DCPT,
     outside=1e-2,
 )  # fmt: skip
 
@@ -45,7 +53,9 @@ class DomainCpt(FinalLaw):
     arXiv 2406.01375. With ``eta >= 1`` and ``C > C0``, where
     ``C0 = B Dmin^-beta eta (1 + eps)^(gamma + 1) / gamma``, the loss falls with the share at every
     share and from the fewest tokens of the fitted runs on; the other conditions (it falls with size
-    and tokens, more steeply in tokens at a larger share) hold for positive parameters.
+    and tokens, more steeply in tokens at a larger share) hold for positive parameters. Runs of one
+    number of tokens do not tell ``B s^eta`` from ``C (s + eps)^-gamma``: the response to the share
+    at that number is then the latter alone.
 
     Examples
     --------
@@ -59,7 +69,7 @@ class DomainCpt(FinalLaw):
 
     name, source = "dcpt", DCPT
     own: ClassVar[tuple[Parameter, ...]] = (
-        *(LEVEL, SIZE, ALPHA, DATA, BETA, ETA, MIX, GAMMA, EPS),
+        *(LEVEL, SIZE, ALPHA, DATA_CPT, BETA, ETA, MIX, GAMMA, EPS),
     )
     needs: ClassVar[Mapping[str, tuple[str, ...]]] = POWER_NEEDS | {
         "eta_r": ("tokens", "share"),
@@ -73,8 +83,10 @@ class DomainCpt(FinalLaw):
         """Return the level, and what size, tokens and the share change of it."""
         size = p["size_ref"] * (xp.exp(-p["alpha_n"] * x.size) - 1.0)
         # Powers as exponentials: their gradients are finite at a share of 0.
-        grown = xp.exp(-p["beta_d"] * x.tokens) * _power(x.share, p["eta_r"], xp)
-        data = p["data_ref"] * (grown - _power(x.reference_share, p["eta_r"], xp))
+        here = _power(x.share, p["eta_r"], xp)
+        there = _power(x.reference_share, p["eta_r"], xp)
+        left = xp.exp(-p["beta_d"] * x.tokens) - x.one_budget
+        data = p["data_ref"] * (left * here - (1.0 - x.one_budget) * there)
         held = xp.exp(-p["gamma_r"] * xp.log(x.share + p["eps_r"]))
         at_reference = xp.exp(-p["gamma_r"] * xp.log(x.reference_share + p["eps_r"]))
         return p["level"] + size + data + self._c(p, x, xp) * (held - at_reference)
@@ -83,15 +95,17 @@ class DomainCpt(FinalLaw):
         """C: its least value C0, and what the response to the share adds."""
         gamma, eps = p["gamma_r"], p["eps_r"]
         half = xp.exp(-gamma * xp.log(HALF + eps)) - xp.exp(-gamma * xp.log(1.0 + eps))
-        most = p["data_ref"] * xp.exp(-p["beta_d"] * x.least_tokens)
+        most = p["data_ref"] * (xp.exp(-p["beta_d"] * x.least_tokens) - x.one_budget)
         least = most * p["eta_r"] * xp.exp((gamma + 1.0) * xp.log(1.0 + eps)) / gamma
         return least + p["mix_half"] / half
 
     def symbols(self, p: Mapping[str, Any], refs: Mapping[str, Any]) -> dict[str, Any]:
         """Return E, A, B and C."""
         share = refs["share"]
-        x = Points(0.0, 0.0, 0.0, share, None, share, refs["least_tokens"])
+        x = Points(0.0, 0.0, 0.0, share, None, share, refs["least_tokens"], refs["one_budget"])
         c = self._c(p, x, np)
+        if refs["one_budget"]:  # E and B are part of the level and of C
+            return {"C": c}
         data = p["data_ref"] * share ** p["eta_r"]
         held = c * (share + p["eps_r"]) ** -p["gamma_r"]
         return {

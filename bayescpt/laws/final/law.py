@@ -34,6 +34,8 @@ class Points:
         Share of the set's own source at the reference point.
     least_tokens : float
         Lowest `tokens` of the fitted runs, at which the law must be monotonic.
+    one_budget : float
+        1 if all fitted runs have one number of tokens, else 0.
     """
 
     size: Any
@@ -43,6 +45,7 @@ class Points:
     shares: Any
     reference_share: Any
     least_tokens: float = 0.0
+    one_budget: float = 0.0
 
 
 class FinalLaw:
@@ -99,6 +102,22 @@ class FinalLaw:
         """Parameters of the law, those of the LR term last."""
         return (*self.own, *(LR_PARAMETERS if self.responds_to_lr else ()))
 
+    def covariates(self, name: str) -> tuple[str, ...]:
+        """Covariates by which runs must differ to inform a parameter.
+
+        Parameters
+        ----------
+        name : str
+            Name of the parameter.
+
+        Returns
+        -------
+        tuple of str
+            Of `COVARIATES`; empty for a parameter that any runs inform.
+        """
+        lr = {p.name: p.needs for p in LR_PARAMETERS}
+        return tuple({**lr, **self.needs}.get(name, ()))
+
     def informed(self, name: str, varying: Mapping[str, bool]) -> bool:
         """Whether runs that differ by some covariates can inform a parameter.
 
@@ -113,8 +132,7 @@ class FinalLaw:
         -------
         bool
         """
-        lr = {p.name: p.needs for p in LR_PARAMETERS}
-        return all(varying[one] for one in {**lr, **self.needs}.get(name, ()))
+        return all(varying[one] for one in self.covariates(name))
 
     def loss(self, p: Mapping[str, Any], x: Points, xp: Any = np) -> Any:
         """Expected final loss.
