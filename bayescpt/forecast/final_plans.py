@@ -218,7 +218,6 @@ def make_points(
         shares=shares,
         reference_share=refs["share"][label],
         least_tokens=refs["least_tokens"],
-        one_budget=refs["one_budget"],
     )
 
 

@@ -71,7 +71,7 @@ class FinalRows:
         Shares of the sources.
     references : dict
         Reference point: n_params, tokens and lr (NaN where no run has them), share by set,
-        lowest tokens on the log scale, and whether there is one number of tokens.
+        lowest tokens on the log scale.
     own_share : dict of str to str
         Which share each set responds to: ``replay``, ``target`` or a source.
     lr_column : str or None
@@ -127,7 +127,6 @@ class FinalRows:
             shares=self.shares,
             reference_share=at,
             least_tokens=refs["least_tokens"],
-            one_budget=refs["one_budget"],
         )
 
 
@@ -189,7 +188,6 @@ def make_final_rows(study: Study, card: FinalCard) -> FinalRows:
     references = {c: _middle(table[c]) for c in ("n_params", "tokens", "lr")} | {"share": share}
     logs = log_ratio(table["tokens"], references["tokens"])
     references["least_tokens"] = float(logs.min())
-    references["one_budget"] = float(not _varies(table["tokens"]))
     labels = FinalLabels(
         run=tuple(names),
         set=tuple(dict.fromkeys(table["set"])),

@@ -22,9 +22,9 @@ DATA_CPT = replace(
     source=DCPT,
 )
 ETA = Parameter(
-    "eta_r", "eta", "1", ("set",), 1.0, 6.0,
-    {"dist": "Normal", "mu": 1.0, "sigma": 0.5, "lower": 1.0},
-    "at least 1, or no C makes the loss fall with the share everywhere (arXiv 2406.01375)", DCPT,
+    "eta_r", "eta", "1", ("set",), 0.0, 10.0,
+    {"dist": "LogNormal", "mu": -1.2, "sigma": 1.0},
+    "how much more tokens help at a larger share: hardly (0) to in proportion (1) and beyond", DCPT,
 )  # fmt: skip
 MIX = Parameter(
     "mix_half", "(C - C0) ((1/2 + eps)^-gamma - (1 + eps)^-gamma)", "nat", ("set",), 0.0, 10.0,
@@ -48,14 +48,14 @@ EPS = Parameter(
 
 @register_final_law
 class DomainCpt(FinalLaw):
-    """``L = E + A N^-alpha + B s^eta D^-beta + C (s + eps)^-gamma``, with s the set's own share.
+    """``L = E + A N^-alpha + B s^eta D^-beta + C s^-gamma``, s the set's own share plus eps.
 
-    arXiv 2406.01375. With ``eta >= 1`` and ``C > C0``, where
-    ``C0 = B Dmin^-beta eta (1 + eps)^(gamma + 1) / gamma``, the loss falls with the share at every
-    share and from the fewest tokens of the fitted runs on; the other conditions (it falls with size
-    and tokens, more steeply in tokens at a larger share) hold for positive parameters. Runs of one
-    number of tokens do not tell ``B s^eta`` from ``C (s + eps)^-gamma``: the response to the share
-    at that number is then the latter alone.
+    arXiv 2406.01375, which has eps in the last term only. With it in both, the loss falls with the
+    share at every share, from the fewest tokens of the fitted runs on, for any ``eta > 0`` and
+    ``C > C0 = B Dmin^-beta eta (1 + eps)^(eta + gamma) / gamma``; without, ``eta >= 1`` would be
+    needed, which public runs at several sizes and mixtures contradict. The other conditions (it
+    falls with size and tokens, more steeply in tokens at a larger share) hold for positive
+    parameters.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class DomainCpt(FinalLaw):
     >>> shares = np.array([0.0, 0.5, 1.0])
     >>> at = Points(0.0, 0.0, 0.0, shares, None, 0.5)
     >>> DomainCpt(responds_to_lr=False).loss(p, at).round(3).tolist()
-    [8.225, 2.0, 1.816]
+    [8.232, 2.0, 1.815]
     """
 
     name, source = "dcpt", DCPT
@@ -82,11 +82,9 @@ class DomainCpt(FinalLaw):
     def value(self, p: Mapping[str, Any], x: Points, xp: Any = np) -> Any:
         """Return the level, and what size, tokens and the share change of it."""
         size = p["size_ref"] * (xp.exp(-p["alpha_n"] * x.size) - 1.0)
-        # Powers as exponentials: their gradients are finite at a share of 0.
-        here = _power(x.share, p["eta_r"], xp)
-        there = _power(x.reference_share, p["eta_r"], xp)
-        left = xp.exp(-p["beta_d"] * x.tokens) - x.one_budget
-        data = p["data_ref"] * (left * here - (1.0 - x.one_budget) * there)
+        here = xp.exp(p["eta_r"] * xp.log(x.share + p["eps_r"]) - p["beta_d"] * x.tokens)
+        there = xp.exp(p["eta_r"] * xp.log(x.reference_share + p["eps_r"]))
+        data = p["data_ref"] * (here - there)
         held = xp.exp(-p["gamma_r"] * xp.log(x.share + p["eps_r"]))
         at_reference = xp.exp(-p["gamma_r"] * xp.log(x.reference_share + p["eps_r"]))
         return p["level"] + size + data + self._c(p, x, xp) * (held - at_reference)
@@ -95,18 +93,16 @@ class DomainCpt(FinalLaw):
         """C: its least value C0, and what the response to the share adds."""
         gamma, eps = p["gamma_r"], p["eps_r"]
         half = xp.exp(-gamma * xp.log(HALF + eps)) - xp.exp(-gamma * xp.log(1.0 + eps))
-        most = p["data_ref"] * (xp.exp(-p["beta_d"] * x.least_tokens) - x.one_budget)
-        least = most * p["eta_r"] * xp.exp((gamma + 1.0) * xp.log(1.0 + eps)) / gamma
+        most = p["data_ref"] * xp.exp(-p["beta_d"] * x.least_tokens)
+        least = most * p["eta_r"] * xp.exp((p["eta_r"] + gamma) * xp.log(1.0 + eps)) / gamma
         return least + p["mix_half"] / half
 
     def symbols(self, p: Mapping[str, Any], refs: Mapping[str, Any]) -> dict[str, Any]:
         """Return E, A, B and C."""
         share = refs["share"]
-        x = Points(0.0, 0.0, 0.0, share, None, share, refs["least_tokens"], refs["one_budget"])
+        x = Points(0.0, 0.0, 0.0, share, None, share, refs["least_tokens"])
         c = self._c(p, x, np)
-        if refs["one_budget"]:  # E and B are part of the level and of C
-            return {"C": c}
-        data = p["data_ref"] * share ** p["eta_r"]
+        data = p["data_ref"] * (share + p["eps_r"]) ** p["eta_r"]
         held = c * (share + p["eps_r"]) ** -p["gamma_r"]
         return {
             "E": p["level"] - p["size_ref"] - data - held,
@@ -114,8 +110,3 @@ class DomainCpt(FinalLaw):
             "B": p["data_ref"] * refs["tokens"] ** p["beta_d"],
             "C": c,
         }
-
-
-def _power(share: Any, exponent: Any, xp: Any) -> Any:
-    """A share to a power of at least 1, by a logarithm that stays finite at 0."""
-    return xp.exp(exponent * xp.log(share + 1e-12))
