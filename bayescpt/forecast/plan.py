@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Schedule of a plan whose schedule is unknown; laws of final losses need none. Its one step stands
 # for the whole run, its LR for nothing.
-UNKNOWN = Schedule([1.0], "unknown")
+UNKNOWN = Schedule(np.ones(1), "unknown")
 
 
 @dataclass(frozen=True)

@@ -440,5 +440,5 @@ def _flat(posterior: xr.Dataset) -> xr.Dataset:
                 f"{name}_{label}": values.sel(source=label, drop=True)
                 for label in values["source"].to_numpy()
             }
-            out = out.drop_vars(name).assign(parts)
+            out = out.drop_vars([name]).assign(parts)
     return out.drop_vars("source", errors="ignore")

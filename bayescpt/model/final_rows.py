@@ -180,14 +180,15 @@ def make_final_rows(study: Study, card: FinalCard) -> FinalRows:
     sources = _sources(study, runs) if card.law.uses_sources else ()
     own = {d: _own_share(study, card, table, d) for d in dict.fromkeys(table["domain"])}
     table["share"] = [
-        _share(study.run(row.run), own[str(row.domain)]) for row in table.itertuples()
+        _share(study.run(run), own[domain])
+        for run, domain in zip(table["run"], table["domain"], strict=True)
     ]
     table = _complete(table, card, lr_column)
     shares = np.array([run_shares(study.run(name), sources, study) for name in table["run"]])
     share = table.groupby("set", sort=False)["share"].mean().to_dict()
-    references = {c: _middle(table[c]) for c in ("n_params", "tokens", "lr")} | {"share": share}
-    logs = log_ratio(table["tokens"], references["tokens"])
-    references["least_tokens"] = float(logs.min())
+    middle = {c: _middle(table[c]) for c in ("n_params", "tokens", "lr")}
+    least = float(log_ratio(table["tokens"], middle["tokens"]).min())
+    references: dict[str, Any] = {**middle, "share": share, "least_tokens": least}
     labels = FinalLabels(
         run=tuple(names),
         set=tuple(dict.fromkeys(table["set"])),
