@@ -109,7 +109,8 @@ def final_losses(
             value = draws.card.law.loss(draws.parameters(label), x)[:, 0]
             value = value + draws.base_effect(recipe.base, label, seed)
             if kind == "loss":
-                value = value + noise * draws.values["sigma"][:, rows.labels.set.index(label)]
+                at = rows.labels.set.index(label)
+                value = value + noise * np.hypot(draws.values["sigma"][:, at], rows.rounding[at])
             out[k, d] = value
     return possible(out)
 

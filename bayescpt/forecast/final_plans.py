@@ -326,6 +326,11 @@ def complete_plan(plan: Plan, draws: FinalDraws, extrapolate: bool = False) -> F
     replay = _replay(plan, draws)
     start = plan.start or _start(study, rows, found["n_params"])
     outside = [text for key, value in found.items() for text in _outside(rows, key, value)]
+    outside += [
+        f"{key} is not known of the fitted runs, and is not used"
+        for key in ("n_params", "tokens", "lr_factor", "peak_lr")
+        if getattr(plan, key) is not None and not _is_known(rows, key)
+    ]
     if plan.shares is None and not np.isnan(replay):
         outside += _outside_replay(rows, replay)
     if not extrapolate and plan.run is None:
@@ -333,6 +338,13 @@ def complete_plan(plan: Plan, draws: FinalDraws, extrapolate: bool = False) -> F
     base = base_label(start, found["n_params"])
     return FinalRecipe(plan, **found, replay=replay, target=target, start=start, base=base,
                        outside=tuple(outside))  # fmt: skip
+
+
+def _is_known(rows: FinalRows, key: str) -> bool:
+    """Whether the fitted runs have a quantity of plans."""
+    if key in ("lr_factor", "peak_lr"):
+        return rows.lr_column == key
+    return bool(rows.table[key].notna().any())
 
 
 def _target(plan: Plan, study: Study) -> str | None:

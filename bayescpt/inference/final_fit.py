@@ -101,18 +101,19 @@ class FinalFit(Fit):
         needed = {c for p in self.card.law.parameters for c in self.card.law.covariates(p.name)}
         out = [found.text for found in self.study.findings()]
         for covariate, word in words.items():
-            if covariate in needed and not self.rows.varying[covariate]:
+            known = covariate == "share" or self.rows.table[covariate].notna().any()
+            if covariate in needed and known and not self.rows.varying[covariate]:
                 out.append(
                     f"the fitted runs have one {word}: the response to it is that of the priors, "
                     "and enters only plans with another"
                 )
-        known = (self.study.general, *self.study.targets)
+        roles = (self.study.general, *self.study.targets)
         out += [
             f"set {domain!r} is neither the general set nor a target: it is taken to respond to "
             f"the {'replay ratio' if share == 'replay' else 'share of target data'}, with which "
             "its losses fall"
             for domain, share in self.rows.own_share.items()
-            if self.card.law.uses_share and domain not in known and share in ("replay", "target")
+            if self.card.law.uses_share and domain not in roles and share in ("replay", "target")
         ]
         return out
 

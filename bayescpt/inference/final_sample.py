@@ -99,7 +99,8 @@ def fit_final(
         return FinalFit(used, study, rows, kept, stats, random_seed)
 
     result = _once(tune, 1, TARGET_ACCEPT)
-    unmixed = any(check.status != "ok" for check in result.mixing)
+    unmixed = any(check.status == "fail" for check in result.mixing)
+    unmixed |= bool(result.sample_stats["diverging"].any())
     if unmixed and min(extend, chains) > 1 and chains * draws >= SMALLEST_ESS:
         _say(progress, "the chains have not mixed or diverged; sampling once more:")
         result = _once(2 * tune, extend, CAREFUL_ACCEPT)
@@ -162,7 +163,12 @@ def _sample(sampler: Any, **options: Any) -> Any:
         warnings.simplefilter("ignore")
         try:
             return nutpie.sample(
-                sampler, maxdepth=MAX_DEPTH, progress_bar=False, save_warmup=False, **options
+                sampler,
+                maxdepth=MAX_DEPTH,
+                adaptation="low_rank",
+                progress_bar=False,
+                save_warmup=False,
+                **options,
             )
         except (RuntimeError, ValueError) as error:
             raise FitError(

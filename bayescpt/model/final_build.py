@@ -32,6 +32,7 @@ def final_data(rows: FinalRows) -> dict[str, Any]:
     x = rows.points()
     out = {f"x_{name}": np.asarray(getattr(x, name), dtype=float) for name in _FIELDS}
     out |= {"set_index": rows.set_index, "base_index": rows.base_index, "observed": rows.loss}
+    out["rounding"] = rows.rounding[rows.set_index]
     return out
 
 
@@ -72,5 +73,6 @@ def final_model(rows: FinalRows, card: FinalCard) -> pm.Model:
         if effects:
             unit = pm.Normal("base_unit", dims=("base", "set"))
             mu = mu + (unit * p["base_sd"])[data["base_index"], at]
-        pm.Normal("loss", mu, p["sigma"][at], observed=data["observed"])
+        noise = pt.sqrt(p["sigma"][at] ** 2 + data["rounding"] ** 2)
+        pm.Normal("loss", mu, noise, observed=data["observed"])
     return model

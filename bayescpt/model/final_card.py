@@ -202,6 +202,11 @@ def load_final_card(card: str | Path | FinalCard) -> FinalCard:
     """
     if isinstance(card, FinalCard):
         return card
+    if not isinstance(card, str | Path):
+        raise CardError(
+            f"a {type(card).__name__} is no card of a law of final losses, which a study without "
+            f"schedules needs; give one of {', '.join(final_cards())}"
+        )
     shipped = str(card) in final_cards()
     path = cards_folder() / "final" / f"{card}.toml" if shipped else Path(card)
     if not path.is_file():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bayescpt.data.final_losses import LR_COLUMNS, is_final
 from bayescpt.errors import FitError
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 # Covariates that differ by less than this relative amount are the same.
 SAME = 1e-6
+# Losses with as many decimals or more are as good as exact.
+DECIMALS = 4
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class FinalRows:
         Shares of the sources.
     references : dict
         Reference point: n_params, tokens and lr (NaN where no run has them), share by set,
-        lowest tokens on the log scale.
+        lowest tokens on the log scale, sd of the rounding of the losses by set.
     own_share : dict of str to str
         Which share each set responds to: ``replay``, ``target`` or a source.
     lr_column : str or None
@@ -108,6 +110,11 @@ class FinalRows:
         """Whether effects of bases can be told from noise: several bases, one with several runs."""
         counts = self.table.groupby(["base", "set"]).size()
         return len(self.labels.base) > 1 and bool((counts > 1).any())
+
+    @property
+    def rounding(self) -> Array:
+        """Standard deviation of the rounding of losses, by set."""
+        return np.array([self.references["rounding"][name] for name in self.labels.set])
 
     def points(self) -> Points:
         """The fitted rows as points of the law.
@@ -188,7 +195,10 @@ def make_final_rows(study: Study, card: FinalCard) -> FinalRows:
     share = table.groupby("set", sort=False)["share"].mean().to_dict()
     middle = {c: _middle(table[c]) for c in ("n_params", "tokens", "lr")}
     least = float(log_ratio(table["tokens"], middle["tokens"]).min())
-    references: dict[str, Any] = {**middle, "share": share, "least_tokens": least}
+    rounding = {s: rounding_sd(v) for s, v in table.groupby("set", sort=False)["loss"]}
+    references: dict[str, Any] = {
+        **middle, "share": share, "least_tokens": least, "rounding": rounding,
+    }  # fmt: skip
     labels = FinalLabels(
         run=tuple(names),
         set=tuple(dict.fromkeys(table["set"])),
@@ -202,6 +212,32 @@ def make_final_rows(study: Study, card: FinalCard) -> FinalRows:
         labels, table, shares.reshape(len(table), len(sources)), references, own, lr_column,
         varying | {"share": bool(np.ptp(mixed.to_numpy(dtype=float), axis=0).max() > SAME)},
     )  # fmt: skip
+
+
+def rounding_sd(losses: ArrayLike) -> float:
+    """Standard deviation of rounding: published losses often have two decimals.
+
+    Parameters
+    ----------
+    losses : array_like
+        Losses of a set.
+
+    Returns
+    -------
+    float
+        Of a uniform error of one last decimal; 0 from `DECIMALS` decimals on.
+
+    Examples
+    --------
+    >>> round(rounding_sd([2.83, 2.57, 2.4]), 5), rounding_sd([2.8312, 2.5])
+    (0.00289, 0.0)
+    """
+    values = np.asarray(losses, dtype=float)
+    for decimals in range(1, DECIMALS):
+        unit = 10.0**-decimals
+        if np.allclose(values, np.round(values, decimals), rtol=0.0, atol=1e-9):
+            return float(unit / np.sqrt(12.0))
+    return 0.0
 
 
 def base_label(parent: str | None, n_params: float | None) -> str:
