@@ -343,7 +343,7 @@ def complete_plan(plan: Plan, draws: FinalDraws, extrapolate: bool = False) -> F
 def _is_known(rows: FinalRows, key: str) -> bool:
     """Whether the fitted runs have a quantity of plans."""
     if key in ("lr_factor", "peak_lr"):
-        return rows.lr_column == key
+        return rows.lr_column is not None
     return bool(rows.table[key].notna().any())
 
 
