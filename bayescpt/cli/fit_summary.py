@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bayescpt.cli.layout import Column, table_lines
 from bayescpt.cli.output import fixed, number, say, screen_width
+from bayescpt.data.final_losses import is_final
 from bayescpt.text import printable
 
 if TYPE_CHECKING:
@@ -34,7 +35,12 @@ def show_fit(fitted: Fit, brief: bool = True) -> None:
         f"{len(rows.labels.run)} runs, {sizes['chain']} x {sizes['draw']} draws"
     )
     show_verdict(fitted, brief)
-    show_terms(fitted, brief)
+    if is_final(fitted.study):
+        from bayescpt.cli.final_summary import show_sets
+
+        show_sets(fitted)
+    else:
+        show_terms(fitted, brief)
 
 
 def show_verdict(fitted: Fit, brief: bool = True) -> None:

@@ -34,10 +34,10 @@ def example_studies() -> tuple[str, ...]:
 
 
 def _folders() -> dict[str, Traversable]:
-    """Folders of the example studies by name, those of the fleet last."""
+    """Folders of the example studies by name: the fleet after the others, final losses last."""
     found = (
         sorted((entry for entry in place.iterdir() if _is_study(entry)), key=lambda e: e.name)
-        for place in (_FOLDER, _FOLDER.joinpath("fleet"))
+        for place in (_FOLDER, _FOLDER.joinpath("fleet"), _FOLDER.joinpath("final"))
     )
     return {entry.name: entry for entries in found for entry in entries}
 
@@ -58,7 +58,7 @@ def load_example(name: str) -> Study:
         german, spanish, russian, changelog, math) at four sizes (100k, 330k, 1200k, 4m). The column
         ``split`` of its runs says which are for fitting (``fit``), for choosing laws, noise and
         priors (``choose``), and for one look at the end (``test``); those of spanish, russian and
-        4m are all ``test``.
+        4m are all ``test``. ``ibrahim_405m_german`` holds published final losses.
 
     Returns
     -------

@@ -42,7 +42,12 @@ class Run:
     tokens_per_step : float or None
         Batch size in tokens per update.
     tokens : float or None
-        Tokens trained on; used for a base whose schedule is unknown.
+        Tokens trained on; used for a base whose schedule is unknown, and by laws of final losses.
+    lr_factor, peak_lr : float or None
+        Peak LR over that of the base's own pre-training, and as it is; used by laws of final
+        losses, where there is no schedule.
+    shares : dict of str to float or None
+        Share of each source in the tokens, where a table has them.
 
     Examples
     --------
@@ -67,6 +72,9 @@ class Run:
     n_params: float | None = None
     tokens_per_step: float | None = None
     tokens: float | None = None
+    lr_factor: float | None = None
+    peak_lr: float | None = None
+    shares: dict[str, float] | None = None
 
     @property
     def is_open(self) -> bool:

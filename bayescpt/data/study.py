@@ -18,6 +18,7 @@ from bayescpt.data.checks.copies import check_copies
 from bayescpt.data.checks.mixed import check_allow_mixed, check_mixed
 from bayescpt.data.conversion import check_bytes_per_token, in_nats
 from bayescpt.data.figures import Figure, figure
+from bayescpt.data.final_losses import are_final, check_final, complete_tables
 from bayescpt.data.findings.registry import Finding, study_findings
 from bayescpt.data.html import html_block
 from bayescpt.data.run import Run
@@ -98,7 +99,8 @@ class Study(StudyData):
         ----------
         curves : DataFrame
             One row per measured loss: columns ``run``, ``step``, ``domain`` and ``loss``. A column
-            ``tokens`` may stand in place of ``step``: it is divided by ``tokens_per_step``.
+            ``tokens`` may stand in place of ``step``: it is divided by ``tokens_per_step``. Tables
+            of final losses need neither.
         runs : DataFrame
             One row per run: columns ``run`` and ``phase`` ("pt" or "cpt") and, where they apply,
             ``parent``, ``domain``, ``replay_ratio`` (of every cpt run), ``steps`` (by default the
@@ -106,7 +108,9 @@ class Study(StudyData):
             ``tokens_per_step``, ``tokens`` (trained on in all) and ``vocab_size`` (tokens that the
             tokeniser has, by which `Study.findings` judges losses). Other columns are kept. A base
             whose schedule nobody knows is a row without steps and learning rates; if no cpt run
-            names a parent, such a base, ``base``, is added.
+            names a parent, such a base, ``base``, is added. Where no run has a schedule and each
+            one loss a set, ``n_params``, ``tokens``, ``lr_factor`` or ``peak_lr`` and columns
+            ``share_SOURCE`` describe runs to the laws of final losses; ``phase`` may be left out.
         lrs : DataFrame or mapping, optional
             Columns ``run``, ``step`` (from 1) and ``lr``, and ``replay`` for replay ratios that
             vary during a run; or a mapping of run names to learning rates or schedules.
@@ -168,17 +172,22 @@ class Study(StudyData):
             loss_unit if curves_unit is None else check_loss_unit(curves_unit, "curves_unit")
         )
         allowed = check_allow_mixed(allow_mixed)
+        curves, runs = complete_tables(curves, runs, lrs, general)
         runs = tables.add_base(tables.tidy_runs(runs))
         run_checks.check_runs(runs)
         curves = tables.tidy_curves(tables.steps_of_tokens(curves, runs))
         curve_checks.check_curves(curves, runs)
         lr_by_run, replays = tables.tidy_lrs(lrs, runs)
         runs = tables.fill_steps(runs, curves, lr_by_run)
-        lr_checks.check_lr_lengths(runs, lr_by_run)
+        final = are_final(curves, runs, lr_by_run)
+        if final:
+            check_final(runs)
+        else:
+            lr_checks.check_lr_lengths(runs, lr_by_run)
+            check_mixed(runs, curves, allowed)
         curve_checks.check_curve_ends(curves, runs)
         run_checks.check_branches(runs, lr_by_run)
         run_checks.check_replays(runs, replays)
-        check_mixed(runs, curves, allowed)
         measured = set(curves["domain"])
         if general is None and "general" in measured:
             general = "general"

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayescpt.data.conversion import LossUnits
+from bayescpt.data.final_losses import final_fields
 from bayescpt.data.run import Run
 from bayescpt.data.schedule import Schedule
 from bayescpt.data.units import DEFAULT_UNIT
@@ -391,6 +392,7 @@ class StudyData:
             n_params=_number(row["n_params"]),
             tokens_per_step=_number(row["tokens_per_step"]),
             tokens=_number(row.get("tokens")),  # absent in the studies of older fits
+            **final_fields(row, lr is None),
         )
 
     def _losses_at(self, run: str, domain: str, step: int) -> Array:

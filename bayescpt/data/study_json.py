@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bayescpt.data import packing
+from bayescpt.data.final_losses import final_columns, is_final
 from bayescpt.data.study_data import StudyData
 from bayescpt.data.tables import CORE_COLUMNS
 from bayescpt.errors import StudyError
@@ -32,6 +33,7 @@ def study_digest(study: StudyData) -> str:
     sha = hashlib.sha256(json.dumps([study.general, study.curves_unit]).encode())
     # A column that came later counts only where it says something: older digests still hold.
     core = [c for c in CORE_COLUMNS if c in study.runs and (c != "tokens" or study.runs[c].any())]
+    core += final_columns(study.runs) if is_final(study) else []
     for row in study.runs[core].sort_values("run").itertuples(index=False):
         sha.update(json.dumps([None if pd.isna(value) else value for value in row]).encode())
     curves = study.curves.sort_values(["run", "step", "domain"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from bayescpt.data import Study
     from bayescpt.model.card import Card
 
+# Schedule of a plan whose schedule is unknown; laws of final losses need none. Its one step stands
+# for the whole run, its LR for nothing.
+UNKNOWN = Schedule(np.ones(1), "unknown")
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -29,7 +33,7 @@ class Plan:
     name : str
         Name in forecasts and tables.
     schedule : Schedule
-        Learning rate at every step.
+        Learning rate at every step. A plan for a law of final losses needs none.
     replay_ratio : float, ndarray of shape (n_steps,), or sequence of (step, ratio)
         Share of general data in the batches, 0..1: one value, one per step, or pieces, as
         `bayescpt.curriculum` takes them. A plan of continual pre-training must have one, where the
@@ -46,6 +50,12 @@ class Plan:
         Last shared step.
     run : str or None
         Run with this recipe; if that run was fitted, its estimated effects are used.
+    n_params, tokens, lr_factor, peak_lr : float or None
+        For laws of final losses: number of parameters, tokens trained on, and the peak LR, over
+        that of the base's own pre-training or as it is. Each may be omitted where all fitted runs
+        have the same.
+    shares : mapping of str to float, or None
+        For laws of final losses: share of each source in the tokens, in place of the replay ratio.
 
     Raises
     ------
@@ -70,13 +80,18 @@ class Plan:
     """
 
     name: str
-    schedule: Schedule
+    schedule: Schedule = UNKNOWN
     replay_ratio: float | NDArray[np.float64] | Sequence[Sequence[float]] | None = None
     start: str | None = None
     domain: str | None = None
     branch_of: str | None = None
     branch_step: int = 0
     run: str | None = None
+    n_params: float | None = None
+    tokens: float | None = None
+    lr_factor: float | None = None
+    peak_lr: float | None = None
+    shares: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         """Check the recipe."""
@@ -85,6 +100,10 @@ class Plan:
                 f"plan {self.name!r}: schedule is a {type(self.schedule).__name__}; make one with "
                 "bayescpt.schedules, or from an array with schedules.from_array"
             )
+        for key in ("n_params", "tokens", "lr_factor", "peak_lr"):
+            value = getattr(self, key)
+            if value is not None and not (np.isfinite(value) and value > 0):
+                raise PlanError(f"plan {self.name!r}: {key} = {value!r} must be above 0")
         if self.replay_ratio is None:
             return
         if is_pieces(self.replay_ratio):
@@ -115,7 +134,7 @@ class Plan:
         Parameters
         ----------
         run : Run
-            A run with a schedule.
+            A run with a schedule, or with tokens, a size or shares, for laws of final losses.
         name : str, optional
             Name of the plan; by default that of the run.
 
@@ -136,18 +155,24 @@ class Plan:
         >>> Plan.from_run(run, name="again").start == run.parent
         True
         """
-        if run.schedule is None:
+        known = run.tokens, run.n_params, run.shares
+        if run.schedule is None and not any(known):
             raise PlanError(f"run {run.name!r} has no schedule, so its recipe is unknown")
         pt = run.phase == "pt"
         return cls(
             name=name or run.name,
-            schedule=run.schedule,
+            schedule=run.schedule or UNKNOWN,
             replay_ratio=None if pt else run.replay_ratio,
             start=run.parent,
             domain=run.domain,
             branch_of=run.branch_of,
             branch_step=run.branch_step,
             run=run.name,
+            n_params=run.n_params,
+            tokens=run.tokens,
+            lr_factor=run.lr_factor,
+            peak_lr=run.peak_lr,
+            shares=run.shares,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -249,6 +274,11 @@ class Starts:
             If it is from scratch and the law does not describe that, or starts from a checkpoint
             and has no replay ratio, which the law needs.
         """
+        if plan.schedule is UNKNOWN:
+            raise PlanError(
+                f"plan {plan.name!r} has no schedule, which a law of loss curves needs: give "
+                "schedule=..., from bayescpt.schedules (only laws of final losses do without)"
+            )
         if self._assumes_start(plan):
             plan = replace(plan, start=self.checkpoints[0])
         if plan.start is None:

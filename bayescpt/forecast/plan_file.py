@@ -9,10 +9,12 @@ import numpy as np
 
 from bayescpt.data import Schedule, schedules
 from bayescpt.data.curriculum import is_pieces
+from bayescpt.data.final_losses import is_final
 from bayescpt.data.schedules.registry import schedule_arguments
 from bayescpt.data.schedules.shares import check_names, suggestion
 from bayescpt.data.units import did_you_mean
 from bayescpt.errors import PlanError, ScheduleError
+from bayescpt.forecast.final_plan_file import final_plan
 from bayescpt.forecast.plan import Plan, Starts
 from bayescpt.toml_file import read_toml
 
@@ -35,7 +37,7 @@ def read_plans(
     ``replay_ratio`` is a number, pieces such as ``[[0, 0.1], [5000, 0.5]]`` (0.1 from the start,
     0.5 from step 5000 on) or an array with one value per step; ``start`` the run whose final
     checkpoint the plan starts from, and ``domain`` its target. The last two may be omitted where
-    the study has only one.
+    the study has only one. For a study of final losses, see `final_plan`.
 
     Parameters
     ----------
@@ -82,6 +84,8 @@ def read_plans(
 def _plan(
     name: str, table: dict[str, Any], where: str, study: Study | None, card: Card | None
 ) -> Plan:
+    if study is not None and is_final(study):
+        return final_plan(name, table, where)
     schedule = _schedule(table, where)
     start, domain = (_text(table, key, where) for key in ("start", "domain"))
     scratch = table.get("from_scratch", False)

@@ -10,6 +10,7 @@ import xarray as xr
 from bayescpt.data import Study
 from bayescpt.errors import BayescptError, FitError
 from bayescpt.inference.checks import read_checks
+from bayescpt.inference.final_fit import load_final
 from bayescpt.inference.fit import Fit
 from bayescpt.inference.fit_file import read_fit_file
 from bayescpt.laws.points import References
@@ -46,6 +47,8 @@ def load_fit(path: str | Path) -> Fit:
     source = Path(path)
     text, posterior, stats = read_fit_file(source)
     try:
+        if "final" in text["card"]:
+            return load_final(text, posterior, stats)
         return _fit(text, posterior, stats)
     except BayescptError as error:
         raise FitError(f"{source}: {error}; refit the study") from error

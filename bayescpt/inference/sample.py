@@ -7,11 +7,12 @@ import sys
 from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import xarray as xr
 
+from bayescpt.data.final_losses import is_final
 from bayescpt.errors import CardError, FitError
 from bayescpt.inference.card_check import card_gaps, default_card
 from bayescpt.inference.chains import sample_chains
@@ -32,6 +33,7 @@ from bayescpt.work import Work, digest
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
+    from bayescpt.model.final_card import FinalCard
 
 TARGET_ACCEPT = 0.95
 # Early in warm-up, before the metric adapts, trees grow to the maximum depth and gain little. 255
@@ -127,6 +129,12 @@ def fit(
     ):
         if value < 1:
             raise FitError(f"{name} = {value}: must be at least 1")
+    if is_final(study):
+        from bayescpt.inference.final_sample import fit_final
+
+        own = None if card is None else cast("str | Path | FinalCard", card)
+        sizes = (draws, tune, chains, cores)
+        return fit_final(study, own, random_seed, *sizes, progress, extend)
     model_card = fitted_card(study, default_card(study) if card is None else card)
     rows = make_rows(study, model_card)
     _check_law(model_card, rows)
