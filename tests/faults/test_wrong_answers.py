@@ -385,7 +385,9 @@ def test_shipped_studies_are_free_of_findings(name):
     assert replace(study, curves=later.reset_index(drop=True)).findings() == ()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))]
+)
 @pytest.mark.parametrize(
     "options",
     [
