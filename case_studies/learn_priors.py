@@ -27,6 +27,7 @@ from bayescpt.model.card import Card
 from bayescpt.model.card_file import load_card
 from bayescpt.model.priors.prior import parse_prior
 from bayescpt.model.rows import Rows, make_rows
+from bayescpt.model.starts import start_shares
 
 Array = NDArray[np.float64]
 
@@ -41,6 +42,11 @@ SIGMA, BUMP, BUMP_WIDTH = 0.01, 8.0, 0.06
 # Share of a study that the starting prior counts as, and its spread.
 PRIOR_WEIGHT, PRIOR_SPREAD = 0.5, 0.3
 POPULATION_STEPS, FIT_STEPS = 4, 40
+# Prior spread of the logarithm of the errors' sizes in a study.
+SIZE_SPREAD = 1.5
+# Pilots resemble each other more than the runs of the fleet, which were made to differ: their part
+# of those errors, and the least spread of its logarithm, as larger models have less.
+NEAR_SHARE, SIZE_LEAST = 1.0 / 3.0, 0.8
 # Kept as they are: where curves do not tell them, they would bend to what the law lacks.
 HELD = ("base_ref", "alpha_s1", "kernel_shape")
 # Other models and data differ more from the fleet than its studies do from each other.
@@ -69,6 +75,21 @@ class Entry:
         return float(drawn.mean()), float(drawn.std())
 
 
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A curve's rows, whether it is of the target, its noise and the columns of its effects."""
+
+    rows: NDArray[np.int64]
+    target: bool
+    noise: Array
+    columns: Array
+
+    def covariance(self, sizes: Array) -> Array:
+        """Covariance of its losses, for sizes of the effects in nats."""
+        effects = sizes[:, None] * self.columns
+        return np.diag(self.noise**2) + effects.T @ effects
+
+
 class StudyFit:
     """Least-squares fit of one study.
 
@@ -92,20 +113,21 @@ class StudyFit:
         target = segment["is_target"][here] > 0
         general = np.array(labels.domain)[segment["domain"][here]] == study.general
         self.kept = np.flatnonzero(target | general)
-        self.white = [self._whitening(k) for k in np.unique(here[self.kept])]
+        curve = np.asarray(self.rows.segment["curve"])[here]
+        self.curves = [self._curve(np.flatnonzero(curve == c)) for c in np.unique(curve[self.kept])]
+        sizes = np.array(list(RUN_ERRORS.values()))
+        self.white = [np.linalg.inv(np.linalg.cholesky(c.covariance(sizes))) for c in self.curves]
 
-    def _whitening(self, k: int) -> tuple[NDArray[np.int64], Array]:
-        """Rows of a segment, and what makes their errors independent and of size 1."""
-        rows = np.flatnonzero(self.rows.row["segment"] == k)
-        run, _ = self.rows.labels.curve[int(self.rows.segment["curve"][k])]
+    def _curve(self, rows: NDArray[np.int64]) -> Curve:
+        """A curve's rows, the noise of its losses, and what effects of 1 nat do to them."""
+        segment = int(self.rows.row["segment"][rows[0]])
+        run, _ = self.rows.labels.curve[int(self.rows.segment["curve"][segment])]
         path = run_trajectory(self.study, run, self.rows.refs.warmup)
         view = View(path, np.asarray(self.rows.row["step"])[rows], self.rows.refs)
-        law = self.card.law
-        known = ((*law.effects[name], size) for name, size in RUN_ERRORS.items())
-        columns = np.array([size * effect.column(term, view) for term, effect, size in known])
+        known = (self.card.law.effects[name] for name in RUN_ERRORS)
+        columns = np.array([effect.column(term, view) for term, effect in known])
         noise = SIGMA * (1.0 + BUMP * np.exp(-view.fraction / BUMP_WIDTH))
-        covariance = np.diag(noise**2) + columns.T @ columns
-        return rows, np.linalg.inv(np.linalg.cholesky(covariance))
+        return Curve(rows, bool(self.rows.segment["is_target"][segment] > 0), noise, columns)
 
     def values(self, at: Array) -> dict[str, Any]:
         """Parameters of the law by name, in the shape of their dimensions.
@@ -120,7 +142,9 @@ class StudyFit:
         dict
         """
         labels = self.rows.labels
-        out: dict[str, Any] = {"start_level": self.rows.start["loss"]}
+        level = self.rows.start["loss"]
+        shares = start_shares(self.rows.segment, len(labels.domain), level.size)
+        out: dict[str, Any] = {"start_level": level, "start_mean": shares @ level}
         for entry, value in zip(self.entries, at, strict=True):
             parameter = entry.parameter
             number = np.exp(value) if entry.logarithmic else value
@@ -135,8 +159,8 @@ class StudyFit:
                     whole[n] = number
         return out
 
-    def errors(self, at: Array) -> Array:
-        """Standardised errors of all rows.
+    def residuals(self, at: Array) -> Array:
+        """Observed less expected losses.
 
         Parameters
         ----------
@@ -145,7 +169,8 @@ class StudyFit:
 
         Returns
         -------
-        ndarray, shape (kept rows,)
+        ndarray, shape (rows,)
+            Nats.
         """
         law, rows = self.card.law, self.rows
         values = self.values(at)
@@ -164,7 +189,44 @@ class StudyFit:
             columns = (rows.mix[name] @ weights) @ rows.basis[name]
             features[name] = columns[rows.row["place"]]
         residual = rows.loss - law.rows(coefficients, features)
-        return np.concatenate([white @ residual[k] for k, white in self.white])
+        return residual
+
+    def errors(self, at: Array) -> Array:
+        """Standardised errors of all kept rows, for values on the scales of the entries."""
+        residual = self.residuals(at)
+        pairs = zip(self.curves, self.white, strict=True)
+        return np.concatenate([white @ residual[curve.rows] for curve, white in pairs])
+
+    def sizes(self, at: Array, target: bool) -> Array:
+        """Most likely sizes of the errors of whole runs, as logarithms.
+
+        Parameters
+        ----------
+        at : ndarray, shape (entries,)
+            Values on the scales of the entries.
+        target : bool
+            Of the target, or of the general set.
+
+        Returns
+        -------
+        ndarray, shape (effects,)
+            Under a wide prior around `RUN_ERRORS`.
+        """
+        from scipy.optimize import minimize
+        from scipy.stats import multivariate_normal
+
+        residual, center = self.residuals(at), np.log(list(RUN_ERRORS.values()))
+        own = [curve for curve in self.curves if curve.target == target]
+
+        def _loss(z: Array) -> float:
+            total = 0.5 * float(z @ z) / SIZE_SPREAD**2
+            for curve in own:
+                covariance = curve.covariance(np.exp(center + z))
+                total -= multivariate_normal.logpdf(residual[curve.rows], cov=covariance)
+            return total
+
+        found = minimize(_loss, np.zeros(center.size), method="L-BFGS-B")
+        return np.asarray(center + found.x)
 
     def fit(self, mean: Array, sd: Array, start: Array) -> tuple[Array, Array]:
         """Mode under a prior, and the covariance there.
@@ -216,9 +278,30 @@ def entries_of(card: Card) -> list[Entry]:
     return out
 
 
-def learn(
-    studies: Sequence[Study], card: Card, report: Any = None
-) -> tuple[list[Entry], Array, Array, Array]:
+@dataclass(frozen=True, eq=False)
+class Population:
+    """What a card's parameters are over studies.
+
+    Attributes
+    ----------
+    entries : list of Entry
+        The parameters.
+    mean, sd : ndarray, shape (entries,)
+        Of the population, on each entry's scale.
+    by_study : ndarray, shape (studies, entries)
+        Estimates.
+    sizes : ndarray, shape (studies, 2, effects)
+        Logarithms of the sizes of errors of whole runs, of general set and target, nats.
+    """
+
+    entries: list[Entry]
+    mean: Array
+    sd: Array
+    by_study: Array
+    sizes: Array
+
+
+def learn(studies: Sequence[Study], card: Card, report: Any = None) -> Population:
     """Population of the parameters over studies.
 
     Parameters
@@ -232,11 +315,7 @@ def learn(
 
     Returns
     -------
-    entries : list of Entry
-    mean, sd : ndarray, shape (entries,)
-        Of the population, on each entry's scale.
-    by_study : ndarray, shape (studies, entries)
-        Estimates.
+    Population
     """
     entries = entries_of(card)
     first = np.array([entry.start for entry in entries])
@@ -256,29 +335,36 @@ def learn(
         mean, sd = np.where(held, first.T, [mean, sd])
         if report:
             report(f"step {step + 1} of {POPULATION_STEPS}")
-    return entries, mean, sd, at
+    pairs = zip(fits, at, strict=True)
+    sizes = [[fit.sizes(one, side) for side in (False, True)] for fit, one in pairs]
+    return Population(entries, mean, sd, at, np.array(sizes))
 
 
-def priors_text(entries: Sequence[Entry], mean: Array, sd: Array, card: Card, n: int) -> str:
+def priors_text(found: Population, card: Card) -> str:
     """``[priors]`` of a card, as TOML.
 
     Parameters
     ----------
-    entries : sequence of Entry
-        What was estimated.
-    mean, sd : ndarray, shape (entries,)
-        Population.
+    found : Population
+        From `learn`.
     card : Card
         Its starting priors.
-    n : int
-        Number of studies.
 
     Returns
     -------
     str
-        Without sizes in nats and what is held.
+        Without sizes of terms in nats and what is held.
     """
-    lines = []
+    lines = ["[priors]"]
+
+    def _add(name: str, dist: str, center: float, spread: float) -> None:
+        lines.append(
+            f'{name} = {{ dist = "{dist}", mu = {center:.3g}, sigma = {BEYOND * spread:.3g}, reason'
+            f' = "population of {len(found.by_study)} studies of the fleet: '
+            'case_studies/learn_priors.py" }'
+        )
+
+    entries, mean, sd = found.entries, found.mean, found.sd
     for name in dict.fromkeys(entry.parameter.name for entry in entries):
         own = [k for k, entry in enumerate(entries) if entry.parameter.name == name]
         parameter = entries[own[0]].parameter
@@ -287,13 +373,13 @@ def priors_text(entries: Sequence[Entry], mean: Array, sd: Array, card: Card, n:
         spread = float(np.sqrt(np.mean(sd[own] ** 2 + (mean[own] - center) ** 2)))
         if parameter.unit == "nat" or name in HELD:
             continue
-        spread *= BEYOND
-        dist = "LogNormal" if entries[own[0]].logarithmic else "Normal"
-        lines.append(
-            f'{name} = {{ dist = "{dist}", mu = {center:.3g}, sigma = {spread:.3g}, '
-            f'reason = "population of {n} studies of the fleet: case_studies/learn_priors.py" }}'
-        )
-    return "\n".join(["[priors]", *lines])
+        _add(name, "LogNormal" if entries[own[0]].logarithmic else "Normal", center, spread)
+    if card.marginal_effects:
+        ratios = [card.law.effects[name][1].ratio for name in RUN_ERRORS]
+        sizes = (found.sizes - np.log(ratios)).mean(axis=2)
+        center = float(sizes.mean()) + np.log(NEAR_SHARE)
+        _add("run_sd", "LogNormal", center, max(SIZE_LEAST, float(sizes.std())))
+    return "\n".join(lines)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -312,15 +398,19 @@ def main(arguments: Sequence[str]) -> None:
     def _say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
-    entries, mean, sd, at = learn(studies, card, _say)
-    for k, entry in enumerate(entries):
+    found = learn(studies, card, _say)
+    for k, entry in enumerate(found.entries):
         what = {None: "", False: " general", True: " target"}[entry.target]
         scale = "log " if entry.logarithmic else ""
         _say(
-            f"{scale}{entry.parameter.name}{what}: {mean[k]:.2f} +- {sd[k]:.2f}; studies "
-            + " ".join(f"{value:.2f}" for value in at[:, k])
+            f"{scale}{entry.parameter.name}{what}: {found.mean[k]:.2f} +- {found.sd[k]:.2f}; "
+            "studies " + " ".join(f"{value:.2f}" for value in found.by_study[:, k])
         )
-    print(priors_text(entries, mean, sd, card, len(studies)))
+    for k, name in enumerate(RUN_ERRORS):
+        for side, what in enumerate(("general", "target")):
+            sizes = " ".join(f"{value:.3f}" for value in np.exp(found.sizes[:, side, k]))
+            _say(f"error of whole runs {name} {what}, nats: {sizes}")
+    print(priors_text(found, card))
 
 
 if __name__ == "__main__":

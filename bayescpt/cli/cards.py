@@ -73,6 +73,7 @@ def cards(  # numpydoc ignore=PR01
             "ar1": card.ar1,
             "domain_correlation": card.domain_correlation,
             "run_effects": list(card.run_effects),
+            "marginal_effects": card.marginal_effects,
         },
         "parameters": [_parameter(card, p) for p in card.parameters()],
         "references": {
@@ -142,7 +143,9 @@ def _show(content: dict[str, Any]) -> None:
     )
     noise = content["noise"]
     parts = [key for key in ("early", "ar1", "domain_correlation") if noise[key]]
-    parts += [f"run effects on {', '.join(noise['run_effects'])}"] * bool(noise["run_effects"])
+    where = "in the likelihood" if noise["marginal_effects"] else "estimated after sampling"
+    effects = ", ".join(noise["run_effects"])
+    parts += [f"run effects on {effects} ({where})"] * bool(effects)
     say(f"law: {law}; warm-up counted: {content['warmup']}")
     say(f"rows: {rows}")
     say(f"noise: {', '.join([noise['family'], *parts])}")

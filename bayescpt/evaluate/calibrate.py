@@ -129,7 +129,7 @@ def calibrate(
     from bayescpt.model.fitted_card import fitted_card
 
     model_card = load_card(card)
-    if not run_effects:
+    if not run_effects and not model_card.marginal_effects:
         model_card = replace(model_card, run_effects=())
     elif not model_card.run_effects:
         raise CardError(f"card {model_card.name!r} has no effects of runs (noise.run_effects)")
@@ -256,7 +256,7 @@ def simulation(
         [Plan.from_run(train.run(setup.run))], last, fit_seed, allow_failed=True
     )
     kinds: tuple[str, ...] = ("mu", "loss")
-    if setup.card.run_effects:
+    if setup.card.run_effects and not setup.card.marginal_effects:
         quantities, kinds = {}, ("loss",)
     for row in finals.itertuples(index=False):
         for kind in kinds:
@@ -308,8 +308,14 @@ def _draw(
     card = setup.card
     for redraws in range(_TRIES):
         values = draw_spreads(card, draw_parameters(card, setup.drawn, rng), rng)
-        table = draw_curves(card, design, setup.drawn, values, int(rng.integers(2**31)))
-        train = with_losses(design, table[setup.visible].reset_index(drop=True))
+        noise_seed = int(rng.integers(2**31))
+        table = draw_curves(card, design, setup.drawn, values, noise_seed)
+        pilots = table
+        if card.marginal_effects:
+            # In the likelihood, effects have the size that they have near the pilots.
+            near = values.assign(discrepancy_far=0.0 * values["discrepancy_far"])
+            pilots = draw_curves(card, design, setup.drawn, near, noise_seed)
+        train = with_losses(design, pilots[setup.visible].reset_index(drop=True))
         losses = train.curves["loss"]
         possible = bool((np.isfinite(losses) & (losses > 0)).all())
         if possible and _same_rows(setup.fitted, make_rows(train, card)):

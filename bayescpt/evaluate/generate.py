@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from bayescpt.forecast import Draws, Plan, forecast
-from bayescpt.forecast.discrepancy.judge import FAR_SCALE, NEAR_SCALE
+from bayescpt.forecast.discrepancy.judge import FAR_SCALE, NEAR_SCALE, fitted_ratios
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -64,17 +64,17 @@ def draw_spreads(card: Card, values: xr.Dataset, rng: np.random.Generator) -> xr
     groups = dict.fromkeys(card.law.effects[name][1].group for name in card.run_effects)
     names = [f"{group}|{domain}" for group in groups for domain in values["domain"].to_numpy()]
     place = {"chain": [0], "draw": [0], "discrepancy": names}
-    scales = {"discrepancy_near": NEAR_SCALE, "discrepancy_far": FAR_SCALE}
+    shape = (1, 1, len(names))
+    if card.marginal_effects:
+        near, far = fitted_ratios(shape, rng)
+    else:
+        near, far = (
+            scale * np.abs(rng.standard_normal(shape)) for scale in (NEAR_SCALE, FAR_SCALE)
+        )
+    dims, attrs = ("chain", "draw", "discrepancy"), {"units": "1", "sampled": 0}
     return values.assign(
-        {
-            name: xr.DataArray(
-                scale * np.abs(rng.standard_normal((1, 1, len(names)))),
-                place,
-                ("chain", "draw", "discrepancy"),
-                attrs={"units": "1", "sampled": 0},
-            )
-            for name, scale in scales.items()
-        }
+        discrepancy_near=xr.DataArray(near, place, dims, attrs=attrs),
+        discrepancy_far=xr.DataArray(far, place, dims, attrs=attrs),
     )
 
 

@@ -104,9 +104,9 @@ def _differ(card: Card, refs: References, one: Trajectory, other: Trajectory) ->
     if card.law.paper:
         drawn |= card.law.to_reference(drawn, refs)
     weights = card.law.weights(drawn, refs)
-    p = {name: value[:, None] for name, value in drawn.items()} | {
-        "start_level": np.full((1, 1), 3.0)
-    }
+    start = np.full((1, 1), 3.0)
+    p = {name: value[:, None] for name, value in drawn.items()}
+    p |= {"start_level": start, "start_mean": start}
 
     def _losses(path: Trajectory, is_target: bool) -> np.ndarray:
         view = View(path, np.array([path.n_steps // 2, path.n_steps]), refs)

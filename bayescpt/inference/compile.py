@@ -51,7 +51,8 @@ def structure(rows: Rows, card: Card) -> tuple[Any, ...]:
     labels = rows.labels
     sizes = (len(labels.domain), len(labels.pair), len(labels.checkpoint))
     priors = ((name, p.dist, tuple(sorted(p.args.items()))) for name, p in card.priors.items())
-    noise = (card.family, card.early, card.ar1, card.domain_correlation)
+    effects = card.run_effects if card.marginal_effects else ()
+    noise = (card.family, card.early, card.ar1, card.domain_correlation, effects)
     law = (card.parameterisation, card.warmup, card.pretraining != "none")
     choices = tuple(sorted(card.choices.items()))
     return (law, choices, noise, tuple(priors), sizes, foreign_sources(card))

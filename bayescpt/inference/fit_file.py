@@ -39,6 +39,8 @@ _TEXT = ("card", "references", "study", "study_digest", "seed", "checks")
 # Reference points that came later, as they were before: the shift was measured without replay; the
 # others only say in which coordinates the model is sampled.
 _POINTS_BEFORE = {"replay_seen": 0.0, "start_seen": 1.0, "anneal_end": 0.0}
+# Entries of the card that came later.
+_CARD_BEFORE = {"marginal_effects": False}
 # Names of the discrepancies in format 4.
 _RENAMED = {"misfit_near": "discrepancy_near", "misfit_far": "discrepancy_far"}
 
@@ -138,6 +140,7 @@ def read_fit_file(source: Path) -> tuple[dict[str, Any], xr.Dataset, xr.Dataset]
         if missing:
             raise FitError(f"{source} is not a bayescpt fit: it has no {', '.join(missing)}")
         text["references"] = {**_POINTS_BEFORE, **text["references"]}
+        text["card"] = {**_CARD_BEFORE, **text["card"]}
     except FitError:
         raise
     except Exception as error:  # of whatever kind: h5py, zlib, json and xarray raise a dozen

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescpt.forecast import Draws
+from bayescpt.forecast.discrepancy.spread import effect_columns, effect_unit
 from bayescpt.forecast.fitted import fitted_means
 from bayescpt.laws.noise import Chain
 
@@ -32,9 +33,16 @@ class RowDistribution:
         self._draws = draws
         self._noise = draws.card.noise
         self.mean, self.scale = np.empty((2, draws.size, draws.rows.loss.size))
+        # By curve: its rows, the columns of its effects and their sizes.
+        self._effects: list[tuple[Any, Floats, Floats]] = []
         for curve in fitted_means(draws):
             self.mean[:, curve.rows] = curve.expected
             self.scale[:, curve.rows] = curve.scale
+            if draws.card.marginal_effects:
+                path, columns = curve.view.trajectory, effect_columns(draws, curve.view)
+                names = draws.card.run_effects
+                sizes = [effect_unit(draws, name, path, curve.domain) for name in names]
+                self._effects.append((curve.rows, columns, np.stack(sizes, axis=1)))
 
     def log_likelihood(self) -> Floats:
         """Log density of every loss, given the preceding ones where rows are correlated.
@@ -47,8 +55,11 @@ class RowDistribution:
         residual = self._draws.rows.loss - self.mean
         chain = self._chain()
         if chain is None:
-            density = self._noise.log_density(residual, self.scale, self._tails(), None)
-            return np.asarray(density)
+            variance = np.square(self.scale)
+            for rows, effects, sizes in self._effects:
+                given_before(residual, variance, rows, effects, sizes)
+            scale = np.sqrt(variance)
+            return np.asarray(self._noise.log_density(residual, scale, self._tails(), None))
         # The density takes rows of a chain by their first index.
         along, across = (np.broadcast_to(c, self.mean.shape).T for c in (chain.along, chain.across))
         columns = Chain(along, across, chain.previous, chain.partner)
@@ -69,7 +80,10 @@ class RowDistribution:
             Nats.
         """
         unit = self._noise.sample(rng, self.mean.shape, self._tails(), self._chain())
-        return np.asarray(self.mean + self.scale * unit)
+        out = np.asarray(self.mean + self.scale * unit)
+        for rows, columns, sizes in self._effects:
+            out[:, rows] += (sizes * rng.standard_normal(sizes.shape)) @ columns
+        return out
 
     def _tails(self) -> dict[str, Floats]:
         return {p.name: self._draws.value(p.name)[:, None] for p in self._noise.tail_parameters}
@@ -85,3 +99,31 @@ class RowDistribution:
         }
         link = (rows.row[name] for name in ("gap", "paired", "previous", "partner"))
         return self._noise.chain(own, *link)
+
+
+def given_before(
+    residual: Floats, variance: Floats, rows: NDArray[np.intp], columns: Floats, sizes: Floats
+) -> None:
+    """Condition the losses of a curve on the preceding ones, where they share effects of its run.
+
+    Parameters
+    ----------
+    residual, variance : ndarray, shape (draws, N)
+        Of independent noise; those of the curve become the errors of one-step forecasts and their
+        variances (a Kalman filter with a constant state).
+    rows : ndarray of int, shape (n,)
+        Rows of the curve.
+    columns : ndarray, shape (effects, n)
+        What an effect of 1 nat does to the loss.
+    sizes : ndarray, shape (draws, effects)
+        Standard deviations of the effects, nats.
+    """
+    mean = np.zeros(sizes.shape)
+    covariance = np.einsum("de,ef->def", sizes**2, np.eye(sizes.shape[1]))
+    for row, column in zip(rows, columns.T, strict=True):
+        along = covariance @ column
+        residual[:, row] -= mean @ column
+        variance[:, row] += along @ column
+        gain = along / variance[:, row, None]
+        mean += gain * residual[:, row, None]
+        covariance -= gain[:, :, None] * along[:, None, :]

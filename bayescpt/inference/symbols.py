@@ -9,6 +9,7 @@ import xarray as xr
 
 from bayescpt.model.card import Card
 from bayescpt.model.rows import Rows
+from bayescpt.model.starts import start_shares
 
 
 def add_symbols(posterior: xr.Dataset, rows: Rows, card: Card) -> xr.Dataset:
@@ -45,6 +46,8 @@ def add_symbols(posterior: xr.Dataset, rows: Rows, card: Card) -> xr.Dataset:
             drawn = rows.start["loss"] + rows.start["sd"] * offset.to_numpy()
             other["start_level"] = offset.copy(data=drawn)
             values["start_level"] = _first_level(other["start_level"], rows)
+            if "start_mean" in law.dims:
+                other["start_mean"] = _mean_level(other["start_level"], rows)
         other |= law.symbols(values, rows.refs)
         if card.continual and law.pretraining:
             other |= _known_only(other, rows, card)
@@ -62,6 +65,14 @@ def _first_level(level: xr.DataArray, rows: Rows) -> xr.DataArray:
     """Level of the first start checkpoint, by domain."""
     first = level.isel(level=slice(len(rows.labels.domain))).rename(level="domain")
     return first.assign_coords(domain=list(rows.labels.domain))
+
+
+def _mean_level(level: xr.DataArray, rows: Rows) -> xr.DataArray:
+    """Mean level of the fitted start checkpoints, by domain."""
+    domains = list(rows.labels.domain)
+    shares = start_shares(rows.segment, len(domains), level.sizes["level"])
+    weights = xr.DataArray(shares, {"domain": domains}, ("domain", "level"))
+    return level.drop_vars("level").dot(weights, dim="level")
 
 
 def _known_only(symbols: dict[str, Any], rows: Rows, card: Card) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Effects of runs: shapes by which a whole run deviates from the law, and their units."""
+"""Effects of runs: shapes by which a whole run deviates from the law, and their sizes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
+
+from bayescpt.laws.parameter import Parameter
 
 if TYPE_CHECKING:
     from bayescpt.laws.view import View
@@ -34,6 +36,9 @@ class Effect:
         Whether a branch has it from its trunk, as it carries on with the trunk's weights.
     grows : bool
         Whether it grows along a run.
+    ratio : float
+        Its size relative to that of other effects, in a likelihood that has them: such a card has
+        one size, ``run_sd``.
 
     Examples
     --------
@@ -51,3 +56,14 @@ class Effect:
     size: Mapping[str, str] | None = None
     inherited: bool = False
     grows: bool = True
+    ratio: float = 1.0
+
+
+RUN_SD = Parameter(
+    "run_sd", "tau", "nat", ("domain",), 0.0, 1.0,
+    {"dist": "LogNormal", "mu": -4.6, "sigma": 1.0},
+    "a run differs from the law by about as much as its losses do: .01 nats on small models, a "
+    "tenth of that on large ones",
+    "bayescpt: standard deviation of an effect of runs over its ratio, see Effect",
+    start=0.03,
+)  # fmt: skip

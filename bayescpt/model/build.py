@@ -14,6 +14,7 @@ from bayescpt.laws.parameter import Parameter
 from bayescpt.laws.points import References
 from bayescpt.model.card import Card
 from bayescpt.model.compiled.ops import curve_density, curve_mean
+from bayescpt.model.compiled.run_effects import effects_density
 from bayescpt.model.containers import arrays
 from bayescpt.model.fitted_card import fitted_card
 from bayescpt.model.priors import Prior
@@ -92,6 +93,7 @@ def rows_model(rows: Rows, card: Card, fused: str = "mean", starts: bool = True)
             values |= card.law.to_reference(values, refs, pt)
         if card.continual:
             values["start_level"] = _start_level(values, data, refs, card)
+            values["start_mean"] = (data["start_share"] * values["start_level"]).sum(axis=1)
         _observe(values, data, refs, card, fused)
     return model
 
@@ -158,7 +160,7 @@ def _observe(
     here = _in_segment(values, segment, card)
     coefficients = law.coefficients(here, segment, pt)
     at_node = law.weights(values, refs, pt)
-    if fused == "density" and card.plain_noise:
+    if fused == "density" and card.plain_noise and not card.marginal_effects:
         scale = noise.coefficients(here, segment, pt)
         density = curve_density(law, noise, coefficients, scale, at_node, data)
         pm.Potential("loss_density", density)
@@ -175,7 +177,9 @@ def _observe(
     by_row = {name: value[rows["segment"]] if value.ndim else value for name, value in here.items()}
     features = {"is_cpt": segment["is_cpt"][rows["segment"]], "fraction": rows["fraction"]}
     scale = noise.scale(by_row, features, pt)
-    if card.plain_noise:
+    if card.marginal_effects:
+        _observe_effects(mean, scale, values, data, card, fused)
+    elif card.plain_noise:
         pm.Normal("loss", mean, scale, observed=data["observed"], dims="obs")
     else:
         _observe_chain(mean, scale, values, rows, data, card)
@@ -238,6 +242,47 @@ def _observe_chain(
         logp=logp, random=random, signature=",".join([*vectors, *scalars]) + "->(n)",
         observed=data["observed"], dims="obs",
     )  # fmt: skip
+
+
+def _observe_effects(
+    mean: Any, scale: Any, values: Mapping[str, Any], data: Any, card: Card, fused: str
+) -> None:
+    """Observed variable, or potential, with marginalised effects of runs."""
+    size = values["run_sd"][data["curve_domain"]]
+    first, observed = data["curve_first"], data["observed"]
+    if fused == "density":
+        density = effects_density(observed - mean, scale, size, data["effects"], first)
+        pm.Potential("loss_density", density)
+        return
+    density_of = effects_density if fused == "mean" else _dense_density
+
+    def _logp(value: Any, mean: Any, *rest: Any) -> Any:
+        return density_of(value - mean, *rest)
+
+    def _random(mean: Any, scale: Any, *rest: Any, rng: Any = None, size: Any = None) -> Any:
+        by_curve, columns, first = rest
+        shape = np.broadcast_shapes(mean.shape, tuple(size or ()) + mean.shape[-1:])
+        draw = np.random.default_rng(rng)
+        first = np.asarray(first, dtype=np.int64).reshape(-1, by_curve.shape[-1])[0]
+        unit = draw.standard_normal((*shape[:-1], columns.shape[-2], first.size))
+        by_row = np.repeat(by_curve[..., None, :] * unit, np.diff(first, append=shape[-1]), axis=-1)
+        return mean + scale * draw.standard_normal(shape) + (by_row * columns).sum(axis=-2)
+
+    pm.CustomDist(
+        "loss", mean, scale, size, data["effects"], first, logp=_logp, random=_random,
+        signature="(n),(n),(c),(e,n),(c)->(n)", observed=observed, dims="obs",
+    )  # fmt: skip
+
+
+def _dense_density(residual: Any, scale: Any, size: Any, columns: Any, first: Any) -> Any:
+    """As `effects_density`, with the whole covariance, shape (n, n), as a plain graph."""
+    row = pt.arange(residual.shape[0])
+    curve = (row[:, None] >= first[None, :]).sum(axis=1) - 1
+    by_row = size[curve] * columns
+    same = pt.eq(curve[:, None], curve[None, :])
+    shared = (by_row[:, :, None] * by_row[:, None, :]).sum(axis=0)
+    covariance = pt.diag(scale**2) + same * shared
+    return pm.logp(pm.MvNormal.dist(pt.zeros_like(residual), cov=covariance), residual)
 
 
 def _distribution(noise: Any, n_links: int) -> tuple[Any, Any]:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from bayescpt.errors import CardError
+from bayescpt.laws.effect import RUN_SD
 from bayescpt.laws.law import Law, choices_of
 from bayescpt.laws.noise import Noise
 from bayescpt.laws.noises import NOISES
@@ -43,6 +44,9 @@ class Card:
         Parts of the noise model.
     run_effects : tuple of str
         Effects of runs, such as level, shift, anneal, drift; with normal, independent noise only.
+    marginal_effects : bool
+        Whether the likelihood has the effects of runs, marginalised, with a size that is a
+        parameter; otherwise they are estimated after sampling.
     priors : Mapping of str to Prior
         Priors of all parameters of the card, by parameter name.
     level_sd : float
@@ -74,6 +78,7 @@ class Card:
     ar1: bool
     domain_correlation: bool
     run_effects: tuple[str, ...]
+    marginal_effects: bool
     level_sd: float
     priors: Mapping[str, Prior]
 
@@ -90,6 +95,11 @@ class Card:
             raise CardError(
                 f"card {self.name!r}: noise.run_effects has {unknown[0]!r}, which no term of its "
                 f"law defines; choose from {', '.join(self.law.effects)}"
+            )
+        if self.marginal_effects and not self.run_effects:
+            raise CardError(
+                f"card {self.name!r}: noise.marginal_effects needs noise.run_effects, such as "
+                f"{list(self.law.effects)[:2]}"
             )
         names = [parameter.name for parameter in self.parameters()]
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -162,13 +172,14 @@ class Card:
         return not joined or self.law.uses(name, domain == target)
 
     def parameters(self) -> tuple[Parameter, ...]:
-        """Return the parameters of the law, then those of the noise.
+        """Return the parameters of the law, then those of the noise and of the effects of runs.
 
         Returns
         -------
         tuple of Parameter
         """
-        return (*self.law.parameters, *self.noise.parameters)
+        size = (RUN_SD,) if self.marginal_effects else ()
+        return (*self.law.parameters, *self.noise.parameters, *size)
 
     def to_dict(self) -> dict[str, Any]:
         """Complete card as plain values, independent of the defaults of any version.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bayescpt.errors import CardError
+from bayescpt.laws.effect import RUN_SD
 from bayescpt.laws.law import DEFAULTS, Law
 from bayescpt.laws.noises import NOISES
 from bayescpt.laws.parameter import Parameter
@@ -149,7 +150,8 @@ def _parameters(values: Mapping[str, Any]) -> tuple[Parameter, ...]:
     )
     flags = {flag: values[flag] for flag in _NOISE_FLAGS}
     noise = NOISES[values["family"]](**flags, continual=law.continual, pretraining=pretraining)
-    return (*law.parameters, *noise.parameters)
+    size = (RUN_SD,) if values["marginal_effects"] else ()
+    return (*law.parameters, *noise.parameters, *size)
 
 
 def _rows(table: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -167,7 +169,8 @@ def _rows(table: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def _noise(table: Mapping[str, Any], where: str) -> dict[str, Any]:
-    noise = _section(table, "noise", ("family", *_NOISE_FLAGS, "run_effects"), where)
+    flags = (*_NOISE_FLAGS, "marginal_effects")
+    noise = _section(table, "noise", ("family", *flags, "run_effects"), where)
     effects = noise.get("run_effects", [])
     known = effect_names()
     if not isinstance(effects, list) or any(effects.count(effect) > 1 for effect in effects):
@@ -180,10 +183,10 @@ def _noise(table: Mapping[str, Any], where: str) -> dict[str, Any]:
     out = {
         "family": noise.get("family", "normal"),
         "run_effects": tuple(effects),
-        **{flag: noise.get(flag, False) for flag in _NOISE_FLAGS},
+        **{flag: noise.get(flag, False) for flag in flags},
     }
     _one_of(out["family"], tuple(NOISES), f"{where}: family")
-    for flag in _NOISE_FLAGS:
+    for flag in flags:
         if not isinstance(out[flag], bool):
             raise CardError(f"{where}: noise.{flag} = {out[flag]!r} must be true or false")
     return out

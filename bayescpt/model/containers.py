@@ -8,6 +8,7 @@ import numpy as np
 
 from bayescpt.model.card import Card
 from bayescpt.model.rows import Rows
+from bayescpt.model.starts import start_shares
 
 
 def arrays(rows: Rows, card: Card) -> list[tuple[str, Any, tuple[str, ...]]]:
@@ -32,11 +33,19 @@ def arrays(rows: Rows, card: Card) -> list[tuple[str, Any, tuple[str, ...]]]:
         out.append((f"basis_{key}", columns, (f"{key}_column", "place")))
         out.append((f"mix_{key}", rows.mix[key], (f"{key}_column", f"{key}_node")))
     out.append(("observed", rows.loss, ("obs",)))
+    if card.marginal_effects:
+        curve = np.asarray(rows.segment["curve"])[rows.row["segment"]]
+        starts = np.flatnonzero(np.diff(curve, prepend=-1))
+        out.append(("curve_first", starts, ("curve",)))
+        out.append(("curve_domain", np.asarray(rows.row["domain"])[starts], ("curve",)))
+        out.append(("effects", rows.effects, ("effect", "obs")))
     out += [(f"ref_{key}", np.float64(value), ()) for key, value in rows.refs.points.items()]
     if card.continual:
         domains = np.array(rows.labels.pair_domain, dtype=np.int64)
         out.append(("pair_domain", domains, ("pair",)))
         out += [(f"start_{key}", rows.start[key], ("level",)) for key in ("loss", "sd")]
+        shares = start_shares(rows.segment, len(rows.labels.domain), len(rows.labels.level_names))
+        out.append(("start_share", shares, ("domain", "level")))
         for key, value in rows.start.items():
             if key.startswith("feature_"):
                 node = f"{key.removeprefix('feature_')}_node"

@@ -60,6 +60,9 @@ class Rows:
         See `basis`.
     loss : ndarray, shape (N,)
         Observed losses, nats per token.
+    effects : ndarray, shape (effects, N)
+        What each effect of runs does to every loss, at its ratio in nats; no row where the
+        likelihood has none.
     start : dict of ndarray
         Information on the start checkpoints, see `bayescpt.model.starts`.
     """
@@ -71,6 +74,7 @@ class Rows:
     basis: dict[str, Floats]
     mix: dict[str, Floats]
     loss: Floats
+    effects: Floats
     start: dict[str, Floats]
 
 
@@ -149,6 +153,7 @@ class _Packer:
     segment: dict[str, list[float]] = field(default_factory=dict)
     row: dict[str, list[NDArray[np.generic]]] = field(default_factory=dict)
     basis: dict[str, list[Floats]] = field(default_factory=dict)
+    effects: list[Floats] = field(default_factory=list)
     losses: list[Floats] = field(default_factory=list)
     used: list[str] = field(default_factory=list)
 
@@ -244,6 +249,10 @@ class _Packer:
         }
         for key, values in own.items():
             self.row.setdefault(key, []).append(values)
+        known = self.card.run_effects if self.card.marginal_effects else ()
+        pairs = (self.card.law.effects[name] for name in known)
+        columns = [effect.ratio * effect.column(term, view) for term, effect in pairs]
+        self.effects.append(np.array(columns).reshape(len(columns), steps.size))
         self.losses.append(loss)
         self.n_rows += steps.size
 
@@ -278,6 +287,7 @@ class _Packer:
             basis={key: columns for key, (columns, _) in compressed.items()},
             mix={key: mix for key, (_, mix) in compressed.items()},
             loss=loss,
+            effects=np.concatenate(self.effects, axis=1),
             start=known_starts(self.study, self.card, labels, self.refs, level, loss),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,39 @@ def known_starts(
         out["source"] = np.full(n_levels, FROM_PRETRAINING)
         out |= _end_features(study, card, labels, refs)
     return out
+
+
+def start_shares(
+    segment: Mapping[str, NDArray[np.generic]], n_domains: int, n_levels: int
+) -> Floats:
+    """Weights whose products with the levels are the mean level of each domain.
+
+    Parameters
+    ----------
+    segment : Mapping of str to ndarray, shape (S,)
+        Segments, see `bayescpt.model.rows.Rows`.
+    n_domains, n_levels : int
+        Number of domains, and of levels, those that no row depends on included.
+
+    Returns
+    -------
+    ndarray, shape (domains, levels)
+        Of a domain, the start checkpoints of its fitted runs count the same; 0 where it has none.
+
+    Examples
+    --------
+    >>> segment = {
+    ...     "is_cpt": np.ones(3),
+    ...     "level": np.array([0, 1, 2]),
+    ...     "domain": np.array([0, 1, 0]),
+    ... }
+    >>> start_shares(segment, 2, 4).tolist()
+    [[0.5, 0.0, 0.5, 0.0], [0.0, 1.0, 0.0, 0.0]]
+    """
+    cpt = np.asarray(segment["is_cpt"]) > 0
+    out = np.zeros((n_domains, n_levels))
+    out[np.asarray(segment["domain"])[cpt], np.asarray(segment["level"])[cpt]] = 1.0
+    return out / np.maximum(out.sum(axis=1, keepdims=True), 1.0)
 
 
 def start_notes(labels: Labels, start: dict[str, Floats]) -> list[str]:

@@ -62,3 +62,14 @@ def test_l0_is_below_the_level_by_the_base_term_there(make_term):
     assert level.symbols(ref, refs) == {"L0": pytest.approx(2.6, rel=1e-14)}
     del ref["start_level"]
     assert level.symbols(ref, refs) == {}
+
+
+def test_a_washed_level_undoes_a_share_of_what_starts_differ_by(make_term):
+    washed = make_term("level", "washed", pretraining=False)
+    p = {"start_wash": 0.25, "start_mean": 2.0}
+    for start, level in ((2.0, 2.0), (3.0, 2.75), (1.6, 1.7)):
+        found = washed.coefficients({**p, "start_level": start}, {"is_cpt": 1.0})["offset"]
+        assert found == pytest.approx(level)
+    # Without it, the difference lasts.
+    plain = level_of(make_term, pretraining=False)
+    assert plain.coefficients({**p, "start_level": 3.0}, {"is_cpt": 1.0})["offset"] == 3.0

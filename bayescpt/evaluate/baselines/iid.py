@@ -41,6 +41,7 @@ def plain_card(card: Card) -> Card:
         ar1=False,
         domain_correlation=False,
         run_effects=(),
+        marginal_effects=False,
         priors={parameter.name: card.priors[parameter.name] for parameter in parameters},
     )
 

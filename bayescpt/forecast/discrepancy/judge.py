@@ -35,6 +35,8 @@ UNKNOWN = 1e6
 # an effect is about one unit, and another unit where the recipe is markedly different.
 NEAR_SCALE = 1.0
 FAR_SCALE = 1.0
+# Mean and sd of the log of the far ratio where the sizes of effects are fitted.
+FITTED_FAR = (np.log(3.0), 0.3)
 # Mean of a half-normal variable of scale 1.
 HALF_MEAN = np.sqrt(2.0 / np.pi)
 # One run in ten may be an outlier, so that a single run cannot widen all bands.
@@ -96,8 +98,8 @@ def add_discrepancy(draws: Draws, seed: int) -> xr.Dataset:
     n_domains = len(draws.labels.domain)
     effects, of = draws.card.run_effects, groups_of(draws)
     groups = distinct(of)
-    near, far = np.empty((2, draws.size, len(groups), n_domains))
-    for d in range(n_domains):
+    near, far = fitted_ratios((draws.size, len(groups), n_domains), rng)
+    for d in range(0 if draws.card.marginal_effects else n_domains):
         own = [curve for curve in curves if curve.domain == d]
         for g, group in enumerate(groups):
             members = np.array([one == group for one in of])
@@ -126,6 +128,26 @@ def add_discrepancy(draws: Draws, seed: int) -> xr.Dataset:
     for k, name in enumerate(effects):
         out[f"effect_{name}"] = _placed(sizes_by_run[k], "curve", curve_names, "nat")
     return out
+
+
+def fitted_ratios(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Near and far ratios where the sizes of effects are parameters of the likelihood.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of each.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    near, far : ndarray
+        The fitted size holds near the pilots, so the near ratio is 1; how much it grows with the
+        distance is drawn from its prior, as pilots are seldom far from each other.
+    """
+    mean, sd = FITTED_FAR
+    return np.ones(shape), np.exp(mean + sd * rng.standard_normal(shape))
 
 
 def fitted_curves(draws: Draws) -> list[Curve]:

@@ -114,7 +114,7 @@ def effect_spread(draws: Draws, trajectory: Trajectory, domain: str, distance: f
 
 
 def effect_unit(draws: Draws, name: str, trajectory: Trajectory, domain: str) -> Array:
-    """Unit of an effect: a share of the law's term combined with the noise.
+    """Unit of an effect: its fitted size, or a share of the law's term combined with the noise.
 
     Parameters
     ----------
@@ -133,6 +133,8 @@ def effect_unit(draws: Draws, name: str, trajectory: Trajectory, domain: str) ->
         Nats.
     """
     _, effect = draws.card.law.effects[name]
+    if draws.card.marginal_effects:
+        return effect.ratio * draws.value("run_sd", draws.labels.domain.index(domain))
     values = draws.parameters(trajectory, domain)
     if effect.share is not None and effect.size is not None:
         return np.asarray(effect.share * values[effect.size[trajectory.phase]])

@@ -72,6 +72,7 @@ EFFECT = Effect(
     group="anneal",
     share=EFFECT_SHARE,
     size={"cpt": "anneal_ref", "pt": "anneal_pt_ref"},
+    ratio=4.0,
 )
 
 

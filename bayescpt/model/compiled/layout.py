@@ -174,7 +174,7 @@ def _coefficient_names(law: Law) -> dict[str, tuple[str, ...]]:
     if law.paper:
         values |= law.to_reference(values, view.refs)
     if law.continual:
-        values["start_level"] = half
+        values |= {"start_level": half, "start_mean": half}
     features = {name: half for name in law.segment_features}
     # An array can be of either phase; a number would drop the terms of the other.
     phase = {"is_cpt": np.array(0.5), "is_target": half, "replay": half}
