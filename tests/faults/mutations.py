@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,16 @@ FAULTS = ("foreign", "bad line", "crashed", "hung", "silent")
 
 
 class Worker:
-    """A process that damages files of one format and reads them."""
+    """A process that damages files of some formats and reads them; started again if it ends."""
 
-    def __init__(self, name: str, folder: Path) -> None:
-        command = [sys.executable, "-X", "faulthandler", "-m", "tests.faults.worker", name]
-        command += [str(folder / f"{name} sound"), str(folder / f"{name} damaged")]
+    def __init__(self, names: Sequence[str], folder: Path) -> None:
+        self._command = [sys.executable, "-X", "faulthandler", "-m", "tests.faults.worker"]
+        self._command += [str(folder), *names]
+        self._start()
+
+    def _start(self) -> None:
         self._process = subprocess.Popen(  # noqa: S603 -- this interpreter
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, cwd=Path(__file__).parents[2],
         )  # fmt: skip
         self._lines: queue.Queue[str] = queue.Queue()
@@ -43,8 +46,8 @@ class Worker:
         threading.Thread(target=self._hear, daemon=True).start()
         first = self._next(START)
         if "sound" not in first:
-            raise RuntimeError(f"{name}: the sound files are not read: {first} {self._said}")
-        self.sound = first["sound"]
+            raise RuntimeError(f"the sound files are not read: {first} {self._said}")
+        self._sound = first["sound"]
 
     def _listen(self) -> None:
         for line in self._process.stdout or ():
@@ -65,36 +68,27 @@ class Worker:
         code = self._process.wait()
         return {"outcome": "crashed", "text": f"exit {code}: {''.join(self._said)[:500]}"}
 
-    def run(self, number: int) -> dict[str, Any]:
+    def run(self, name: str, number: int) -> dict[str, Any]:
+        """Result of a case of a format."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{number}\n")
+        self._process.stdin.write(f"{name} {number}\n")
         self._process.stdin.flush()
         begun = time.perf_counter()
-        found = {"case": number} | self._next(CASE) | {"seconds": time.perf_counter() - begun}
+        found = {"format": name, "case": number} | self._next(CASE)
+        found["seconds"] = time.perf_counter() - begun
         if found["outcome"] == "read":
-            same = found["text"] == self.sound
+            same = found["text"] == self._sound[name]
             found["outcome"] = "the same" if same else "another"
             if found["outcome"] == "another" and found["digest"]:
                 found["outcome"] = "silent"
+        if found["outcome"] in ("crashed", "hung"):
+            self.stop()
+            self._start()
         return found
 
     def stop(self) -> None:
         self._process.kill()
         self._process.wait()
-
-
-def campaign(name: str, numbers: Iterable[int], folder: Path) -> list[dict[str, Any]]:
-    """Results of the cases of a format."""
-    worker, results = Worker(name, folder), []
-    try:
-        for number in numbers:
-            results.append({"format": name} | worker.run(number))
-            if results[-1]["outcome"] in ("crashed", "hung"):
-                worker.stop()
-                worker = Worker(name, folder)
-    finally:
-        worker.stop()
-    return results
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -106,25 +100,31 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="write every result there")
     asked = parser.parse_args(arguments)
     results: list[dict[str, Any]] = []
-    failed = False
     columns = ("refused", "the same", "another", *FAULTS)
     print("format     cases  " + "  ".join(columns) + "  slowest")
-    for name in asked.only:
-        with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-            found = campaign(name, asked.case or range(asked.count), Path(folder))
-        count = Counter(one["outcome"] for one in found)
-        cells = [f"{count[column]:>{len(column)}}" for column in columns]
-        slowest = max(one["seconds"] for one in found)
-        print(f"{name:9}{len(found):>7}  " + "  ".join(cells) + f"  {slowest:5.1f} s", flush=True)
-        results += found
-        faults = [one for one in found if one["outcome"] in FAULTS]
-        failed = failed or bool(faults)
-        for one in faults[:50]:
-            print(
-                f"    case {one['case']} {one['outcome']}: {one.get('file')} "
-                f"({one.get('kind')}): {one['text'][:300]!r}",
-                flush=True,
-            )
+    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+        worker = Worker(asked.only, Path(folder))
+        try:
+            for name in asked.only:
+                found = [worker.run(name, number) for number in asked.case or range(asked.count)]
+                _show(name, found, columns)
+                results += found
+        finally:
+            worker.stop()
     if asked.json is not None:
         asked.json.write_text(json.dumps(results, indent=1))
-    return 1 if failed else 0
+    return int(any(one["outcome"] in FAULTS for one in results))
+
+
+def _show(name: str, found: list[dict[str, Any]], columns: Sequence[str]) -> None:
+    """Print the line of a format, and its faults."""
+    count = Counter(one["outcome"] for one in found)
+    cells = [f"{count[column]:>{len(column)}}" for column in columns]
+    slowest = max(one["seconds"] for one in found)
+    print(f"{name:9}{len(found):>7}  " + "  ".join(cells) + f"  {slowest:5.1f} s", flush=True)
+    for one in [one for one in found if one["outcome"] in FAULTS][:50]:
+        print(
+            f"    case {one['case']} {one['outcome']}: {one.get('file')} "
+            f"({one.get('kind')}): {one['text'][:300]!r}",
+            flush=True,
+        )

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -212,9 +213,15 @@ WITHOUT_START = {
 }
 
 
+@cache
+def example(name):
+    """An example study, read once: `Tables` copies what is spoilt."""
+    return load_example(name)
+
+
 @pytest.fixture(params=STUDIES)
 def tables(request):
-    return Tables.of(load_example(request.param))
+    return Tables.of(example(request.param))
 
 
 def spoilt(tables, case):
@@ -249,7 +256,7 @@ def test_what_is_certain_is_an_error(tables, case):
 def test_runs_are_compared_without_losses_at_step_0(case):
     # In Russian a step of training is worth whole nats, by which runs differ in the first rows.
     for name in ("cpt_micro", "fleet_code_330k", "fleet_math_1200k"):
-        tables = Tables.of(load_example(name))
+        tables = Tables.of(example(name))
         without_start(tables)
         kind, *words = WITHOUT_START[case]
         run = spoilt(tables, case)
@@ -261,14 +268,14 @@ def test_runs_are_compared_without_losses_at_step_0(case):
 def test_only_the_run_that_is_wrong_is_named():
     for case in (bits_in_one, offset, micro_steps, diverged, unseen_restart, no_rows):
         for name, run in STUDIES.items():
-            tables = Tables.of(load_example(name))
+            tables = Tables.of(example(name))
             case(tables, run)
             assert {r for found in tables.study().findings() for r in found.runs} == {run}, case
 
 
 def test_low_perplexities_are_seen_by_their_highest():
     """Perplexities of code are below 100, as no error allows for."""
-    tables = Tables.of(load_example("fleet_code_4m").select(["r25_wsd", "r0_wsd"]))
+    tables = Tables.of(example("fleet_code_4m").select(["r25_wsd", "r0_wsd"]))
     tables.curves = tables.curves[tables.curves["domain"].isin(["general", "code"])]
     tables.curves = tables.curves[tables.curves["loss"] < 4.0]
     perplexities(tables, "r25_wsd")
@@ -281,7 +288,7 @@ def test_low_perplexities_are_seen_by_their_highest():
 
 
 def test_a_known_vocabulary_tells_bits_where_its_size_is_unusual():
-    tables = Tables.of(load_example("cpt_micro"))
+    tables = Tables.of(example("cpt_micro"))
     start = (tables.curves["step"] == 0) & (tables.curves["run"].str.startswith("pt_"))
     # 11.3 bits are 11.3 nats of 80,000 tokens; 14.3 bits are nats of none.
     tables.curves.loc[start, "loss"] = np.log2(20_000.0)
@@ -294,7 +301,7 @@ def test_a_known_vocabulary_tells_bits_where_its_size_is_unusual():
 
 
 def test_mixed_sizes_that_are_allowed_are_a_warning():
-    tables = Tables.of(load_example("cpt_micro"))
+    tables = Tables.of(example("cpt_micro"))
     mixed_size(tables, "de_r0_wsd")
     (finding,) = tables.study(allow_mixed=["n_params"]).findings()
     say_all(finding.text, ["332,448,000 in run 'de_r0_wsd'", "no term for the model size"], "")
@@ -302,14 +309,14 @@ def test_mixed_sizes_that_are_allowed_are_a_warning():
 
 @pytest.mark.parametrize("column", ["loss", "step"])
 def test_booleans_are_no_numbers_in_any_table(column):
-    tables = Tables.of(load_example("cpt_micro"))
+    tables = Tables.of(example("cpt_micro"))
     tables.curves[column] = tables.curves[column] > 5
     with pytest.raises(StudyError, match=rf"curves: run 'pt_r1': {column} is (True|False); exp"):
         tables.study()
 
 
 def test_boolean_learning_rates_in_arrays_are_refused():
-    study = load_example("cpt_micro")
+    study = example("cpt_micro")
     lrs = {name: lr > 0 for name, lr in study.lrs.items()}
     with pytest.raises(StudyError, match="run 'pt_r1': the learning rates are true and false"):
         Study.from_frames(study.curves, study.runs, lrs)
@@ -318,7 +325,7 @@ def test_boolean_learning_rates_in_arrays_are_refused():
 def test_the_table_in_the_documents_has_these_messages():
     table = (Path(__file__).parents[2] / "docs" / "wrong_inputs.md").read_text(encoding="utf-8")
     for case in [*CERTAIN, *LIKELY]:
-        tables = Tables.of(load_example("cpt_micro"))
+        tables = Tables.of(example("cpt_micro"))
         spoilt(tables, case)
         try:
             found = tables.study().findings()
@@ -329,7 +336,7 @@ def test_the_table_in_the_documents_has_these_messages():
 
 
 def test_studies_of_earlier_fits_may_have_other_units():
-    tables = Tables.of(load_example("cpt_micro"))
+    tables = Tables.of(example("cpt_micro"))
     for unit in ("", "bit/byte"):
         assert replace(tables.study(), curves_unit=unit, loss_unit="bit/token").findings() == ()
     diverged(tables, "de_r0_wsd")
@@ -343,7 +350,7 @@ def test_studies_of_earlier_fits_may_have_other_units():
 @pytest.fixture
 def odd(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    tables = Tables.of(load_example("cpt_micro"))
+    tables = Tables.of(example("cpt_micro"))
     offset(tables, "de_r0_wsd")
     return tables.study()
 
@@ -378,7 +385,9 @@ def test_shipped_studies_are_free_of_findings(name):
     assert replace(study, curves=later.reset_index(drop=True)).findings() == ()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))]
+)
 @pytest.mark.parametrize(
     "options",
     [

@@ -70,24 +70,32 @@ def _damage(form: Format, name: str, rng: Random, place: Path) -> dict[str, Any]
     return {"file": target.name, "kind": " + ".join(kinds)}
 
 
-def main() -> None:
-    """Answer each line ``NUMBER`` with a line of JSON."""
-    name, sound, place = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
-    warnings.simplefilter("ignore")
+def prepare(name: str, folder: Path) -> str:
+    """Make the sound files of a format, unless they are there; what is read of them."""
+    sound, place = folder / f"{name} sound", folder / f"{name} damaged"
     if not sound.exists():
         draft = sound.with_suffix(".draft")
         draft.mkdir()
         FORMATS[name].write(draft)
         draft.rename(sound)
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-    out = sys.stdout
-    sys.stdout = sys.stderr  # what a reader prints is no answer
     shutil.copytree(sound, place, dirs_exist_ok=True)
     # All logs together are no study.
-    read = FORMATS[name].load(place) if name != "logs" else ""
-    print(json.dumps({"sound": read}), file=out, flush=True)
+    return FORMATS[name].load(place) if name != "logs" else ""
+
+
+def main() -> None:
+    """Answer each line ``FORMAT NUMBER`` with a line of JSON."""
+    folder, names = Path(sys.argv[1]), sys.argv[2:]
+    warnings.simplefilter("ignore")
+    out = sys.stdout
+    sys.stdout = sys.stderr  # what a reader prints is no answer
+    sound = {name: prepare(name, folder) for name in names}
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    print(json.dumps({"sound": sound}), file=out, flush=True)
     for line in sys.stdin:
-        print(json.dumps(run_case(name, int(line), sound, place)), file=out, flush=True)
+        name, number = line.split()
+        case = run_case(name, int(number), folder / f"{name} sound", folder / f"{name} damaged")
+        print(json.dumps(case), file=out, flush=True)
 
 
 if __name__ == "__main__":

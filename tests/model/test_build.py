@@ -27,7 +27,17 @@ def default(study):
     return build_model(study)
 
 
-@pytest.mark.parametrize("name", ["annealing", "cpt", "cpt_momentum", "cpt_replay", *MADE])
+# Every term and shipped card at one point: tests/laws/test_truth.py.
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("cpt_replay", "everything", "paper_exponential", "variants"),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("annealing", "cpt", "cpt_momentum", "exponential")
+        ),
+    ],
+)
 def test_density_and_gradient_are_finite(study, card, logp_and_gradient, near, name):
     model = build_model(study, card_of(name, card))
     evaluate = logp_and_gradient(model)

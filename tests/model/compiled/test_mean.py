@@ -148,7 +148,7 @@ def test_a_shift_that_hardly_begins_grows_in_proportion_to_the_area(
     np.testing.assert_allclose(mine["shift"], area, rtol=1e-8)
 
 
-@pytest.mark.parametrize("family", ["normal", "student_t"])
+@pytest.mark.parametrize("family", ["normal", pytest.param("student_t", marks=pytest.mark.slow)])
 def test_noise_along_and_across_curves_takes_the_compiled_mean(
     study, card, logp_and_gradient, near, same_density, family
 ):

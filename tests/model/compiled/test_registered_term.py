@@ -58,30 +58,32 @@ class Warming(Term):
         return c["warming"] * xp.exp(-c["rate"] * f["warming_left"])
 
 
-@pytest.fixture(params=[Singular, Warming])
-def term(request):
-    register(request.param)
-    yield request.param
-    unregister(request.param)
+@pytest.fixture(autouse=True)
+def registered():
+    for term in (Singular, Warming):
+        register(term)
+    yield
+    for term in (Singular, Warming):
+        unregister(term)
 
 
 def test_density_and_mean_are_those_of_the_plain_graph(
-    study, card, logp_and_gradient, near, same_density, term
+    study, card, logp_and_gradient, near, same_density
 ):
-    made = card(f'[law]\nshift = "power"\n{term.slot} = "{term.name}"\n[noise]\nearly = true')
+    made = card(
+        '[law]\nshift = "power"\ntoy = "singular"\nwarming = "pretraining"\n[noise]\nearly = true'
+    )
     rows = make_rows(study, made)
-    (plan,) = (one for one in layout(made.law).terms if one.slot == term.slot)
-    if term is Singular:
-        assert 0.5 in rows.row["fraction"]
-        assert rows.row["toy_left"].min() > 0
-        assert plan.code.condition == "f_toy_sign_of > 0.0"
-        assert plan.code.yes.singular
-    else:
-        assert plan.phases == ("pt",)
+    assert 0.5 in rows.row["fraction"]
+    assert rows.row["toy_left"].min() > 0
+    plans = {one.slot: one for one in layout(made.law).terms}
+    assert plans["toy"].code.condition == "f_toy_sign_of > 0.0"
+    assert plans["toy"].code.yes.singular
+    assert plans["warming"].phases == ("pt",)
     models = [rows_model(rows, made, fused=part) for part in ("nothing", "density", "mean")]
     point = near(models[0], 4)
     expected, *others = (logp_and_gradient(model)(point) for model in models)
-    own = {parameter.name for parameter in term(Setting({})).parameters}
+    own = {p.name for term in (Singular, Warming) for p in term(Setting({})).parameters}
     assert all(np.abs(expected[1][name]).min() > 0 for name in own)
     for found in others:
         same_density(found, expected)
