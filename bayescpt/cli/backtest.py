@@ -148,6 +148,7 @@ def backtest(  # numpydoc ignore=PR01
     baselines = _names("--baseline", baseline or [], BASELINES)
     _check_out(out)
     figures = {"--figure": figure, "--pit-figure": pit_figure, "--runs-figure": runs_figure}
+    figures["--misses-figure"] = misses_figure
     check_outputs({"--out": out}, figures)
     of_pilots = pilot_splits(by, pilots, repeats, pilots_from, judge)
     _check_groups(groups, of_pilots)

@@ -8,7 +8,7 @@ import typer
 
 from bayescpt.cli.options import Chains, Draws, Figure, Json, Quiet, Tune
 from bayescpt.cli.output import fixed, progress, say, show_json, show_table
-from bayescpt.cli.output_files import save_figure
+from bayescpt.cli.output_files import check_outputs, save_figure
 from bayescpt.cli.resume import Resume, WorkFolder, keeping
 from bayescpt.cli.workers import Workers, process_pool
 
@@ -52,6 +52,7 @@ def calibrate(  # numpydoc ignore=PR01
     --figure draws the ranks. Exit code 1 if a quantity is not uniform, or the control is not
     rejected.
     """
+    check_outputs({}, {"--figure": figure})
     from bayescpt.evaluate import calibrate as simulate
 
     options: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains, "seed": seed}

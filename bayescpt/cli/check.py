@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bayescpt.cli.inputs import open_study
 from bayescpt.cli.options import Figure, Json, StudyName
 from bayescpt.cli.output import fixed, say, show_json, show_table
-from bayescpt.cli.output_files import save_figure
+from bayescpt.cli.output_files import check_outputs, save_figure
 from bayescpt.text import printable
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def check(  # numpydoc ignore=PR01
     is valid but likely wrong is a warning, which fits and forecasts repeat; the exit code is 0.
     --figure draws the curves and the schedules.
     """
+    check_outputs({}, {"--figure": figure})
     from bayescpt.data.units import loss_label, unit_name
     from bayescpt.model.thinning import thinning_note
 

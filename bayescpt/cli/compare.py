@@ -26,7 +26,7 @@ from bayescpt.cli.options import (
     Seed,
 )
 from bayescpt.cli.output import fixed, notes, records, say, show_json, show_table
-from bayescpt.cli.output_files import save_figure
+from bayescpt.cli.output_files import check_outputs, save_figure
 from bayescpt.text import printable
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def compare(  # numpydoc ignore=PR01
     --figure draws the risks. Exit code 1 if no plan reaches --min-probability, so that none is
     chosen.
     """
+    check_outputs({}, {"--figure": figure, "--front-figure": front_figure}, [fit])
     from bayescpt.decide import compare as decide
     from bayescpt.decide.shown import in_shown_unit
     from bayescpt.forecast.step_grid import step_grid

@@ -77,7 +77,7 @@ def fit(  # numpydoc ignore=PR01
     kept in FILE.work until the fit is written: after an interruption --resume goes on from there.
     --figure draws what each term of the law adds along the fitted runs.
     """
-    check_outputs({"--out": out}, {})
+    check_outputs({"--out": out}, {"--figure": figure, "--prior-figure": prior_figure})
     opened = open_study(study)
     if hold_out:
         opened = opened.drop(hold_out)

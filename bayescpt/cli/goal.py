@@ -73,7 +73,7 @@ def goal(  # numpydoc ignore=PR01
         raise PlanError("no goal: give --goal DOMAIN=LOSS, such as --goal general=3.3 or =+2%")
     check_probability(min_probability)
     read = [fit, *(plans or ()), *filter(None, [goal_file])]
-    check_outputs({}, {"--figure": figure}, read)
+    check_outputs({}, {"--figure": figure, "--ends-figure": ends_figure}, read)
     fitted = load_fit(fit)
     recipes = open_plans(fitted, plans, run, study)
     steps = step_grid(recipes, GRID if by == "best" else 1)

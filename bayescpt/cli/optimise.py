@@ -22,7 +22,7 @@ from bayescpt.cli.options import (
     Seed,
 )
 from bayescpt.cli.output import fixed, notes, records, say, show_json, show_table
-from bayescpt.cli.output_files import save_figure
+from bayescpt.cli.output_files import check_outputs, save_figure
 from bayescpt.errors import PlanError
 from bayescpt.text import printable
 
@@ -74,6 +74,7 @@ def optimise(  # numpydoc ignore=PR01
     each of the other settings that vary.
     Exit code 1 if no recipe reaches --min-probability, so that none is chosen.
     """
+    check_outputs({}, {"--figure": figure}, [fit])
     from bayescpt.decide import goal_map, read_space
     from bayescpt.decide import optimise as search
     from bayescpt.inference import load_fit
