@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from bayescpt.cli.layout import Column, table_lines
 from bayescpt.cli.output import fixed, number, say, screen_width
-from bayescpt.data.final_losses import is_final
 from bayescpt.text import printable
 
 if TYPE_CHECKING:
@@ -28,6 +27,8 @@ def show_fit(fitted: Fit, brief: bool = True) -> None:
         Few domains, and of the advice on a warning the first sentence; advice on a failed check
         is always shown in full.
     """
+    from bayescpt.data.final_losses import is_final
+
     sizes, rows = fitted.posterior.sizes, fitted.rows
     say(
         f"{printable(fitted.study.name)} under card {printable(fitted.card.name)}: "

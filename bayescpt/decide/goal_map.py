@@ -259,7 +259,8 @@ def _places(
         axis = varied[name]
         values = axis.values or [axis.at(u) for u in np.linspace(0.0, 1.0, points)]
         try:
-            places[name] = np.unique(np.array(values, dtype=float))
+            # Numbers of updates stay whole.
+            places[name] = np.unique(np.asarray(values) + 0)
         except (TypeError, ValueError):
             raise PlanError(f"{name!r} has values that are no numbers: {axis.values}") from None
     fixed = {name: value for name, value in space.point({}).items() if name not in (x, y)}
