@@ -218,6 +218,7 @@ def make_points(
         shares=shares,
         reference_share=refs["share"][label],
         least_tokens=refs["least_tokens"],
+        one_budget=refs["one_budget"],
     )
 
 

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     import pymc as pm
 
 # Fields of the points that are data of the model.
-_FIELDS = (*("size", "tokens", "lr", "share", "shares", "reference_share", "least_tokens"),)
+_FIELDS = (
+    *("size", "tokens", "lr", "share", "shares", "reference_share", "least_tokens"),
+    "one_budget",
+)
 
 
 def final_data(rows: FinalRows) -> dict[str, Any]:

@@ -73,7 +73,8 @@ class FinalRows:
         Shares of the sources.
     references : dict
         Reference point: n_params, tokens and lr (NaN where no run has them), share by set,
-        lowest tokens on the log scale, sd of the rounding of the losses by set.
+        lowest tokens on the log scale, whether there is one number of tokens, sd of the rounding of
+        the losses by set.
     own_share : dict of str to str
         Which share each set responds to: ``replay``, ``target`` or a source.
     lr_column : str or None
@@ -134,6 +135,7 @@ class FinalRows:
             shares=self.shares,
             reference_share=at,
             least_tokens=refs["least_tokens"],
+            one_budget=refs["one_budget"],
         )
 
 
@@ -198,6 +200,7 @@ def make_final_rows(study: Study, card: FinalCard) -> FinalRows:
     rounding = {s: rounding_sd(v) for s, v in table.groupby("set", sort=False)["loss"]}
     references: dict[str, Any] = {
         **middle, "share": share, "least_tokens": least, "rounding": rounding,
+        "one_budget": float(not _varies(table["tokens"])),
     }  # fmt: skip
     labels = FinalLabels(
         run=tuple(names),

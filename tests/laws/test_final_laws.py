@@ -65,7 +65,13 @@ def test_dcpt_is_the_published_equation():
         10 ** rng.uniform(9, 11, N),
         rng.uniform(size=N),
     )
-    refs = {"n_params": 1e9, "tokens": 2e10, "share": 0.4, "least_tokens": np.log(1e9 / 2e10)}
+    refs = {
+        "n_params": 1e9,
+        "tokens": 2e10,
+        "share": 0.4,
+        "one_budget": 0.0,
+        "least_tokens": np.log(1e9 / 2e10),
+    }
     s = law.symbols(p, refs)
     published = (
         s["E"]
@@ -79,15 +85,16 @@ def test_dcpt_is_the_published_equation():
     np.testing.assert_allclose(law.loss(p, x), published, rtol=1e-8)
 
 
-def test_dcpt_is_monotonic_for_any_draw_of_the_priors():
+@pytest.mark.parametrize("one_budget", [0.0, 1.0])
+def test_dcpt_is_monotonic_for_any_draw_of_the_priors(one_budget):
     law = DomainCpt(False)
     p, _ = drawn(law, 6, n=400)
     p = {key: value[:, None] for key, value in p.items()}
     share = np.linspace(0.0, 1.0, 201)[None]
-    least = -2.0
+    least = 0.0 if one_budget else -2.0
 
     def _loss(size, tokens):
-        return law.loss(p, Points(size, tokens, 0.0, share, None, 0.5, least))
+        return law.loss(p, Points(size, tokens, 0.0, share, None, 0.5, least, one_budget))
 
     for tokens in (least, 0.0, 3.0):
         losses = _loss(0.0, tokens)

@@ -55,7 +55,8 @@ class DomainCpt(FinalLaw):
     ``C > C0 = B Dmin^-beta eta (1 + eps)^(eta + gamma) / gamma``; without, ``eta >= 1`` would be
     needed, which public runs at several sizes and mixtures contradict. The other conditions (it
     falls with size and tokens, more steeply in tokens at a larger share) hold for positive
-    parameters.
+    parameters. Runs of one number of tokens do not tell ``B s^eta`` from ``C s^-gamma``: there the
+    response to the share, at that number, is the latter alone.
 
     Examples
     --------
@@ -82,9 +83,10 @@ class DomainCpt(FinalLaw):
     def value(self, p: Mapping[str, Any], x: Points, xp: Any = np) -> Any:
         """Return the level, and what size, tokens and the share change of it."""
         size = p["size_ref"] * (xp.exp(-p["alpha_n"] * x.size) - 1.0)
-        here = xp.exp(p["eta_r"] * xp.log(x.share + p["eps_r"]) - p["beta_d"] * x.tokens)
+        here = xp.exp(p["eta_r"] * xp.log(x.share + p["eps_r"]))
         there = xp.exp(p["eta_r"] * xp.log(x.reference_share + p["eps_r"]))
-        data = p["data_ref"] * (here - there)
+        left = xp.exp(-p["beta_d"] * x.tokens) - x.one_budget
+        data = p["data_ref"] * (left * here - (1.0 - x.one_budget) * there)
         held = xp.exp(-p["gamma_r"] * xp.log(x.share + p["eps_r"]))
         at_reference = xp.exp(-p["gamma_r"] * xp.log(x.reference_share + p["eps_r"]))
         return p["level"] + size + data + self._c(p, x, xp) * (held - at_reference)
@@ -93,7 +95,7 @@ class DomainCpt(FinalLaw):
         """C: its least value C0, and what the response to the share adds."""
         gamma, eps = p["gamma_r"], p["eps_r"]
         half = xp.exp(-gamma * xp.log(HALF + eps)) - xp.exp(-gamma * xp.log(1.0 + eps))
-        most = p["data_ref"] * xp.exp(-p["beta_d"] * x.least_tokens)
+        most = p["data_ref"] * (xp.exp(-p["beta_d"] * x.least_tokens) - x.one_budget)
         least = most * p["eta_r"] * xp.exp((p["eta_r"] + gamma) * xp.log(1.0 + eps)) / gamma
         return least + p["mix_half"] / half
 
@@ -102,6 +104,8 @@ class DomainCpt(FinalLaw):
         share = refs["share"]
         x = Points(0.0, 0.0, 0.0, share, None, share, refs["least_tokens"])
         c = self._c(p, x, np)
+        if refs["one_budget"]:  # B is part of C and of E
+            return {"C": c}
         data = p["data_ref"] * (share + p["eps_r"]) ** p["eta_r"]
         held = c * (share + p["eps_r"]) ** -p["gamma_r"]
         return {

@@ -34,6 +34,8 @@ class Points:
         Share of the set's own source at the reference point.
     least_tokens : float
         Lowest `tokens` of the fitted runs, at which the law must be monotonic.
+    one_budget : float
+        1 if all fitted runs have one number of tokens, else 0.
     """
 
     size: Any
@@ -43,6 +45,7 @@ class Points:
     shares: Any
     reference_share: Any
     least_tokens: float = 0.0
+    one_budget: float = 0.0
 
 
 class FinalLaw:
