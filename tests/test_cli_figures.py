@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 import bayescpt as bc
 from bayescpt import evaluate, inference
-from bayescpt.cli import main
+from bayescpt.cli import main, output_files
 from bayescpt.cli.demo import PLANS
 from tests.test_cli import made_up_fit
 
@@ -39,6 +39,7 @@ def saved(monkeypatch, tmp_path, fit, capsys):
         figures[str(file)] = self
 
     monkeypatch.setattr(Figure, "savefig", savefig)
+    monkeypatch.setattr(output_files, "write_file", lambda path, write: write(path))
     # The file is not what is tested here.
     monkeypatch.setattr(inference, "load_fit", lambda path: fit)
     monkeypatch.chdir(tmp_path)

@@ -182,7 +182,10 @@ def _try_decoding(source: Path) -> None:
             command, env=place, capture_output=True, timeout=_TIME_LIMIT
         )
     except subprocess.TimeoutExpired as error:
-        raise FitError(f"{_damaged(source)}: it was not read in {_TIME_LIMIT:g} s") from error
+        raise FitError(
+            f"{source} was not read in {_TIME_LIMIT:g} s: the machine is busy (try again), or the "
+            "file was damaged or changed after it was written"
+        ) from error
     # An exception, exit code 1, is raised again where the content is used.
     if done.returncode not in (0, 1):
         raise FitError(f"{_damaged(source)}: reading it ended Python ({done.returncode})")

@@ -12,7 +12,7 @@ from bayescpt.evaluate.baselines.iid import plain_card
 from bayescpt.evaluate.predict import Prediction
 from bayescpt.model.card_file import load_card, shipped_cards
 
-NOISE = {"nu", "early", "early_width", "corr_fraction", "domain_corr"}
+NOISE = {"run_sd", "nu", "early", "early_width", "corr_fraction", "domain_corr"}
 
 
 @pytest.mark.parametrize("name", shipped_cards())

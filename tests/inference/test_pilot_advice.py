@@ -177,6 +177,7 @@ def test_one_entry_a_run_and_none_for_noise():
 @pytest.mark.parametrize("card", shipped_cards())
 def test_every_parameter_of_a_law_has_advice(card):
     noise = {"sigma", "sigma_pt", "nu", "early", "early_width", "corr_fraction", "domain_corr"}
+    noise.add("run_sd")
     read_card = load_card(card)
     for parameter in read_card.parameters():
         found = pilot_advice([parameter.name], read_card, None)
