@@ -179,14 +179,11 @@ def _file(key: tuple[Any, ...]) -> Path | None:
 
 def _compile(rows: Rows, card: Card) -> Any:
     import nutpie
-    import pytensor
 
     from bayescpt.model.build import rows_model
 
     model = rows_model(rows, card, fused="density")
-    # Without it, sums are reordered by where arrays happen to lie: other draws for the same seed.
-    in_order = pytensor.config.change_flags(numba__fastmath=False)
-    with in_order, warnings.catch_warnings():
+    with warnings.catch_warnings():
         # numba warns about functions of nutpie that it cannot cache; users cannot act on that.
         warnings.simplefilter("ignore")
         sampler = nutpie.compile_pymc_model(
