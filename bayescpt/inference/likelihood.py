@@ -55,10 +55,12 @@ class RowDistribution:
         residual = self._draws.rows.loss - self.mean
         chain = self._chain()
         if chain is None:
-            variance = np.square(self.scale)
-            for rows, effects, sizes in self._effects:
-                given_before(residual, variance, rows, effects, sizes)
-            scale = np.sqrt(variance)
+            scale = self.scale
+            if self._effects:
+                variance = np.square(scale)
+                for rows, effects, sizes in self._effects:
+                    given_before(residual, variance, rows, effects, sizes)
+                scale = np.sqrt(variance)
             return np.asarray(self._noise.log_density(residual, scale, self._tails(), None))
         # The density takes rows of a chain by their first index.
         along, across = (np.broadcast_to(c, self.mean.shape).T for c in (chain.along, chain.across))

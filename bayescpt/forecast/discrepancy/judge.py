@@ -98,12 +98,11 @@ def add_discrepancy(draws: Draws, seed: int) -> xr.Dataset:
     n_domains = len(draws.labels.domain)
     effects, of = draws.card.run_effects, groups_of(draws)
     groups = distinct(of)
-    near, far = fitted_ratios((draws.size, len(groups), n_domains), rng)
-    for d in range(0 if draws.card.marginal_effects else n_domains):
-        own = [curve for curve in curves if curve.domain == d]
-        for g, group in enumerate(groups):
-            members = np.array([one == group for one in of])
-            near[:, g, d], far[:, g, d] = _draw_ratios(own, members, draws.size, rng)
+    shape = (draws.size, len(groups), n_domains)
+    if draws.card.marginal_effects:
+        near, far = fitted_ratios(shape, rng)
+    else:
+        near, far = _judged_ratios(curves, of, shape, rng)
     sizes_by_run = np.empty((len(effects), draws.size, len(curves)))
     for c, curve in enumerate(curves):
         ratio = np.hypot(near[:, :, curve.domain], far[:, :, curve.domain] * curve.distance)
@@ -223,6 +222,19 @@ def held_out_likelihood(curve: Curve, members: NDArray[np.bool_]) -> Floats:
     gain = SPREADS[:, None] ** 2 * sizes**2
     along = axes.T @ white
     return 0.5 * np.sum(along**2 * gain / (1.0 + gain) - np.log1p(gain), axis=1)
+
+
+def _judged_ratios(
+    curves: list[Curve], of: list[str], shape: tuple[int, int, int], rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Near and far ratios by group and domain, judged by the held-out errors of the runs."""
+    near, far = np.empty((2, *shape))
+    for d in range(shape[2]):
+        own = [curve for curve in curves if curve.domain == d]
+        for g, group in enumerate(distinct(of)):
+            members = np.array([one == group for one in of])
+            near[:, g, d], far[:, g, d] = _draw_ratios(own, members, shape[0], rng)
+    return near, far
 
 
 def _draw_ratios(
