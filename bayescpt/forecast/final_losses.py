@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from bayescpt.data.conversion import LossUnits
-from bayescpt.errors import PlanError
 from bayescpt.forecast.final_plans import FinalDraws, FinalRecipe, complete_plan
-from bayescpt.forecast.forecast import Forecast
+from bayescpt.forecast.forecast import Forecast, distinct_plans, forecast_dataset
 from bayescpt.forecast.noise import plan_rng
 from bayescpt.forecast.plan import Plan
 from bayescpt.forecast.possible import possible
@@ -52,13 +48,7 @@ def forecast_final(
     PlanError
         If there is no plan, two share a name, or one does not match the study.
     """
-    recipes = [plans] if isinstance(plans, Plan) else list(plans)
-    if not recipes:
-        raise PlanError("no plan to forecast")
-    names = [plan.name for plan in recipes]
-    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
-    if repeated:
-        raise PlanError(f"two plans are named {repeated[0]!r}; names must be unique")
+    recipes = distinct_plans(plans)
     known = [complete_plan(plan, draws, extrapolate) for plan in recipes]
     ends = np.array([plan.schedule.n_steps for plan in recipes])
     steps = np.unique(ends)
@@ -69,9 +59,19 @@ def forecast_final(
         for recipe in known
         for text in recipe.outside
     ]
-    start = start_losses(draws, known)
     at = np.searchsorted(steps, ends)
-    dataset = _dataset(draws, names, steps, at, mu, loss, start)
+    arrays = {"mu": _at_ends(mu, at, steps.size), "loss": _at_ends(loss, at, steps.size)}
+    dataset = forecast_dataset(
+        draws.posterior,
+        {**arrays, "start_loss": start_losses(draws, known)},
+        {
+            "plan": [plan.name for plan in recipes],
+            "domain": list(draws.rows.labels.domain),
+            "step": steps,
+        },
+        draws.study.units.attrs(),
+        fitted_losses(draws),
+    )
     return Forecast(dataset, recipes, [*found, *outside], study_name=draws.study.name)
 
 
@@ -157,45 +157,12 @@ def fitted_losses(draws: FinalDraws) -> dict[str, list[float]]:
     return {str(d): [float(v.min()), float(v.max())] for d, v in grouped}
 
 
-def _dataset(
-    draws: FinalDraws,
-    names: list[str],
-    steps: NDArray[np.int64],
-    at: NDArray[np.int64],
-    mu: Array,
-    loss: Array,
-    start: Array,
-) -> xr.Dataset:
-    sizes = draws.posterior.sizes
-    dims = ("chain", "draw", "plan", "domain", "step")
-
-    def _shaped(values: Array) -> Array:
-        moved = np.moveaxis(values, 2, 0)
-        return moved.reshape(sizes["chain"], sizes["draw"], *moved.shape[1:])
-
-    def _at_ends(values: Array) -> Array:
-        whole = np.full((*values.shape, steps.size), np.nan)
-        for k, step in enumerate(at):
-            whole[k, ..., step] = values[k]
-        return _shaped(whole)
-
-    units = {**draws.study.units.attrs(), "observed": json.dumps(fitted_losses(draws))}
-    unit = {"units": units["units"]}
-    return xr.Dataset(
-        {
-            "mu": (dims, _at_ends(mu), unit),
-            "loss": (dims, _at_ends(loss), unit),
-            "start_loss": (dims[:-1], _shaped(start), unit),
-        },
-        coords={
-            "chain": draws.posterior["chain"].to_numpy(),
-            "draw": draws.posterior["draw"].to_numpy(),
-            "plan": names,
-            "domain": list(draws.rows.labels.domain),
-            "step": steps,
-        },
-        attrs=units,
-    )
+def _at_ends(values: Array, at: NDArray[np.int64], n_steps: int) -> Array:
+    """Final losses at the steps of their plans, NaN elsewhere."""
+    whole = np.full((*values.shape, n_steps), np.nan)
+    for k, step in enumerate(at):
+        whole[k, ..., step] = values[k]
+    return whole
 
 
 class FinalScreener:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -284,6 +284,33 @@ def forecast_blocks(
         yield whole.block(part)
 
 
+def distinct_plans(plans: Sequence[Plan] | Plan) -> list[Plan]:
+    """Plans to forecast, as a list.
+
+    Parameters
+    ----------
+    plans : Plan or sequence of Plan
+        Recipes.
+
+    Returns
+    -------
+    list of Plan
+
+    Raises
+    ------
+    PlanError
+        If there is none, or two share a name.
+    """
+    recipes = [plans] if isinstance(plans, Plan) else list(plans)
+    if not recipes:
+        raise PlanError("no plan to forecast")
+    counts = Counter(plan.name for plan in recipes)
+    repeated = sorted(name for name, count in counts.items() if count > 1)
+    if repeated:
+        raise PlanError(f"two plans are named {repeated[0]!r}; names must be unique")
+    return recipes
+
+
 class _Request:
     """What is to be forecast, checked; computed for consecutive steps."""
 
@@ -295,13 +322,7 @@ class _Request:
         seed: int,
         extrapolate: bool,
     ) -> None:
-        recipes = [plans] if isinstance(plans, Plan) else list(plans)
-        if not recipes:
-            raise PlanError("no plan to forecast")
-        names = [plan.name for plan in recipes]
-        repeated = sorted(name for name, count in Counter(names).items() if count > 1)
-        if repeated:
-            raise PlanError(f"two plans are named {repeated[0]!r}; names must be unique")
+        recipes = distinct_plans(plans)
         starts = Starts(draws.study, draws.rows.refs.warmup, draws.card)
         assumed = [text for plan in recipes for text in starts.assumptions(plan)]
         recipes = [starts.complete(plan) for plan in recipes]
@@ -350,7 +371,13 @@ class _Request:
         start = np.stack([start_losses(draws, path, self.seed) for path in self.paths])
         names = [plan.name for plan in self.plans]
         return Forecast(
-            dataset=_dataset(mu, loss, start, draws, names, draws.labels.domain, at),
+            dataset=forecast_dataset(
+                draws.posterior,
+                {"mu": mu, "loss": loss, "start_loss": start},
+                {"plan": names, "domain": list(draws.labels.domain), "step": at},
+                draws.study.units.attrs(),
+                observed_range(draws),
+            ),
             plans=self.plans,
             warnings=list(self.warnings),
             study_name=draws.study.name,
@@ -359,36 +386,41 @@ class _Request:
         )
 
 
-def _dataset(
-    mu: NDArray[np.float64],
-    loss: NDArray[np.float64],
-    start: NDArray[np.float64],
-    draws: Draws,
-    names: list[str],
-    domains: Sequence[str],
-    at: NDArray[np.int64],
-) -> xr.Dataset:
-    sizes = draws.posterior.sizes
-    dims = ("chain", "draw", "plan", "domain", "step")
+def forecast_dataset(
+    posterior: xr.Dataset, arrays: Mapping[str, NDArray[np.float64]], labels: Mapping[str, Any],
+    units: Mapping[str, Any], observed: Mapping[str, list[float]],
+) -> xr.Dataset:  # fmt: skip
+    """Dataset of a forecast.
 
-    def shaped(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    Parameters
+    ----------
+    posterior : Dataset
+        Draws, for their numbers.
+    arrays : Mapping of str to ndarray
+        ``mu`` and ``loss``, shape (plans, domains, draws, steps), and ``start_loss``, shape (plans,
+        domains, draws), nats per token.
+    labels : Mapping
+        ``plan``, ``domain`` and ``step``.
+    units : Mapping
+        Attributes that say how losses are shown, see `bayescpt.data.units.LossUnits.attrs`.
+    observed : Mapping of str to list of float
+        Lowest and highest loss of the fitted runs by domain.
+
+    Returns
+    -------
+    Dataset
+        Dims chain, draw, plan, domain and step.
+    """
+    sizes, dims = posterior.sizes, ("chain", "draw", "plan", "domain", "step")
+
+    def _placed(values: NDArray[np.float64]) -> tuple[Any, ...]:
         moved = np.moveaxis(values, 2, 0)
-        return moved.reshape(sizes["chain"], sizes["draw"], *moved.shape[1:])
+        shaped = moved.reshape(sizes["chain"], sizes["draw"], *moved.shape[1:])
+        return dims[: shaped.ndim], shaped, {"units": units["units"]}
 
-    units = {**draws.study.units.attrs(), "observed": json.dumps(observed_range(draws))}
-    unit = {"units": units["units"]}
+    place = {dim: posterior[dim].to_numpy() for dim in ("chain", "draw")}
     return xr.Dataset(
-        {
-            "mu": (dims, shaped(mu), unit),
-            "loss": (dims, shaped(loss), unit),
-            "start_loss": (dims[:-1], shaped(start), unit),
-        },
-        coords={
-            "chain": draws.posterior["chain"].to_numpy(),
-            "draw": draws.posterior["draw"].to_numpy(),
-            "plan": names,
-            "domain": list(domains),
-            "step": at,
-        },
-        attrs=units,
+        {name: _placed(values) for name, values in arrays.items()},
+        coords={**place, **labels},
+        attrs={**units, "observed": json.dumps(observed)},
     )
