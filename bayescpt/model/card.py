@@ -190,10 +190,7 @@ class Card:
         """
         out: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         out["choices"], out["run_effects"] = dict(self.choices), list(self.run_effects)
-        out["priors"] = {
-            name: {"dist": prior.dist, **prior.args, "reason": prior.reason}
-            for name, prior in self.priors.items()
-        }
+        out["priors"] = {name: prior.to_dict() for name, prior in self.priors.items()}
         return out
 
     @classmethod

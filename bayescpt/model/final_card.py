@@ -105,10 +105,7 @@ class FinalCard:
             "final": self.law_name,
             "lr": self.lr,
             "base_effect": self.base_effect,
-            "priors": {
-                name: {"dist": prior.dist, **prior.args, "reason": prior.reason}
-                for name, prior in self.priors.items()
-            },
+            "priors": {name: prior.to_dict() for name, prior in self.priors.items()},
         }
 
     @classmethod

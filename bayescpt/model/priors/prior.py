@@ -55,6 +55,10 @@ class Prior:
         """Whether it is a Normal with bounds."""
         return self.distribution.pymc_name(self.args) == "TruncatedNormal"
 
+    def to_dict(self) -> dict[str, object]:
+        """Return the prior as it stands in a card, the reason included."""
+        return {"dist": self.dist, **self.args, "reason": self.reason}
+
     def __str__(self) -> str:
         """Return the prior as it would be written in PyMC."""
         inside = ", ".join(f"{key}={value:g}" for key, value in self.args.items())
