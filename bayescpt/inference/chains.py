@@ -7,16 +7,21 @@ import json
 import threading
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from bayescpt.errors import FitError
 from bayescpt.inference.progress import Callback
-from bayescpt.work import Work
+from bayescpt.work import Work, digest
+
+if TYPE_CHECKING:
+    from bayescpt.data import Study
 
 # Seconds between two looks at whether chains have ended.
 _LOOK = 0.02
@@ -110,6 +115,51 @@ def sample_chains(
     posterior, stats = (xr.concat(group, dim="chain") for group in zip(*parts, strict=True))
     number = {"chain": np.arange(chains)}
     return posterior.assign_coords(number), stats.assign_coords(number)
+
+
+def labelled(
+    posterior: xr.Dataset, stats: xr.Dataset, coords: Mapping[str, Sequence[str]]
+) -> Chain:
+    """Chains with the study's labels, and statistics with ArviZ's names.
+
+    Parameters
+    ----------
+    posterior, stats : Dataset
+        Output of `sample_chains`.
+    coords : Mapping of str to sequence of str
+        Labels by dimension; entries beyond them, of a padded model, are dropped.
+
+    Returns
+    -------
+    posterior, sample_stats : Dataset
+    """
+    for dim, names in coords.items():
+        if dim in posterior.dims:
+            posterior = posterior.isel({dim: slice(len(names))}).assign_coords({dim: list(names)})
+    # ArviZ uses another name for this statistic than nutpie.
+    return posterior, stats.rename({"maxdepth_reached": "reached_max_treedepth"})
+
+
+def fit_work(folder: str | Path, study: Study, card: Any, settings: Mapping[str, Any]) -> Work:
+    """Work folder of a fit.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The folder.
+    study : Study
+        The study.
+    card : Card or FinalCard
+        The card.
+    settings : Mapping
+        What else the draws depend on.
+
+    Returns
+    -------
+    Work
+    """
+    about = {"study": study.digest, "card": digest(card), "nutpie": version("nutpie")}
+    return Work(folder, {"fit": study.name, **about, **settings})
 
 
 class _Report:

@@ -9,8 +9,9 @@ import hashlib
 import sys
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from bayescpt.inference.stored import (
 )
 from bayescpt.model.card import Card
 from bayescpt.model.containers import arrays
-from bayescpt.model.priors import DISTRIBUTIONS
+from bayescpt.model.priors import DISTRIBUTIONS, Prior
 from bayescpt.model.rows import Rows
 from bayescpt.model.starts import NOT_AT_ALL
 
@@ -71,8 +72,26 @@ def foreign_sources(card: Card) -> tuple[str, ...]:
     tuple of str
         ``""`` for a class without a source file, whose sampler is not cached on disk.
     """
-    kinds = {type(part) for part in (*card.law.terms, card.noise)}
-    kinds |= {type(DISTRIBUTIONS[prior.dist]) for prior in card.priors.values()}
+    return source_digests((*card.law.terms, card.noise), card.priors)
+
+
+def source_digests(parts: Iterable[object], priors: Mapping[str, Prior]) -> tuple[str, ...]:
+    """Digests of the source files of parts of a model that come from outside the package.
+
+    Parameters
+    ----------
+    parts : iterable of object
+        Instances, such as terms of a law.
+    priors : Mapping of str to Prior
+        Priors, whose distributions may be foreign too.
+
+    Returns
+    -------
+    tuple of str
+        As from `foreign_sources`.
+    """
+    kinds = {type(part) for part in parts}
+    kinds |= {type(DISTRIBUTIONS[prior.dist]) for prior in priors.values()}
     names = sorted(kind.__module__ for kind in kinds if not kind.__module__.startswith("bayescpt."))
     digests = []
     for name in dict.fromkeys(names):
@@ -135,15 +154,9 @@ def compiled_sampler(rows: Rows, card: Card) -> Any:
     nutpie CompiledPyMCModel
         The sampler with the study's data.
     """
-    key = structure(rows, card)
-    # Compilation is not thread-safe: concurrent fits wait for each other.
-    with _LOCK:
-        if not is_compiled(rows, card):
-            _COMPILED[key] = _compile(rows, card)
-        sampler = _COMPILED[key]
-    used = {variable.name for variable in sampler.shared_var_keys}
-    data = {name: value for name, value in _data(rows, card).items() if name in used}
-    return sampler.with_data(**data)
+    data = {name: value for name, value, _ in arrays(rows, card)}
+    build = partial(_model, rows, card)
+    return sampler_of(structure(rows, card), build, data, card.noise.storable)
 
 
 def is_compiled(rows: Rows, card: Card) -> bool:
@@ -160,7 +173,54 @@ def is_compiled(rows: Rows, card: Card) -> bool:
     -------
     bool
     """
-    key = structure(rows, card)
+    return is_cached(structure(rows, card))
+
+
+def sampler_of(
+    key: tuple[Any, ...],
+    build: Callable[[], Any],
+    data: Mapping[str, Any],
+    storable: bool = True,
+) -> Any:
+    """Sampler of a model with data; compiled only if its key is new.
+
+    Parameters
+    ----------
+    key : tuple
+        What the code depends on besides sources, versions and machine; the last entry holds the
+        digests of sources from outside the package, ``""`` for one that must not be cached on disk.
+    build : callable
+        Makes the PyMC model.
+    data : Mapping of str to ndarray
+        Values of its data containers; others are ignored.
+    storable : bool
+        Whether the model is machine code alone, and so can be cached on disk.
+
+    Returns
+    -------
+    nutpie CompiledPyMCModel
+    """
+    # Compilation is not thread-safe: concurrent fits wait for each other.
+    with _LOCK:
+        if not is_cached(key):
+            _COMPILED[key] = _compile(build, key, storable)
+        sampler = _COMPILED[key]
+    used = {variable.name for variable in sampler.shared_var_keys}
+    return sampler.with_data(**{name: data[name] for name in data if name in used})
+
+
+def is_cached(key: tuple[Any, ...]) -> bool:
+    """Whether a sampler is cached, in memory or on disk.
+
+    Parameters
+    ----------
+    key : tuple
+        As in `sampler_of`.
+
+    Returns
+    -------
+    bool
+    """
     with _LOCK:
         if key not in _COMPILED:
             file = _file(key)
@@ -177,12 +237,16 @@ def _file(key: tuple[Any, ...]) -> Path | None:
     return None if "" in foreign else sampler_file(key)
 
 
-def _compile(rows: Rows, card: Card) -> Any:
-    import nutpie
-
+def _model(rows: Rows, card: Card) -> Any:
     from bayescpt.model.build import rows_model
 
-    model = rows_model(rows, card, fused="density")
+    return rows_model(rows, card, fused="density")
+
+
+def _compile(build: Callable[[], Any], key: tuple[Any, ...], storable: bool) -> Any:
+    import nutpie
+
+    model = build()
     with warnings.catch_warnings():
         # numba warns about functions of nutpie that it cannot cache; users cannot act on that.
         warnings.simplefilter("ignore")
@@ -191,18 +255,14 @@ def _compile(rows: Rows, card: Card) -> Any:
         )
     # Chains start at the same points whether the sampler was compiled or read.
     sampler = replace(sampler, initial_point_func=Centred(sampler.initial_point_func(0)))
-    packed = pack_sampler(sampler) if card.noise.storable else None
+    packed = pack_sampler(sampler) if storable else None
     if packed is None:
         return sampler
     # Use the code that other processes will read, so that the same seed gives the same draws.
     unpacked = unpack_sampler(packed)
     if unpacked is None:
         return sampler
-    file = _file(structure(rows, card))
+    file = _file(key)
     if file is not None:
         write_sampler(file, packed)
     return unpacked
-
-
-def _data(rows: Rows, card: Card) -> Mapping[str, Any]:
-    return {name: value for name, value, _ in arrays(rows, card)}

@@ -9,10 +9,26 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from bayescpt.text import printable
+
 Callback = Callable[[Sequence[Any]], None]
 
 # ANSI: return to the start of the line and clear it.
 _CLEAR = "\r\x1b[2K"
+
+
+def say(progress: bool, text: str) -> None:
+    """Write a line about a fit to standard error.
+
+    Parameters
+    ----------
+    progress : bool
+        Whether anyone wants to know.
+    text : str
+        The line.
+    """
+    if progress:
+        sys.stderr.write(f"bayescpt: {printable(text)}\n")
 
 
 def progress_line(chains: Sequence[Any], elapsed: float) -> str:

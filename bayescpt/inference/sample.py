@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import nullcontext
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
-import xarray as xr
 
 from bayescpt.data.final_losses import is_final
 from bayescpt.errors import CardError, FitError
 from bayescpt.inference.card_check import card_gaps, default_card
-from bayescpt.inference.chains import sample_chains
+from bayescpt.inference.chains import fit_work, labelled, sample_chains
 from bayescpt.inference.checks import SMALLEST_ESS
 from bayescpt.inference.compile import compiled_sampler, is_compiled, pad
 from bayescpt.inference.fit import Fit
-from bayescpt.inference.progress import live_progress
+from bayescpt.inference.progress import live_progress, say
 from bayescpt.inference.start import started
 from bayescpt.inference.stored import cache_refusal
 from bayescpt.inference.symbols import add_symbols
@@ -28,8 +25,7 @@ from bayescpt.model.fitted_card import fitted_card
 from bayescpt.model.net import restore_net
 from bayescpt.model.rows import Rows, make_rows
 from bayescpt.random_seed import takes_seed
-from bayescpt.text import printable
-from bayescpt.work import Work, digest
+from bayescpt.work import Work
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -134,28 +130,28 @@ def fit(
 
         own = None if card is None else cast("str | Path | FinalCard", card)
         sizes = (draws, tune, chains, cores)
-        return fit_final(study, own, random_seed, *sizes, progress, extend)
+        return fit_final(study, own, random_seed, *sizes, progress, extend, work)
     model_card = fitted_card(study, default_card(study) if card is None else card)
     rows = make_rows(study, model_card)
     _check_law(model_card, rows)
     for gap in card_gaps(model_card, study, rows):
-        _say(progress, f"note: {gap}")
+        say(progress, f"note: {gap}")
     padded = pad(rows, model_card)
-    _say(
+    say(
         progress,
         f"fitting {rows.loss.size} losses of {len(rows.labels.run)} runs, card {model_card.name}",
     )
     if not is_compiled(padded, model_card):
         if refusal := cache_refusal():
-            _say(progress, f"note: {refusal}")
-        _say(
+            say(progress, f"note: {refusal}")
+        say(
             progress,
             "compiling the sampler (once per card and machine; half a minute, longer the first "
             "time) ...",
         )
     settings: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains, "extend": extend}
     settings |= {"random_seed": random_seed, "target_accept": target_accept}
-    with nullcontext() if work is None else _work(work, study, model_card, settings) as kept:
+    with nullcontext() if work is None else fit_work(work, study, model_card, settings) as kept:
         sampler = started(compiled_sampler(padded, model_card), random_seed)
         cores = min(chains, cores or os.cpu_count() or 1)
         sampling = _Sampling(
@@ -167,7 +163,7 @@ def fit(
         unmixed = [check.name for check in result.convergence if check.status == "fail"]
         if extendable and _MIXING.intersection(unmixed):
             failed = ", ".join(unmixed)
-            _say(progress, f"the chains have not mixed ({failed}); sampling once more:")
+            say(progress, f"the chains have not mixed ({failed}); sampling once more:")
             accept = max(target_accept, CAREFUL_ACCEPT)
             result = sampling.fit("longer-chain", draws, 2 * tune, extend, accept)
     return result.with_discrepancy()
@@ -188,7 +184,7 @@ class _Sampling(NamedTuple):
 
     def fit(self, name: str, draws: int, tune: int, thin: int, accept: float) -> Fit:
         """Sample chains, whose kept pieces have a name, and keep each `thin`-th draw."""
-        _say(
+        say(
             self.progress,
             f"sampling {self.chains} chains of {tune} + {thin * draws} draws on {self.cores} "
             "cores ...",
@@ -201,17 +197,11 @@ class _Sampling(NamedTuple):
                 self.work,
                 name,
             )
-        posterior, stats = _tidy(*sampled, self.rows)
+        posterior, stats = labelled(*sampled, self.rows.labels.coords())
         # Statistics are not thinned: the energies of thinned draws would look better than they are.
         posterior = restore_net(posterior.thin(draw=thin), self.rows, self.card)
         posterior = add_symbols(posterior, self.rows, self.card)
         return Fit(self.card, self.study, self.rows, posterior, stats, self.seed)
-
-
-def _work(folder: str | Path, study: Study, card: Card, settings: dict[str, Any]) -> Work:
-    """Work folder of a fit."""
-    about = {"study": study.digest, "card": digest(card), "nutpie": version("nutpie")}
-    return Work(folder, {"fit": study.name, **about, **settings})
 
 
 def _check_law(card: Card, rows: Rows) -> None:
@@ -223,17 +213,3 @@ def _check_law(card: Card, rows: Rows) -> None:
         card.law.weights(starts, rows.refs)
     except ValueError as error:
         raise CardError(f"card {card.name!r}: {error}") from error
-
-
-def _tidy(posterior: xr.Dataset, stats: xr.Dataset, rows: Rows) -> tuple[xr.Dataset, xr.Dataset]:
-    """Posterior with the study's labels, and sampler statistics with ArviZ's names."""
-    for dim, names in rows.labels.coords().items():
-        if dim in posterior.dims:
-            posterior = posterior.isel({dim: slice(len(names))}).assign_coords({dim: list(names)})
-    # ArviZ uses another name for this statistic than nutpie.
-    return posterior, stats.rename({"maxdepth_reached": "reached_max_treedepth"})
-
-
-def _say(progress: bool, text: str) -> None:
-    if progress:
-        sys.stderr.write(f"bayescpt: {printable(text)}\n")

@@ -33,7 +33,8 @@ def compilations(monkeypatch):
     monkeypatch.setattr(compiled, "_COMPILED", {})
     running, found = [0], []
 
-    def compile_slowly(rows, card):
+    def compile_slowly(build, key, storable):
+        _, card = build.args
         running[0] += 1
         found.append((card.name, running[0]))
         time.sleep(0.2)

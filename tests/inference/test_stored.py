@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -288,7 +289,8 @@ def test_every_source_of_the_density_counts(tmp_path):
 @pytest.mark.slow
 def test_standalone_code_gives_the_density_of_what_was_compiled(small_fit, with_data, monkeypatch):
     monkeypatch.setattr(compiled, "unpack_sampler", lambda packed: None)
-    own = compiled._compile(pad(small_fit.rows, small_fit.card), small_fit.card)
+    rows, card = pad(small_fit.rows, small_fit.card), small_fit.card
+    own = compiled._compile(partial(compiled._model, rows, card), structure(rows, card), True)
     assert not isinstance(own.compiled_logp_func, stored.NativeFunction)
     assert isinstance(with_data.compiled_logp_func, stored.NativeFunction)
     one, other = log_density(own), log_density(with_data)
