@@ -12,6 +12,8 @@ import bayescpt as bc
 from bayescpt.cli import app
 from bayescpt.errors import CardError, FitError
 from bayescpt.inference.final_fit import FinalFit
+from bayescpt.inference.final_sample import _structure
+from bayescpt.laws.final import FINAL_LAWS
 from bayescpt.model.final_card import FinalCard, load_final_card
 from bayescpt.model.final_rows import make_final_rows
 
@@ -163,3 +165,25 @@ def test_the_command_line_fits_and_judges(tmp_path):
     assert row["joint"] > 0.9
     done = run(app, ["forecast", str(file), "--plans", str(plans)])
     assert done.exit_code == 0, done.output
+
+
+def test_finished_chains_are_kept_and_taken(published, fit, tmp_path):
+    study = published.select(["r0", "r1", "r5", "r50"])
+    again = bc.fit(study, seed=1, progress=False, work=tmp_path / "work")
+    assert (tmp_path / "work").is_dir()
+    xr.testing.assert_equal(again.posterior, fit.posterior)
+    kept = bc.fit(study, seed=1, progress=False, work=tmp_path / "work", cores=1)
+    xr.testing.assert_equal(kept.posterior, fit.posterior)
+
+
+class OwnLaw(FINAL_LAWS["dcpt"]):
+    """A law from outside the package."""
+
+
+def test_a_law_of_ones_own_enters_the_key_of_the_cache(published, monkeypatch):
+    rows = make_final_rows(published, PLAIN)
+    *_, shipped = _structure(rows, PLAIN)
+    monkeypatch.setitem(FINAL_LAWS, "dcpt", OwnLaw)
+    *_, own = _structure(rows, FinalCard("dcpt", "own", "dcpt", True, False, CARD.priors))
+    assert shipped == ()
+    assert len(own) == 1

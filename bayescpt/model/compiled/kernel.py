@@ -174,4 +174,6 @@ def _compiled(function: Callable[..., Any]) -> Any:
 
 @register_funcify_default_op_cache_key(Kernel)
 def _funcify(op: Kernel, node: Apply, **kwargs: Any) -> Any:
-    return numba_njit(op.function, error_model="numpy"), source_version(op.text)
+    # Sums in any order would differ from process to process, with where arrays happen to lie.
+    function = numba_njit(op.function, error_model="numpy", fastmath=False)
+    return function, source_version(op.text)
