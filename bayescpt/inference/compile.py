@@ -245,9 +245,12 @@ def _model(rows: Rows, card: Card) -> Any:
 
 def _compile(build: Callable[[], Any], key: tuple[Any, ...], storable: bool) -> Any:
     import nutpie
+    import pytensor
 
     model = build()
-    with warnings.catch_warnings():
+    # Without it, sums are reordered by where arrays happen to lie: other draws for the same seed.
+    in_order = pytensor.config.change_flags(numba__fastmath=False)
+    with in_order, warnings.catch_warnings():
         # numba warns about functions of nutpie that it cannot cache; users cannot act on that.
         warnings.simplefilter("ignore")
         sampler = nutpie.compile_pymc_model(

@@ -329,3 +329,35 @@ def test_centred_starts_lie_within_1_of_the_center():
     assert np.abs(points).max() <= 1.0
     assert np.abs(points).max() > 0.95
     np.testing.assert_array_equal(start(7), start(7))
+
+
+OPTIMA = """
+import sys
+import numpy as np
+from bayescpt.data import Study
+from bayescpt.inference.compile import compiled_sampler, pad
+from bayescpt.inference.start import find_optima
+from bayescpt.model.card_file import load_card
+from bayescpt.model.rows import make_rows
+
+# Where arrays lie must not matter.
+held = [np.empty(n) for n in np.random.default_rng().integers(1, 5000, 200)]
+card = load_card("cpt_fade")
+study = Study.from_json(open(sys.argv[1]).read())
+sampler = compiled_sampler(pad(make_rows(study, card), card), card)
+np.save(sys.argv[2], find_optima(sampler, 1))
+"""
+
+
+@pytest.mark.slow
+def test_effects_in_the_likelihood_are_summed_alike_in_every_process(study, tmp_path):
+    """Sums that may be reordered differ in the last bits, and then whole chains do."""
+    (tmp_path / "study.json").write_text(study.to_json())
+    found = []
+    for number in range(3):
+        file = tmp_path / f"{number}.npy"
+        command = [sys.executable, "-c", OPTIMA, str(tmp_path / "study.json"), str(file)]
+        subprocess.run(command, check=True, cwd=Path(__file__).parents[2])  # noqa: S603
+        found.append(np.load(file))
+    for other in found[1:]:
+        np.testing.assert_array_equal(other, found[0])
