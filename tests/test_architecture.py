@@ -40,6 +40,7 @@ DOORS = {
     "matplotlib": {"present"},
     "jinja2": {"present"},
     "markupsafe": {"present"},
+    "nbformat": {"present"},
 }
 
 
