@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from bayescpt.model.card import Card
     from bayescpt.model.card_file import load_card, shipped_cards
     from bayescpt.present import plot
+    from bayescpt.present.notebook import write_notebook
     from bayescpt.present.report import report
 
     __version__: str
@@ -95,6 +96,7 @@ _HOMES = {
     "screen": "decide",
     "shipped_cards": "model.card_file",
     "side_by_side": "evaluate",
+    "write_notebook": "present.notebook",
     "write_study": "data",
 }
 
@@ -138,6 +140,7 @@ __all__ = [
     "screen",
     "shipped_cards",
     "side_by_side",
+    "write_notebook",
     "write_study",
 ]
 

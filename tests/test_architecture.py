@@ -40,6 +40,9 @@ DOORS = {
     "matplotlib": {"present"},
     "jinja2": {"present"},
     "markupsafe": {"present"},
+    "nbformat": {"present"},
+    "marimo": {"present"},
+    "uvicorn": {"present"},
 }
 
 
@@ -141,7 +144,9 @@ def loaded_by(code: str) -> set[str]:
 
 def test_light_floors_load_no_sampler_and_no_plotting():
     light = {"errors", "data", "laws", "forecast", "decide", "present", "bayescpt"}
-    code = "\n".join(f"import {name}" for name, _ in modules() if floor(name) in light)
+    scripts = {"bayescpt.present.explorer.app"}  # what marimo runs; no other module imports it
+    names = [name for name, _ in modules() if floor(name) in light and name not in scripts]
+    code = "\n".join(f"import {name}" for name in names)
     assert not loaded_by(code) & set(DOORS)
 
 

@@ -40,6 +40,8 @@ COMMANDS = (
     "cards",
     "optimise",
     "report",
+    "notebook",
+    "explore",
 )
 SLOW = ("arviz", "matplotlib", "nutpie", "numpy", "pandas", "pymc", "pytensor", "scipy", "xarray")
 # What a command on a saved fit has no use for. Together they take many times its own time to load.

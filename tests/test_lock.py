@@ -17,7 +17,7 @@ def asked_for() -> list[str]:
     # Benchmarks compare with the newest, an audit takes the newest tools. An extra is not locked
     # either: with Dask about, xarray
     # loads it at every start.
-    unlocked = ("bench", "fleet", "audit", "release")
+    unlocked = ("bench", "browser", "fleet", "audit", "release")
     groups = [g for name, g in PYPROJECT["dependency-groups"].items() if name not in unlocked]
     in_groups = [entry for group in groups for entry in group if isinstance(entry, str)]
     return [*PYPROJECT["project"]["dependencies"], *in_groups]

@@ -23,10 +23,12 @@ from bayescpt.cli import (
     check,
     compare,
     demo,
+    explore,
     fit,
     forecast,
     goal,
     import_logs,
+    notebook,
     optimise,
     report,
 )
@@ -64,6 +66,10 @@ app.command("compare", short_help="Compare plans on the same draws and choose on
 )
 app.command("optimise", short_help="Search a space of recipes for the best one.")(optimise.optimise)
 app.command("report", short_help="Write a report on plans: one HTML file.")(report.report)
+app.command("explore", short_help="Try recipes in the browser, with live bands.")(explore.explore)
+app.command("notebook", short_help="Write a case study of your data: a notebook.")(
+    notebook.notebook
+)
 app.command("backtest", short_help="Hold out runs, refit, and score the forecasts.")(
     backtest.backtest
 )

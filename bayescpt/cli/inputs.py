@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bayescpt.errors import PlanError, StudyError
+from bayescpt.errors import PlanError
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -32,16 +32,9 @@ def open_study(given: str) -> Study:
     StudyError
         If it is neither, or the study is invalid.
     """
-    from bayescpt.data import example_studies, load_example, read_study
+    from bayescpt.data.open_study import open_study as opened
 
-    if Path(given).is_dir():
-        return read_study(given)
-    if given in example_studies():
-        return load_example(given)
-    raise StudyError(
-        f"{given}: no folder or example study of that name; examples are "
-        f"{', '.join(example_studies())}"
-    )
+    return opened(given)
 
 
 def open_plans(

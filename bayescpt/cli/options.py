@@ -76,7 +76,7 @@ GoalFile = Annotated[
     typer.Option(
         "--goal-file",
         metavar="TOML",
-        help='File with one table \\[goal], a line per domain such as general = "+2%".',
+        help='File with one table [goal], a line per domain such as general = "+2%".',
     ),
 ]
 Extrapolate = Annotated[

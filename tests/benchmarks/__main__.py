@@ -14,7 +14,9 @@ from tests.benchmarks.report import cells, save, show
 from tests.benchmarks.timing import Options, Result
 
 # Quick ones first. `ess` and `scale` take longest.
-NAMES = ("gradient", "growth", "forecast", "logs", "refit", "start", "memory", "scale", "ess")
+NAMES = (
+    "gradient", "growth", "forecast", "logs", "explore", "refit", "start", "memory", "scale", "ess",
+)  # fmt: skip
 # Which dependency group brings what a benchmark may miss.
 GROUP = "bench"
 

@@ -20,7 +20,7 @@ from tests.docs.blocks import COMMANDS, PAGES, ROOT, STARTERS, Block, blocks_of
 GROUPS = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
 # What stands for something of the reader's own.
 PLACEHOLDERS = {"STUDY": "mine"}
-TOOLS = {"pytest", "ruff", "mypy", "numpydoc", "sphinx-build", "twine"}
+TOOLS = {"pytest", "ruff", "mypy", "numpydoc", "sphinx-build", "twine", "jupyter"}
 # It registers things, which other tests would find.
 OWN_PROCESS = ROOT / "docs" / "extending.md"
 

@@ -1,0 +1,27 @@
+"""Fits to explore, made without a sampler."""
+
+import pytest
+
+import bayescpt as bc
+from bayescpt.present.explorer.view import Session
+from tests.present.report.conftest import renamed
+from tests.test_cli import made_up_fit
+
+GOALS = {"general": "3.45", "german": "3.01"}
+
+
+@pytest.fixture(scope="session")
+def fit():
+    study = bc.load_example("cpt_micro")
+    return made_up_fit(study.select(["de_r25_wsd_s1", "de_r0_wsd", "de_r25_wsd_p25"]))
+
+
+@pytest.fixture(scope="session")
+def session(fit):
+    return Session(fit, goals=GOALS)
+
+
+@pytest.fixture(scope="session")
+def odd_session(simulated_study):
+    """Session about names that a browser would take for more."""
+    return Session(made_up_fit(renamed(simulated_study)), allow_failed=True)
