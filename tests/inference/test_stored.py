@@ -276,7 +276,7 @@ def test_a_file_is_of_one_processor(tmp_path):
     files = [stored.sampler_file((1, ()))]
     for name, features in kinds:
         chosen = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features}
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603
             [sys.executable, "-c", asked], env=os.environ | chosen, capture_output=True, text=True,
             check=True,
         )  # fmt: skip
