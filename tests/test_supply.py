@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SCRIPTS = [ROOT / ".ci" / name for name in ("run", "versions", "supply", "release")]
+SCRIPTS = [ROOT / ".ci" / name for name in ("run", "versions", "processors", "supply", "release")]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 if not SCRIPTS[0].exists():

@@ -112,7 +112,16 @@ def _parameters(
     for name in net:
         # A translation: the prior of the parameter stays what it is.
         rest, prior = rests[name][data["pair_domain"]], card.priors[name].args
-        sampled = pm.Normal(f"{name}_net", prior["mu"] + rest, prior["sigma"], dims="pair")
+        # The rest depends on the study, where sampling starts must not: a compiled sampler is used
+        # for others, and the same seed gives the same draws whichever it was compiled for.
+        start = np.broadcast_to(prior["mu"], len(pm.modelcontext(None).coords["pair"]))
+        sampled = pm.Normal(
+            f"{name}_net",
+            prior["mu"] + rest,
+            prior["sigma"],
+            dims="pair",
+            initval=start if starts else None,
+        )
         values[name] = pm.Deterministic(name, sampled - rest, dims="pair")
     return values
 

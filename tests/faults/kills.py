@@ -11,6 +11,7 @@ draft and no work folder left.
 from __future__ import annotations
 
 import argparse
+import difflib
 import random
 import shutil
 import signal
@@ -211,7 +212,7 @@ def attack(case: Case, root: Path, kills: int, rng: random.Random) -> Report:
     resumed = (*case.words, "--resume") if case.resume else case.words
     # Kept pieces are written too, and `work.json`.
     drafts = len(case.outputs) + 4 * case.resume
-    tries = 0
+    tries = told = 0
     while report.kills < kills and tries < 3 * kills:
         fresh(folder, case)
         for _ in range(case.chain):
@@ -243,11 +244,14 @@ def attack(case: Case, root: Path, kills: int, rng: random.Random) -> Report:
         if differ or ended.code != begun.code:
             report.faults.append(f"in the end exit {ended.code}, {differ}: {ended.err[-500:]}")
         if case.resume and ended.out != printed:
-            report.faults.append("printed something else in the end")
+            differ = [*difflib.unified_diff(printed.splitlines(), ended.out.splitlines(), n=0)]
+            report.faults.append(f"printed something else in the end: {differ}")
         if remains := [path.name for path in folder.rglob("*") if is_remains(path)]:
             report.faults.append(f"remains: {', '.join(remains)}")
-        last = "; ".join(report.faults[-1:])
-        print(f"{case.name}: {report.kills} kills, {len(report.faults)} faults {last}", flush=True)
+        print(f"{case.name}: {report.kills} kills, {len(report.faults)} faults", flush=True)
+        for fault in report.faults[told:]:
+            print(f"    {fault}", flush=True)
+        told = len(report.faults)
     return report
 
 

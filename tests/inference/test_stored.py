@@ -269,6 +269,22 @@ def test_a_file_is_of_one_structure_and_of_these_sources(monkeypatch, tmp_path):
     assert stored.sampler_file(("a", 1)) is None
 
 
+def test_a_file_is_of_one_processor(tmp_path):
+    asked = "from bayescpt.inference import stored; print(stored.sampler_file((1, ())))"
+    # Other names, and the same name with other instructions.
+    kinds = (("generic", ""), ("haswell", ""), ("haswell", "-fma"))
+    files = [stored.sampler_file((1, ()))]
+    for name, features in kinds:
+        chosen = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features}
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-c", asked], env=os.environ | chosen, capture_output=True, text=True,
+            check=True,
+        )  # fmt: skip
+        files.append(Path(done.stdout.strip()))
+    assert {file.parent for file in files} == {files[0].parent}
+    assert len(set(files)) == 4
+
+
 def test_every_source_of_the_density_counts(tmp_path):
     package = Path(stored.__file__).parents[1]
     shutil.copytree(package, tmp_path / "copy", ignore=shutil.ignore_patterns("*.pyc", "examples"))

@@ -191,6 +191,19 @@ def test_do_simulates_from_chosen_parameters(default, study):
             assert loss[:, here].mean() - start == pytest.approx(shift, abs=0.2)
 
 
+@pytest.mark.parametrize("name", ["cpt", "cpt_fade", "cpt_momentum", "cpt_replay", "variants"])
+def test_where_chains_start_does_not_depend_on_the_study(study, card, name):
+    """A sampler compiled for one study is used for others of its structure."""
+    made, part = card_of(name, card), study.select(study.cpt_runs[:-1])
+    points = [
+        rows_model(make_rows(one, made), made, fused="nothing").initial_point()
+        for one in (study, part)
+    ]
+    assert points[0].keys() == points[1].keys()
+    for key in points[0].keys() - {"start_offset"}:
+        np.testing.assert_array_equal(*(point[key] for point in points), err_msg=key)
+
+
 def test_only_the_samplers_model_says_where_to_start(study):
     card = load_card("cpt")
     model = rows_model(make_rows(study, card), card)
