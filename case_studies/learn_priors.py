@@ -44,6 +44,8 @@ PRIOR_WEIGHT, PRIOR_SPREAD = 0.5, 0.3
 POPULATION_STEPS, FIT_STEPS = 4, 40
 # Prior spread of the logarithm of the errors' sizes in a study.
 SIZE_SPREAD = 1.5
+# Bound of their logarithm, either side.
+FARTHEST_SIZE = np.log(50.0)
 # Pilots resemble each other more than the runs of the fleet, which were made to differ: their part
 # of those errors, and the least spread of its logarithm, as larger models have less.
 NEAR_SHARE, SIZE_LEAST = 1.0 / 3.0, 0.8
@@ -225,7 +227,9 @@ class StudyFit:
                 total -= multivariate_normal.logpdf(residual[curve.rows], cov=covariance)
             return total
 
-        found = minimize(_loss, np.zeros(center.size), method="L-BFGS-B")
+        # Within a factor of 50: far outside, the covariance is numerically singular.
+        within = [(-FARTHEST_SIZE, FARTHEST_SIZE)] * center.size
+        found = minimize(_loss, np.zeros(center.size), method="L-BFGS-B", bounds=within)
         return np.asarray(center + found.x)
 
     def fit(self, mean: Array, sd: Array, start: Array) -> tuple[Array, Array]:

@@ -17,6 +17,8 @@ from bayescpt.model.rows import Rows
 if TYPE_CHECKING:
     from bayescpt.data import Study
 
+# Up to here the priors that the fleet taught do better than the pilots alone: docs/evidence.md.
+FEW_PILOTS = 8
 # Replay ratios between which a law with a replay response differs.
 FEW, MANY = 0.1, 0.6
 # Value of every parameter, within its range: responses are neither 0 nor saturated there.
@@ -34,13 +36,18 @@ def default_card(study: Study) -> str:
     Returns
     -------
     str
-        ``annealing`` if no CPT run has a curve, ``cpt`` if no CPT run replays, else ``cpt_replay``.
+        ``annealing`` if no CPT run has a curve, ``cpt`` if no CPT run replays, ``cpt_fade`` with at
+        most `FEW_PILOTS` pilots, else ``cpt_replay``.
     """
     if not any(study.is_observed(name) for name in study.cpt_runs):
         return "annealing"
     # Planned runs count too: the law must cover what will be forecast.
     ratios = [np.max(study.run(name).replay_ratio) for name in study.cpt_runs]
-    return "cpt_replay" if max(ratios) > 0 else "cpt"
+    if max(ratios) == 0:
+        return "cpt"
+    later = study.curves["run"][study.curves["step"] > 0]
+    pilots = set(later) & set(study.cpt_runs)
+    return "cpt_fade" if len(pilots) <= FEW_PILOTS else "cpt_replay"
 
 
 def card_gaps(card: Card, study: Study, rows: Rows) -> list[str]:

@@ -121,7 +121,7 @@ def test_around_the_plain_fit(study, monkeypatch):
         study, by="split", fit_runs=list(OFFSETS), runs=["r10_cosine"],
         method=baselines.conformal_iid, fit=spy,
     )  # fmt: skip
-    assert cards == ["cpt_replay-iid"] * 4
+    assert cards == ["cpt_fade-iid"] * 4
 
 
 def test_one_run_has_no_errors(study):

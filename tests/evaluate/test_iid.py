@@ -40,7 +40,7 @@ def test_a_backtest_fits_the_plain_card_once_a_split(study, monkeypatch):
 
     monkeypatch.setattr(sys.modules[plain_card.__module__], "bayes_forecasts", spy)
     made = backtest(study, by="split", fit_runs=["r0_wsd"], method=baselines.iid, draws=7)
-    assert given == [("cpt_replay-iid", {"draws": 7})]
+    assert given == [("cpt_fade-iid", {"draws": 7})]
     assert made.table["run"].nunique() == 11
     backtest(study, card="cpt", runs=["r0_wsd"], method=baselines.iid)
     assert given[1] == ("cpt-iid", {})

@@ -217,12 +217,13 @@ def test_a_count_below_one_is_an_error(study, name):
 
 
 def test_default_card_is_chosen_by_the_runs(study):
-    assert default_card(study) == "cpt_replay"
+    assert default_card(study) == "cpt_fade"
     assert default_card(study.select(["r0_wsd"])) == "cpt"
+    assert default_card(load_example("cpt_micro")) == "cpt_replay"
     assert default_card(load_example("mpl_25m")) == "annealing"
     # A planned run tells what is wanted, but is nothing to fit a shift to.
     measured = study.curves[study.curves["run"].isin([*study.pt_runs, "r0_wsd"])]
-    assert default_card(replace(study, curves=measured.reset_index(drop=True))) == "cpt_replay"
+    assert default_card(replace(study, curves=measured.reset_index(drop=True))) == "cpt_fade"
     before = study.curves[study.curves["run"].isin(study.pt_runs)]
     assert default_card(replace(study, curves=before.reset_index(drop=True))) == "annealing"
 

@@ -51,7 +51,7 @@ def test_a_law_without_replay_fails_on_runs_that_replay(wrong):
         "de_r0_wsd is",
         "nats above the law on general",
         "no replay term, but the runs replay 0 to 0.5",
-        "use card 'cpt_replay'",
+        "use card 'cpt_fade'",
     ):
         assert part in check.advice
     with pytest.raises(ConvergenceError, match=r"misfit.*taken for noise"):
@@ -178,7 +178,7 @@ def test_gaps_are_of_the_law_and_of_the_study(pilots):
     gaps = {name: card_gaps(card, pilots, make_rows(pilots, card)) for name, card in cards.items()}
     assert [len(found) for found in gaps.values()] == [1, 0, 0, 1]
     assert "describes pre-training only" in gaps["annealing"][0]
-    assert "use card 'cpt_replay'" in gaps["annealing"][0]
+    assert "use card 'cpt_fade'" in gaps["annealing"][0]
     same = pilots.select(["de_r25_wsd_s1", "de_r25_cos"])
     assert card_gaps(cards["cpt"], same, make_rows(same, cards["cpt"])) == []
     mpl = bc.load_example("mpl_25m")

@@ -44,11 +44,19 @@ def _since_start(term: Term, view: View) -> NDArray[np.float64]:
 
 
 def _drift(term: Term, view: View) -> NDArray[np.float64]:
-    """The course of a run: its forward area, in pre-training the logarithm."""
-    return view.spent if view.is_cpt else view.log_area
+    """The course of a run: the logarithm of its forward area, in a CPT run from 0 to 1.
+
+    An error of the exponents of the law grows with the logarithm: a drift in proportion to the area
+    would be ten times as large on a run ten times as long.
+    """
+    if not view.is_cpt:
+        return view.log_area
+    # A fit saved before this had a drift in proportion to the area, and keeps it.
+    bend = view.refs.points.get("drift_bend", 0.0)
+    return np.asarray(np.log1p(bend * view.spent) / np.log1p(bend) if bend else view.spent)
 
 
-# Ratios of sizes as `case_studies/learn_priors.py` finds them on the fleet: .03, .06, .1 nats.
+# Ratios of sizes about as `case_studies/learn_priors.py` finds them on the fleet: .03, .06, .1 nats.
 LEVEL = Effect("level", _since_start, inherited=True, grows=False)
 DRIFT = Effect("drift", _drift, inherited=True, ratio=2.0)
 
@@ -116,8 +124,11 @@ class Level(Term):
     def reference_points(
         self, fitted: Sequence[Trajectory], refs: References
     ) -> Mapping[str, float]:
-        """Return the forward area of the first CPT run's start checkpoint, LR x steps."""
-        first = next((path for path in fitted if path.is_cpt), None)
+        """Return the area of the first CPT run's start checkpoint, LR x steps, and ``drift_bend``.
+
+        A drift of CPT runs grows as log(1 + bend s) in the area s, 1 at the reference area.
+        """
+        first, points = next((path for path in fitted if path.is_cpt), None), {"drift_bend": 1.0}
         if first is None:
-            return {"first_start_area": refs["area"]}
-        return {"first_start_area": expected_start_area([first], refs["shift_area"])}
+            return {**points, "first_start_area": refs["area"]}
+        return {**points, "first_start_area": expected_start_area([first], refs["shift_area"])}
