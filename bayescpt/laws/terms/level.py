@@ -56,7 +56,7 @@ def _drift(term: Term, view: View) -> NDArray[np.float64]:
     return np.asarray(np.log1p(bend * view.spent) / np.log1p(bend) if bend else view.spent)
 
 
-# Ratios of sizes about as `case_studies/learn_priors.py` finds them on the fleet: .03, .06, .1 nats.
+# Ratios of sizes as `case_studies/learn_priors.py` finds them on the fleet: .03, .06, .1 nats.
 LEVEL = Effect("level", _since_start, inherited=True, grows=False)
 DRIFT = Effect("drift", _drift, inherited=True, ratio=2.0)
 
