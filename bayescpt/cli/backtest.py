@@ -20,7 +20,6 @@ from bayescpt.cli.backtest_pilots import (
     show_extrapolation,
 )
 from bayescpt.cli.backtest_tables import OWN, show_backtest, show_goal_calibration
-from bayescpt.cli.inputs import open_study
 from bayescpt.cli.options import CardName, Chains, Draws, Figure, Json, Quiet, StudyName, Tune
 from bayescpt.cli.output import progress, say, show_json
 from bayescpt.cli.output_files import check_outputs, save_figure, save_table
@@ -154,6 +153,8 @@ def backtest(  # numpydoc ignore=PR01
     _check_groups(groups, of_pilots)
     if goals and run and len(set(run)) < 2:
         raise PlanError("--goals needs at least two held-out runs: repeat --run, or omit it")
+    from bayescpt.data.open_study import open_study
+
     opened = open_study(study)
 
     from bayescpt.evaluate import side_by_side

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bayescpt.cli.inputs import open_study
 from bayescpt.cli.options import Json
 from bayescpt.cli.output import number, say, show_json, show_table
 from bayescpt.text import printable
@@ -50,6 +49,7 @@ def cards(  # numpydoc ignore=PR01
         )
         say("bayescpt cards NAME shows one card; a custom card is a TOML file of the same form")
         return
+    from bayescpt.data.open_study import open_study
     from bayescpt.model.rows import card_references
 
     card = load_card(name)

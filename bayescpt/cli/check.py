@@ -6,7 +6,6 @@ import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from bayescpt.cli.inputs import open_study
 from bayescpt.cli.options import Figure, Json, StudyName
 from bayescpt.cli.output import fixed, say, show_json, show_table
 from bayescpt.cli.output_files import check_outputs, save_figure
@@ -26,6 +25,7 @@ def check(  # numpydoc ignore=PR01
     --figure draws the curves and the schedules.
     """
     check_outputs({}, {"--figure": figure})
+    from bayescpt.data.open_study import open_study
     from bayescpt.data.units import loss_label, unit_name
     from bayescpt.model.thinning import thinning_note
 

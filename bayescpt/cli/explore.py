@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 
 from bayescpt.cli.inputs import open_goal
-from bayescpt.cli.options import AllowFailed, FitFile, GoalFile, GoalTexts, Seed
+from bayescpt.cli.options import (
+    AllowFailed,
+    Currency,
+    FitFile,
+    GoalFile,
+    GoalTexts,
+    Price,
+    Seed,
+    Throughput,
+    TokensPerStep,
+)
 from bayescpt.cli.output import say
 from bayescpt.interruption import Interrupted
 
@@ -23,21 +33,10 @@ def explore(  # numpydoc ignore=PR01
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")
     ] = True,
-    throughput: Annotated[
-        float | None,
-        typer.Option(metavar="TOKENS", help="Tokens per second of one GPU, for GPU-hours."),
-    ] = None,
-    price: Annotated[
-        float | None,
-        typer.Option(metavar="MONEY", help="Price of a GPU-hour; needs --throughput."),
-    ] = None,
-    currency: Annotated[str, typer.Option(metavar="NAME", help="Currency of --price.")] = "USD",
-    tokens_per_step: Annotated[
-        float | None,
-        typer.Option(
-            metavar="TOKENS", help="Tokens of one step; by default those of the study's runs."
-        ),
-    ] = None,
+    throughput: Throughput = None,
+    price: Price = None,
+    currency: Currency = "USD",
+    tokens_per_step: TokensPerStep = None,
     seed: Seed = 0,
     allow_failed: AllowFailed = False,
 ) -> None:
@@ -52,7 +51,7 @@ def explore(  # numpydoc ignore=PR01
     from bayescpt.present.explorer.serve import bind, make_page, serve
     from bayescpt.present.explorer.view import Session
 
-    make_page()  # says what is not installed, before all else
+    page = make_page()  # says what is not installed, before all else
     wanted = open_goal(goals, goal_file)
     texts = {} if wanted is None else {d: str(limit) for d, limit in wanted.thresholds.items()}
     rates = Rates(tokens_per_step, throughput, price, currency)
@@ -67,7 +66,7 @@ def explore(  # numpydoc ignore=PR01
 
     with bind(port) as place:
         try:
-            serve(session, place, _ready)
+            serve(page, session, place, _ready)
         except (Interrupted, KeyboardInterrupt):
             pass  # how it ends
     say("stopped")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bayescpt.cli.fit_summary import show_fit
-from bayescpt.cli.inputs import open_study
 from bayescpt.cli.options import CardName, Chains, Draws, Figure, Json, Quiet, StudyName, Tune
 from bayescpt.cli.output import (
     fixed,
@@ -78,6 +77,8 @@ def fit(  # numpydoc ignore=PR01
     --figure draws what each term of the law adds along the fitted runs.
     """
     check_outputs({"--out": out}, {"--figure": figure, "--prior-figure": prior_figure})
+    from bayescpt.data.open_study import open_study
+
     opened = open_study(study)
     if hold_out:
         opened = opened.drop(hold_out)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bayescpt.cli.inputs import open_plans, open_study
+from bayescpt.cli.inputs import open_plans
 from bayescpt.cli.options import (
     AllowFailed,
     Extrapolate,
@@ -84,6 +84,7 @@ def forecast(  # numpydoc ignore=PR01
     Plans come from TOML files and from runs of the study. If --study has the losses of a held-out
     run, the forecast is scored against them.
     """
+    from bayescpt.data.open_study import open_study
     from bayescpt.forecast.step_grid import step_grid
     from bayescpt.inference import load_fit
 

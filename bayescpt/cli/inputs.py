@@ -9,32 +9,9 @@ from typing import TYPE_CHECKING
 from bayescpt.errors import PlanError
 
 if TYPE_CHECKING:
-    from bayescpt.data import Study
     from bayescpt.decide import Goal
     from bayescpt.forecast import Plan
     from bayescpt.inference import Fit
-
-
-def open_study(given: str) -> Study:
-    """Open a study in a folder, or an example study by name.
-
-    Parameters
-    ----------
-    given : str
-        Path or name; a folder takes precedence.
-
-    Returns
-    -------
-    Study
-
-    Raises
-    ------
-    StudyError
-        If it is neither, or the study is invalid.
-    """
-    from bayescpt.data.open_study import open_study as opened
-
-    return opened(given)
 
 
 def open_plans(
@@ -64,6 +41,7 @@ def open_plans(
     StudyError
         If there is no such run or study.
     """
+    from bayescpt.data.open_study import open_study
     from bayescpt.forecast import Plan
     from bayescpt.forecast.plan_file import read_plans
 

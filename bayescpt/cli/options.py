@@ -93,6 +93,21 @@ MinProbability = Annotated[
         help="Minimum joint goal probability of a plan; exit code 1 if no plan reaches it.",
     ),
 ]
+Throughput = Annotated[
+    float | None,
+    typer.Option(metavar="TOKENS", help="Tokens per second of one GPU, for GPU-hours."),
+]
+Price = Annotated[
+    float | None,
+    typer.Option(metavar="MONEY", help="Price of a GPU-hour; needs --throughput."),
+]
+Currency = Annotated[str, typer.Option(metavar="NAME", help="Currency of --price.")]
+TokensPerStep = Annotated[
+    float | None,
+    typer.Option(
+        metavar="TOKENS", help="Tokens of one step; by default those of the study's runs."
+    ),
+]
 CardName = Annotated[
     str | None,
     typer.Option(

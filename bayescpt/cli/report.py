@@ -14,6 +14,7 @@ from bayescpt.cli.goal import check_probability
 from bayescpt.cli.inputs import open_goal, open_plans, open_weights
 from bayescpt.cli.options import (
     AllowFailed,
+    Currency,
     Extrapolate,
     FitFile,
     GoalFile,
@@ -21,8 +22,11 @@ from bayescpt.cli.options import (
     MinProbability,
     OtherStudy,
     PlanFiles,
+    Price,
     RunNames,
     Seed,
+    Throughput,
+    TokensPerStep,
 )
 from bayescpt.cli.output import say
 from bayescpt.cli.output_files import WRITTEN, check_outputs
@@ -42,21 +46,10 @@ def report(  # numpydoc ignore=PR01
     level: Level = 0.9,
     weight: Weights = None,
     min_probability: MinProbability = None,
-    throughput: Annotated[
-        float | None,
-        typer.Option(metavar="TOKENS", help="Tokens per second of one GPU, for GPU-hours."),
-    ] = None,
-    price: Annotated[
-        float | None,
-        typer.Option(metavar="MONEY", help="Price of a GPU-hour; needs --throughput."),
-    ] = None,
-    currency: Annotated[str, typer.Option(metavar="NAME", help="Currency of --price.")] = "USD",
-    tokens_per_step: Annotated[
-        float | None,
-        typer.Option(
-            metavar="TOKENS", help="Tokens of one step; by default those of the study's runs."
-        ),
-    ] = None,
+    throughput: Throughput = None,
+    price: Price = None,
+    currency: Currency = "USD",
+    tokens_per_step: TokensPerStep = None,
     seed: Seed = 0,
     extrapolate: Extrapolate = False,
     allow_failed: AllowFailed = False,

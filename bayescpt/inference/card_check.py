@@ -39,14 +39,13 @@ def default_card(study: Study) -> str:
         ``annealing`` if no CPT run has a curve, ``cpt`` if no CPT run replays, ``cpt_fade`` with at
         most `FEW_PILOTS` pilots, else ``cpt_replay``.
     """
-    if not any(study.is_observed(name) for name in study.cpt_runs):
+    pilots = [name for name in study.cpt_runs if study.is_observed(name)]
+    if not pilots:
         return "annealing"
     # Planned runs count too: the law must cover what will be forecast.
     ratios = [np.max(study.run(name).replay_ratio) for name in study.cpt_runs]
     if max(ratios) == 0:
         return "cpt"
-    later = study.curves["run"][study.curves["step"] > 0]
-    pilots = set(later) & set(study.cpt_runs)
     return "cpt_fade" if len(pilots) <= FEW_PILOTS else "cpt_replay"
 
 

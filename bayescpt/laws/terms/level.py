@@ -128,7 +128,6 @@ class Level(Term):
 
         A drift of CPT runs grows as log(1 + bend s) in the area s, 1 at the reference area.
         """
-        first, points = next((path for path in fitted if path.is_cpt), None), {"drift_bend": 1.0}
-        if first is None:
-            return {**points, "first_start_area": refs["area"]}
-        return {**points, "first_start_area": expected_start_area([first], refs["shift_area"])}
+        first = [path for path in fitted if path.is_cpt][:1]
+        area = expected_start_area(first, refs["shift_area"]) if first else refs["area"]
+        return {"first_start_area": area, "drift_bend": 1.0}

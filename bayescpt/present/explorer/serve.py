@@ -73,24 +73,20 @@ def bind(port: int | None = None) -> socket.socket:
     raise WriteError("no free port")
 
 
-def serve(session: Session, place: socket.socket, ready: Callable[[str], None]) -> None:
+def serve(page: Any, session: Session, place: socket.socket, ready: Callable[[str], None]) -> None:
     """Serve a session until a signal ends the process's wait.
 
     Parameters
     ----------
+    page : Any
+        From `make_page`.
     session : Session
         What is explored.
     place : socket.socket
         From `bind`.
     ready : callable
         Called with the address once the page can be opened.
-
-    Raises
-    ------
-    MissingExtraError
-        If marimo is not installed.
     """
-    page = make_page()
     import uvicorn
 
     class _Server(uvicorn.Server):

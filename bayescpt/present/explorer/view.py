@@ -16,7 +16,7 @@ from bayescpt.decide import Goal, goal_probability
 from bayescpt.decide.costs import Rates, plan_costs
 from bayescpt.decide.goal_levels import goal_limits
 from bayescpt.decide.limits import limit_labels
-from bayescpt.errors import BayescptError, ConvergenceError, PlanError
+from bayescpt.errors import BayescptError, PlanError
 from bayescpt.forecast import Draws, Plan, forecast
 from bayescpt.forecast.novelty import novelties
 from bayescpt.forecast.plan import Starts
@@ -148,20 +148,18 @@ class Session:
                 "the fit is of final losses, which have no curve to explore; `bayescpt optimise` "
                 "searches recipes of such fits"
             )
-        if self.fit.failed and not self.allow_failed:
-            self.fit.draws()  # says what failed, with advice
-            raise ConvergenceError("the fit failed its checks")
+        forecast_domains = self.controls.goals  # of draws that are refused where a check failed
         for domain in self.goals:
-            if domain not in self.controls.goals:
+            if domain not in forecast_domains:
                 raise PlanError(
                     f"goal {domain}: the fit does not forecast that domain; it has "
-                    f"{', '.join(self.controls.goals)}"
+                    f"{', '.join(forecast_domains)}"
                 )
 
     @cached_property
     def draws(self) -> Draws:
         """All draws."""
-        return self.fit.draws(allow_failed=True)
+        return self.fit.draws(self.allow_failed)
 
     @cached_property
     def few(self) -> Draws:
@@ -251,19 +249,18 @@ class Session:
 
     def _goal(self, state: State, end: Any) -> tuple[Goal | None, dict[str, str]]:
         """The goal of the domains whose text can be read, and what is wrong with the others."""
-        good: dict[str, float | str] = {}
+        good: dict[str, str] = {}
         problems: dict[str, str] = {}
         for domain, text in state.goals.items():
             if not text.strip():
                 continue
             try:
-                limit: float | str = _number(text)
-                goal_limits(end, Goal({domain: limit}), "loss")
+                goal_limits(end, Goal({domain: text}), "loss")
             except BayescptError as error:
                 problems[domain] = str(error)
             else:
-                good[domain] = limit
-        return (Goal(good) if good else None), problems
+                good[domain] = text
+        return (Goal(dict(good)) if good else None), problems
 
     def _curves(self, state: State, curve: Any, end: Any, levels: Any) -> list[Curve]:
         units = self.fit.study.units
@@ -332,13 +329,3 @@ class Session:
             text = warning.removeprefix(f"plan {NAME!r}: ")
             notes.append(f"{text[:1].upper()}{text[1:]}.")
         return notes
-
-
-def _number(text: str) -> float | str:
-    """A plain number as one: a limit in the unit of the study."""
-    if text.strip()[:1] in ("+", "-", "\N{MINUS SIGN}"):
-        return text
-    try:
-        return float(text)
-    except ValueError:
-        return text

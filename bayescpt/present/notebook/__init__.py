@@ -103,7 +103,7 @@ def write_notebook(
             else f"bc.load_example({python(str(study))})"
         ),
         card=chosen if chosen in shipped_cards() else _beside(chosen, here),
-        goal={domain: _number(limit) for domain, limit in limits.thresholds.items()},
+        goal=dict(limits.thresholds),
         plan_files=[_beside(file, here) for file in plan_files],
         suggestion=suggestion,
         file=target.name,
@@ -118,16 +118,6 @@ def _check_domains(goal: Goal, study: Study) -> None:
             f"goal {unknown[0]}: study {study.name!r} has no losses on that domain; it has "
             f"{', '.join(study.domains)}"
         )
-
-
-def _number(limit: float | str) -> float | str:
-    """Limit as a number where its text is nothing else: the command line gives text only."""
-    if isinstance(limit, str) and limit.strip()[:1] not in ("+", "-", "\N{MINUS SIGN}"):
-        try:
-            return float(limit)
-        except ValueError:
-            pass
-    return limit
 
 
 def _beside(path: str | os.PathLike[str], folder: Path) -> str:

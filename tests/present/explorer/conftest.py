@@ -1,5 +1,10 @@
 """Fits to explore, made without a sampler."""
 
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+
 import pytest
 
 import bayescpt as bc
@@ -8,6 +13,24 @@ from tests.present.report.conftest import renamed
 from tests.test_cli import made_up_fit
 
 GOALS = {"general": "3.45", "german": "3.01"}
+
+
+@contextmanager
+def exploring(fit, folder, *words):
+    """Process of ``bayescpt explore`` of a fit, which is ended afterwards."""
+    fit.save(folder / "fit.nc")
+    with subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", "bayescpt", "explore", "fit.nc", "--no-browser", *words],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ,
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
 
 
 @pytest.fixture(scope="session")

@@ -6,13 +6,12 @@ keeps pictures of the page: wide, 400 pixels wide, and dark.
 
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+
+from tests.present.explorer.conftest import exploring
 
 pytestmark = pytest.mark.slow
 
@@ -42,21 +41,9 @@ def address(request, tmp_path_factory):
     """Address of a served fit, one of them with names that a browser would take for more."""
     folder = tmp_path_factory.mktemp("served")
     session = request.getfixturevalue("session" if request.param == "plain" else "odd_session")
-    session.fit.save(folder / "fit.nc")
     goals = [f"--goal={domain}=+20%" for domain in session.controls.goals]
-    words = ["explore", "fit.nc", "--no-browser", "--allow-failed", *goals]
-    with subprocess.Popen(  # noqa: S603
-        [sys.executable, "-m", "bayescpt", *words],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as running:
-        try:
-            yield running.stdout.readline().split()[3]
-        finally:
-            running.send_signal(signal.SIGINT)
-            running.wait(30)
+    with exploring(session.fit, folder, "--allow-failed", *goals) as running:
+        yield running.stdout.readline().split()[3]
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """The page: marimo's app around it, its server, and the command that starts it."""
 
-import os
 import signal
 import socket
-import subprocess
 import sys
 import urllib.request
 
@@ -13,6 +11,7 @@ from bayescpt.cli import main
 from bayescpt.errors import MissingExtraError, WriteError
 from bayescpt.present.explorer import serve, widgets
 from bayescpt.present.explorer import session as opened
+from tests.present.explorer.conftest import exploring
 
 
 class Params:
@@ -96,27 +95,15 @@ def test_without_marimo_the_command_names_the_extra(monkeypatch, capsys):
 @pytest.mark.slow
 def test_the_command_serves_until_it_is_interrupted(fit, tmp_path):
     pytest.importorskip("marimo")
-    fit.save(tmp_path / "fit.nc")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    words = ["explore", "fit.nc", "--no-browser", "--port", str(port), "--goal", "german=+5%"]
-    with subprocess.Popen(  # noqa: S603
-        [sys.executable, "-m", "bayescpt", *words],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=os.environ,
-    ) as running:
-        try:
-            line = running.stdout.readline()
-            address = f"http://127.0.0.1:{port}"
-            assert line == f"exploring fit.nc at {address} (Ctrl-C ends it)\n"
-            with urllib.request.urlopen(address, timeout=30) as page:
-                assert page.status == 200
-            running.send_signal(signal.SIGINT)
-            assert running.wait(30) == 0
-            assert running.stdout.read() == "stopped\n"
-        finally:
-            running.kill()
+    with exploring(fit, tmp_path, "--port", str(port), "--goal", "german=+5%") as running:
+        line = running.stdout.readline()
+        address = f"http://127.0.0.1:{port}"
+        assert line == f"exploring fit.nc at {address} (Ctrl-C ends it)\n"
+        with urllib.request.urlopen(address, timeout=30) as page:
+            assert page.status == 200
+        running.send_signal(signal.SIGINT)
+        assert running.wait(30) == 0
+        assert running.stdout.read() == "stopped\n"
