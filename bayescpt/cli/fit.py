@@ -44,7 +44,7 @@ def fit(  # numpydoc ignore=PR01
             help="If the chains have not mixed, sample once more with this many times the draws, "
             "thinned; 1 disables this."
         ),
-    ] = 4,
+    ] = 8,
     seed: Annotated[int, typer.Option("--random-seed", "--seed", help="Seed of the sampler.")] = 1,
     hold_out: Annotated[
         list[str] | None,

@@ -41,6 +41,9 @@ NUTS = {"adaptation": "low_rank", "maxdepth": MAX_DEPTH}
 # Few pilots leave curved ridges. On four simulated pilots from an open base, 4 times the draws left
 # 360 effective ones of a replay exponent.
 EXTEND = 8
+# A near miss, by R-hat and effective draws, needs few more draws, and no smaller steps: five of 20
+# simulated studies of four pilots from an open base.
+NEAR_RHAT, NEAR_ESS, NEAR_EXTEND = 1.02, SMALLEST_ESS / 2, 3
 # Checks that more draws can fix, or smaller steps.
 _MIXING = {"R-hat", "bulk ESS", "tail ESS", "divergences"}
 # Acceptance rate of the second try: longer chains reach narrower places, where they diverge.
@@ -88,6 +91,7 @@ def fit(
     extend : int
         If the chains have not mixed or diverged, sample once more with twice the warm-up, `extend`
         times the draws, thinned by `extend`, and a target acceptance rate of .99; 1 disables this.
+        After a near miss, 3 times the draws at the same acceptance rate are tried first.
         Does not apply to a single chain, or if the total number of draws is below the effective
         sample size that the checks require, 400.
     work : str or Path, optional
@@ -160,13 +164,34 @@ def fit(
         result = sampling.fit("chain", draws, tune, 1, target_accept)
         # With fewer draws the checks cannot pass, so the user did not expect them to.
         extendable = min(extend, chains) > 1 and chains * draws >= SMALLEST_ESS
-        unmixed = [check.name for check in result.convergence if check.status == "fail"]
-        if extendable and _MIXING.intersection(unmixed):
-            failed = ", ".join(unmixed)
-            say(progress, f"the chains have not mixed ({failed}); sampling once more:")
+        if extendable and _is_near_miss(result) and extend > NEAR_EXTEND:
+            _say_unmixed(progress, result)
+            result = sampling.fit("more-chain", draws, 2 * tune, NEAR_EXTEND, target_accept)
+        if extendable and _unmixed(result):
+            _say_unmixed(progress, result)
             accept = max(target_accept, CAREFUL_ACCEPT)
             result = sampling.fit("longer-chain", draws, 2 * tune, extend, accept)
     return result.with_discrepancy()
+
+
+def _unmixed(made: Fit) -> list[str]:
+    """Failed checks, if more draws or smaller steps can mend one of them."""
+    failed = [check.name for check in made.convergence if check.status == "fail"]
+    return failed if _MIXING.intersection(failed) else []
+
+
+def _is_near_miss(made: Fit) -> bool:
+    """Whether some more draws will mend what failed."""
+    if "divergences" in (failed := _unmixed(made)) or not failed:
+        return False
+    value = {check.name: check.value for check in made.convergence}
+    fewest = min(value["bulk ESS"], value["tail ESS"])
+    return value["R-hat"] <= NEAR_RHAT and fewest >= NEAR_ESS
+
+
+def _say_unmixed(progress: bool, made: Fit) -> None:
+    failed = ", ".join(_unmixed(made))
+    say(progress, f"the chains have not mixed ({failed}); sampling once more:")
 
 
 class _Sampling(NamedTuple):

@@ -11,10 +11,13 @@ if TYPE_CHECKING:
     from bayescpt.laws.trajectory import Trajectory
 
 # Forward area of pre-training over that of the median pilot, where nothing is known of the base:
-# pilots of 5% of its tokens at its LR. The 90% interval is 2.4 to 170; far above, the base term
+# pilots of 4% of its tokens at its LR. The 90% interval is 4 to 150: pilots of a quarter of the
+# pre-training are rare, and NUTS needs small steps in that tail. Far above, the base term
 # stands still, whatever the area.
-AREA_RATIO = 20.0
-AREA_SD = 1.3
+AREA_RATIO = 25.0
+AREA_SD = 1.1
+# Of fits saved before these were changed.
+OLD_RATIO, OLD_SD = 20.0, 1.3
 # Where the tokens of pre-training are known: its mean LR over the pilots', which mostly start at
 # half the peak of the base or below.
 LR_RATIO = 2.0
@@ -45,7 +48,12 @@ class OpenArea(NamedTuple):
     sd: float
 
 
-def open_area(trajectory: Trajectory, shift_area: float, mean_lr: float) -> OpenArea:
+def open_area(
+    trajectory: Trajectory,
+    shift_area: float,
+    mean_lr: float,
+    unknown: tuple[float, float] = (AREA_RATIO, AREA_SD),
+) -> OpenArea:
     """Prior of the forward area that an open base had spent.
 
     Parameters
@@ -56,6 +64,9 @@ def open_area(trajectory: Trajectory, shift_area: float, mean_lr: float) -> Open
         Forward area of the median pilot, LR x steps.
     mean_lr : float
         Mean LR of the pilots.
+    unknown : tuple of float
+        Where nothing is known of the base: median over `shift_area`, and standard deviation of the
+        logarithm.
 
     Returns
     -------
@@ -67,11 +78,12 @@ def open_area(trajectory: Trajectory, shift_area: float, mean_lr: float) -> Open
     >>> lr = np.full(10, 1e-3)
     >>> path = Trajectory("run", "cpt", lr, np.zeros(10), "base", 0.0, (), None, "code")
     >>> open_area(path, 0.01, 1e-3).center
-    0.2
+    0.25
     """
     updates = trajectory.open_updates
     if updates is None:
-        return OpenArea(AREA_RATIO * shift_area, AREA_SD)
+        ratio, sd = unknown
+        return OpenArea(ratio * shift_area, sd)
     sd = TOKENS_SD if trajectory.open_tokens_known else SIZE_SD
     return OpenArea(LR_RATIO * mean_lr * updates, sd)
 

@@ -32,7 +32,6 @@ OTHERS = {
     "replay": {"replay": 0.5},
     "target's share": {"replay": 1.0},
     "peak": {"peak": 4e-3},
-    "length": {"steps": 400},
     "start": {"start_lr": 2e-3},
     "schedule": {"lr": schedules.cosine(2e-3, 200, 10).lr},
     "anneals less": {"lr": schedules.constant(2e-3, 200).lr},
@@ -46,6 +45,16 @@ def test_a_repeat_with_another_seed_is_at_no_distance():
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
 def test_each_part_of_a_recipe_counts(other):
     assert extrapolation_distance(recipe(path(**other)), KNOWN) > 0.5
+
+
+def test_length_counts_in_pretraining_only():
+    # The drift of a CPT run grows with its area: in the distance, length would count twice.
+    schedule = schedules.wsd(2e-3, 200, 10, 40).lr
+    for phase, apart in (("cpt", 0.0), ("pt", 1.0)):
+        short, long = (
+            recipe(path(lr=lr, phase=phase, target=None)) for lr in (schedule, schedule.repeat(2))
+        )
+        assert extrapolation_distance(long, [short]) == pytest.approx(apart, abs=0.05)
 
 
 def test_units_are_marked_differences():

@@ -1,10 +1,12 @@
 """A real fit: what it holds, its file, and what it says when it failed."""
 
 import errno
+import inspect
 import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -13,13 +15,17 @@ import pytest
 import xarray as xr
 
 import bayescpt as bc
+import bayescpt.inference.sample as sample_module
+from bayescpt.cli import fit as fit_command
 from bayescpt.data import load_example
 from bayescpt.errors import ConvergenceError, FitError, WriteError
 from bayescpt.evaluate import simulate_study
 from bayescpt.inference import compile as compiled
 from bayescpt.inference import default_card, load_fit
 from bayescpt.inference.chains import chain_seed
+from bayescpt.inference.checks import make_check
 from bayescpt.inference.fit_file import seal_fit
+from bayescpt.inference.sample import EXTEND, _is_near_miss
 from bayescpt.laws.noise_parameters import NU
 from bayescpt.model.priors import parse_prior
 
@@ -191,6 +197,37 @@ def test_chains_that_have_not_mixed_are_sampled_longer(study, settings, sampled,
     assert once.sample_stats.sizes["draw"] == 200
     assert longer.sample_stats.sizes["draw"] == 800
     assert not longer.posterior["sigma"].equals(once.posterior["sigma"])
+
+
+def test_the_command_line_samples_longer_as_the_library_does():
+    options = inspect.signature(fit_command.fit).parameters
+    assert options["extend"].default == EXTEND
+
+
+@pytest.mark.parametrize(
+    ("values", "near"),
+    [
+        ({"R-hat": 1.012, "bulk ESS": 500.0, "tail ESS": 250.0}, True),
+        ({"R-hat": 1.012, "bulk ESS": 500.0, "tail ESS": 150.0}, False),
+        ({"R-hat": 1.03, "bulk ESS": 500.0, "tail ESS": 500.0}, False),
+        ({"R-hat": 1.012, "bulk ESS": 500.0, "tail ESS": 500.0, "divergences": 0.1}, False),
+        ({"R-hat": 1.001, "bulk ESS": 500.0, "tail ESS": 500.0}, False),
+    ],
+)
+def test_a_near_miss_is_told_from_chains_that_did_not_mix(values, near):
+    made = [make_check(name, value, "advice") for name, value in values.items()]
+    assert _is_near_miss(SimpleNamespace(convergence=made)) == near
+
+
+def test_a_near_miss_is_sampled_a_little_longer_first(study, settings, sampled, monkeypatch):
+    verdicts = iter([True])
+    monkeypatch.setattr(sample_module, "_is_near_miss", lambda made: next(verdicts))
+    few = {**settings, "draws": 200, "tune": 150}
+    made = bc.fit(study, "cpt_replay", **few, extend=8)
+    tries = [one["draws"] for one in sampled[:: few["chains"]]]
+    assert tries[:2] == [200, 600]
+    assert tries[2:] in ([], [1600])  # whether that was enough is a matter of luck
+    assert made.posterior.sizes["draw"] == 200
 
 
 @pytest.mark.parametrize(

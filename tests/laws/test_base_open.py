@@ -1,12 +1,21 @@
 """An open base: its forward area is a parameter, and the equation is that of a known one there."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from bayescpt.data import Study
 from bayescpt.errors import StudyError
-from bayescpt.laws.open_base import AREA_RATIO, LR_RATIO, SIZE_SD, TOKENS_PER_PARAMETER, TOKENS_SD
+from bayescpt.laws.open_base import (
+    AREA_RATIO,
+    AREA_SD,
+    LR_RATIO,
+    SIZE_SD,
+    TOKENS_PER_PARAMETER,
+    TOKENS_SD,
+)
 from bayescpt.laws.references import references
 
 PILOTS = [np.full(100, 1e-3), np.full(100, 5e-4)]
@@ -48,7 +57,7 @@ def test_a_known_base_is_as_in_the_term_without_open_bases(study, make_law, look
 def test_the_area_of_an_open_base_is_what_its_parameter_says(study, make_law, look):
     law, made = make_law(base="open"), opened(study)
     view = look(made, "run1", np.array([0, 50, 100]), law)
-    area = AREA_RATIO * 0.075 * np.exp(1.3 * 0.7)
+    area = AREA_RATIO * 0.075 * np.exp(AREA_SD * 0.7)
     refs = references(made, law)
     assert refs["area"] == pytest.approx(AREA_RATIO * 0.075)
     at = (area + np.array([0.0, 0.025, 0.05])) / refs["area"]
@@ -56,6 +65,17 @@ def test_the_area_of_an_open_base_is_what_its_parameter_says(study, make_law, lo
     found = law.terms[0].value(P, law.features(view, False))
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-15)
     assert law.terms[0].symbols(P, refs)["S1pt"] == pytest.approx(area)
+
+
+def test_fits_saved_before_the_prior_changed_keep_theirs(study, make_law, look):
+    law, made = make_law(base="open"), opened(study)
+    refs = references(made, law)
+    old = {k: v for k, v in refs.points.items() if k not in ("open_ratio", "open_ratio_sd")}
+    view = look(made, "run1", np.array([0, 50, 100]), law)
+    saved = replace(view, refs=replace(refs, points=old))
+    found = law.terms[0].features(saved, False)
+    assert found["base_open"] == pytest.approx(np.log(20.0 * 0.075 / refs["area"]))
+    assert found["base_open_sd"] == 1.3
 
 
 def test_tokens_and_size_narrow_the_area(study, make_law):

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from bayescpt.laws.functions import select
-from bayescpt.laws.open_base import open_area, pilot_lr
+from bayescpt.laws.open_base import (
+    AREA_RATIO,
+    AREA_SD,
+    OLD_RATIO,
+    OLD_SD,
+    open_area,
+    pilot_lr,
+)
 from bayescpt.laws.parameter import Parameter
 from bayescpt.laws.term import register
 from bayescpt.laws.terms.base import ALPHA, BASE_REF, Base
@@ -23,7 +30,7 @@ if TYPE_CHECKING:
 OPEN = Parameter(
     "open_area", "(log S1pt - m) / s", "1", (), -6.0, 6.0,
     {"dist": "Normal", "mu": 0.0, "sigma": 1.0},
-    "m and s: pre-training of 20 times the median pilot's forward area, 2.4 to 170 times at 90%; "
+    "m and s: pre-training of 25 times the median pilot's forward area, 4 to 150 times at 90%; "
     "narrower where runs.csv gives the tokens of the base (LR twice the pilots') or its size",
     "Wang et al., arXiv 2505.07796: S1pt of an open base is inferred, its S2pt = 0",
     LENGTH,
@@ -73,7 +80,9 @@ class OpenBase(Base):
                 "base_spent": spent, "base_start": start, "base_open": 0.0, "base_open_sd": 0.0,
                 "is_open": 0.0,
             }  # fmt: skip
-        prior = open_area(path, view.refs["shift_area"], view.refs["pilot_lr"])
+        points = view.refs.points
+        unknown = points.get("open_ratio", OLD_RATIO), points.get("open_ratio_sd", OLD_SD)
+        prior = open_area(path, points["shift_area"], points["pilot_lr"], unknown)
         return {
             "base_spent": spent, "base_start": before, "base_open": np.log(prior.center / ref),
             "base_open_sd": prior.sd, "is_open": 1.0,
@@ -103,6 +112,7 @@ class OpenBase(Base):
         lr = pilot_lr(cpt or fitted)
         opened = [path for path in cpt if path.is_open]
         points = {"pilot_lr": lr, "open_area": refs["area"], "open_sd": 0.0}
+        points |= {"open_ratio": AREA_RATIO, "open_ratio_sd": AREA_SD}
         if opened:
             prior = open_area(opened[0], refs["shift_area"], lr)
             points |= {"open_area": prior.center, "open_sd": prior.sd}
