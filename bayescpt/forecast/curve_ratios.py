@@ -12,9 +12,12 @@ from bayescpt.errors import PlanError
 from bayescpt.forecast.final import FinalLosses, Placed, Screener
 from bayescpt.forecast.plan import Plan
 from bayescpt.forecast.posterior import Draws
-from bayescpt.forecast.ratios import GRID, Ratio, allowed_rise, largest_share
+from bayescpt.forecast.ratios import Ratio, allowed_rise, largest_share
 
 Array = NDArray[np.float64]
+# Replay ratios at which losses are computed: denser where there is little replay and the general
+# loss is steep. Between them ratios are interpolated.
+GRID = np.unique(np.concatenate([[0.0], np.geomspace(1e-3, 1.0, 60), np.linspace(0.0, 1.0, 101)]))
 # Shares evaluated at once.
 TOGETHER = 64
 
@@ -110,7 +113,7 @@ def optimal_ratio(
     scale = np.array([used.get(domain, 0.0) for domain in screener.domains])
     ends = _ends(draws, placed)
     total = sum(weight * ends[d] for d, weight in enumerate(scale) if weight)
-    found = Ratio("optimal", share[np.argmin(total, axis=1)])
+    found = Ratio("optimal", _lowest(share, np.asarray(total)))
     return replace(found, notes=_notes(found, screener, placed[0], plan))
 
 
@@ -141,6 +144,20 @@ def _ends(draws: Draws, placed: list[Placed]) -> Array:
         part = evaluate(placed[k : k + TOGETHER], "mu")
         out[:, :, k : k + len(part)] = part.transpose(1, 2, 0)
     return out
+
+
+def _lowest(share: Array, total: Array) -> Array:
+    """Share with the lowest loss: vertex of the parabola through the lowest and its neighbours."""
+    row = np.arange(len(total))
+    lowest = np.argmin(total, axis=1)
+    k = np.clip(lowest, 1, share.size - 2)
+    x0, x1, x2 = share[k - 1], share[k], share[k + 1]
+    y0, y1, y2 = total[row, k - 1], total[row, k], total[row, k + 1]
+    left, right = (y1 - y0) / (x1 - x0), (y2 - y1) / (x2 - x1)
+    bend = (right - left) / (x2 - x0)
+    vertex = (x0 + x1) / 2 - left / (2 * np.where(bend > 0, bend, 1.0))
+    inside = (bend > 0) & (lowest == k)
+    return np.where(inside, np.clip(vertex, x0, x2), share[lowest])
 
 
 def _notes(ratio: Ratio, screener: Screener, placed: Placed, plan: Plan) -> tuple[str, ...]:
