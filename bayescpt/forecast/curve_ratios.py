@@ -27,7 +27,6 @@ def critical_ratio(
     plan: Plan,
     tolerance: float | str,
     start_loss: float | None = None,
-    extrapolate: bool = False,
 ) -> Ratio:
     """Largest target share at which the general loss rises by no more than a tolerance.
 
@@ -42,8 +41,6 @@ def critical_ratio(
     start_loss : float, optional
         General loss of the start checkpoint, nats per token; by default as it was measured, or
         else as it was inferred.
-    extrapolate : bool
-        Also take a plan absurdly far from the pilots.
 
     Returns
     -------
@@ -59,7 +56,7 @@ def critical_ratio(
     general = draws.study.general
     if general is None or general not in draws.labels.domain:
         raise PlanError(f"study {draws.study.name!r} has no general set with losses")
-    screener = Screener(draws, extrapolate)
+    screener = Screener(draws)
     share, placed = _placed(draws, screener, plan)
     d = screener.domains.index(general)
     start = screener.start_losses(placed[:1])[0, d] if start_loss is None else start_loss
@@ -72,7 +69,6 @@ def optimal_ratio(
     draws: Draws,
     plan: Plan,
     weights: Mapping[str, float] | None = None,
-    extrapolate: bool = False,
 ) -> Ratio:
     """Target share with the lowest weighted expected loss at the last step of a plan.
 
@@ -84,8 +80,6 @@ def optimal_ratio(
         Schedule, start and target; its replay ratio does not count.
     weights : mapping of str to float, optional
         Weight of each domain's loss; by default equal over all that the plan has a forecast for.
-    extrapolate : bool
-        Also take a plan absurdly far from the pilots.
 
     Returns
     -------
@@ -97,7 +91,7 @@ def optimal_ratio(
         If a domain of the weights has no forecast, the weights are not above 0, the card has no
         replay term, or the plan starts from scratch.
     """
-    screener = Screener(draws, extrapolate)
+    screener = Screener(draws)
     share, placed = _placed(draws, screener, plan)
     path = placed[0].path
     shown = [domain for domain in screener.domains if draws.shows(path, domain)]

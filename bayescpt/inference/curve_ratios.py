@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bayescpt.errors import PlanError
 from bayescpt.forecast import Draws, Plan
 from bayescpt.forecast.curve_ratios import critical_ratio, optimal_ratio
 from bayescpt.forecast.ratios import Ratio
@@ -29,11 +30,10 @@ class CurveRatios(FitData):
 
     def critical_ratio(
         self,
-        plan: Plan,
+        plan: Plan | None = None,
         tolerance: float | str = 0.05,
         start_loss: float | None = None,
         allow_failed: bool = False,
-        extrapolate: bool = False,
     ) -> Ratio:
         """Critical mixture ratio: the largest target share at which the general loss holds.
 
@@ -42,15 +42,13 @@ class CurveRatios(FitData):
         Parameters
         ----------
         plan : Plan
-            Schedule, start and target; its replay ratio does not count.
+            Schedule, start and target, which must be given; its replay ratio does not count.
         tolerance : float or str
             Rise of the general loss over the start checkpoint: nats, or a share such as ``"3%"``.
         start_loss : float, optional
             General loss of the start checkpoint, nats per token; by default as it was measured.
         allow_failed : bool
             Proceed even if a check failed.
-        extrapolate : bool
-            Also take a plan absurdly far from the pilots.
 
         Returns
         -------
@@ -62,8 +60,8 @@ class CurveRatios(FitData):
         ConvergenceError
             If a check failed and `allow_failed` is not set.
         PlanError
-            If the study has no general set, the card no replay term, or the tolerance is in
-            neither form.
+            If there is no plan, the study has no general set, the card no replay term, or the
+            tolerance is in neither form.
 
         Examples
         --------
@@ -71,28 +69,26 @@ class CurveRatios(FitData):
         >>> plan = bc.Plan("wsd", schedule, start="pt_r0")  # doctest: +SKIP
         >>> fit.critical_ratio(plan, tolerance=0.2).interval(0.9)  # doctest: +SKIP
         """
-        draws = self.draws(allow_failed)
-        return critical_ratio(draws, plan, tolerance, start_loss, extrapolate)
+        recipe = _given(plan)
+        return critical_ratio(self.draws(allow_failed), recipe, tolerance, start_loss)
 
     def optimal_ratio(
         self,
-        plan: Plan,
+        plan: Plan | None = None,
         weights: Mapping[str, float] | None = None,
+        *,
         allow_failed: bool = False,
-        extrapolate: bool = False,
     ) -> Ratio:
         """Target share with the lowest weighted expected loss at the end of a recipe.
 
         Parameters
         ----------
         plan : Plan
-            Schedule, start and target; its replay ratio does not count.
+            Schedule, start and target, which must be given; its replay ratio does not count.
         weights : mapping of str to float, optional
             Weight of each domain's loss; by default equal over all that have a forecast.
         allow_failed : bool
             Proceed even if a check failed.
-        extrapolate : bool
-            Also take a plan absurdly far from the pilots.
 
         Returns
         -------
@@ -104,7 +100,8 @@ class CurveRatios(FitData):
         ConvergenceError
             If a check failed and `allow_failed` is not set.
         PlanError
-            If a domain of the weights has no forecast, or the card has no replay term.
+            If there is no plan, a domain of the weights has no forecast, or the card has no replay
+            term.
 
         Examples
         --------
@@ -112,4 +109,11 @@ class CurveRatios(FitData):
         >>> plan = bc.Plan("wsd", schedule, start="pt_r0")  # doctest: +SKIP
         >>> fit.optimal_ratio(plan, {"general": 1, "german": 1}).median  # doctest: +SKIP
         """
-        return optimal_ratio(self.draws(allow_failed), plan, weights, extrapolate)
+        return optimal_ratio(self.draws(allow_failed), _given(plan), weights)
+
+
+def _given(plan: Plan | None) -> Plan:
+    """The plan, which only fits of final losses do without."""
+    if plan is None:
+        raise PlanError("no plan: give the schedule, start and target that the ratio is for")
+    return plan

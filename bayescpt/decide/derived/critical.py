@@ -21,7 +21,7 @@ from bayescpt.random_seed import takes_seed
 
 Array = NDArray[np.float64]
 # Points of a range of the setting, and of lengths.
-POINTS, LENGTHS = 21, 16
+POINTS, LENGTHS = 21, 12
 # Whether a higher value brings the general loss back more easily.
 HIGHER_HELPS = {"replay_ratio": True, "lr": False}
 

@@ -61,7 +61,7 @@ class Ends:
         """Range of the fitted runs of continual pre-training."""
         return self.screener.ranges["cpt"]
 
-    def by_chain(self, values: Array) -> Array:
+    def by_chain(self, values: NDArray[Any]) -> NDArray[Any]:
         """Values by draw as values by chain and draw.
 
         Parameters
@@ -100,6 +100,10 @@ class Ends:
     @property
     def general(self) -> int:
         """Position of the general set.
+
+        Returns
+        -------
+        int
 
         Raises
         ------
@@ -163,6 +167,22 @@ class Ends:
             nats/token; NaN on a domain that a plan has no forecast for.
         """
         return np.concatenate([part for _, part in self.stream(plans)])
+
+    def logged(self, plans: Sequence[Plan]) -> Array:
+        """Losses that the logs of new runs would show at the last steps.
+
+        Parameters
+        ----------
+        plans : sequence of Plan
+            Recipes with distinct names: each run has errors of its own.
+
+        Returns
+        -------
+        ndarray, shape (n_plans, n_domains, n_draws)
+            nats/token; NaN on a domain that a plan has no forecast for.
+        """
+        placed = [self.screener.place(replace(plan, run=None)) for plan in plans]
+        return self._evaluate(placed, "loss").copy()
 
     def stream(self, plans: Sequence[Plan]) -> Iterator[tuple[int, Array]]:
         """Expected losses, some plans at a time.

@@ -136,6 +136,17 @@ class Family:
                 point[axis.name] = axis.at(0.5)
         return point
 
+    def with_lengths(self) -> Family:
+        """The family over lengths too, from a quarter to ten times the longest pilot.
+
+        Returns
+        -------
+        Family
+        """
+        low, high = max(10, round(SHORTEST * self.longest)), round(LONGEST * self.longest)
+        settings = {axis.name: _setting(axis) for axis in self.space.axes}
+        return Family(Space(**settings | {"num_training_steps": (low, high)}), self.longest)
+
     def plans(self, points: Sequence[Mapping[str, Any]]) -> list[Plan]:
         """Plans with some settings, all others as in `middle`.
 
@@ -257,6 +268,13 @@ def spread(ends: tuple[float, float]) -> Any:
     """
     low, high = (float(f"{end:.4g}") for end in ends)
     return high if high - low <= APART * high else (low, high)
+
+
+def _setting(axis: Axis) -> Any:
+    """The setting that an axis was made of."""
+    if not axis.values:
+        return axis.low, axis.high
+    return axis.values[0] if len(axis.values) == 1 else list(axis.values)
 
 
 def _share(run: Run, phase: str) -> float:
