@@ -12,6 +12,7 @@ from bayescpt.cli.output import fixed, notes, records, say, show_json, show_tabl
 
 if TYPE_CHECKING:
     from bayescpt.decide import Findings
+    from bayescpt.decide.derived.quantity import Quantity
     from bayescpt.forecast.ratios import Ratio
 
 # Short names of critical points in the table.
@@ -93,37 +94,38 @@ def findings(  # numpydoc ignore=PR01
 
 
 def _derived(found: Findings, ratio: Ratio | None, tolerance: str) -> list[dict[str, Any]]:
-    """One row per derived quantity."""
-    rows: list[dict[str, Any]] = []
-    quantities = [("turning length, steps", found.turning)]
+    """One row per derived quantity; an end is infinite where it lies beyond what was searched."""
+    quantities: list[tuple[str, Quantity]] = [("turning length, steps", found.turning)]
     quantities += [(SETTINGS[name], point) for name, point in found.critical.items()]
+    rows: list[dict[str, Any]] = []
     for name, one in quantities:
         low, high = one.interval(0.9)
-        beyond = [
-            f"{means}: {prob:.2f}"
-            for means, prob in ((one.below_means, one.below), (one.above_means, one.above))
-            if prob > 0
-        ]
         rows.append(
             {
                 "quantity": name,
-                "median": one.show(one.median),
-                "lower": one.show(low),
-                "upper": one.show(high),
-                "beyond": "; ".join(beyond),
+                "median": one.median,
+                "lower": low,
+                "upper": high,
+                "searched": [one.low, one.high],
+                "prob_below": one.below,
+                "below": one.below_means,
+                "prob_above": one.above,
+                "above": one.above_means,
             }
         )
     if ratio is not None:
         low, high = ratio.interval(0.9)
-        none = f"no share is within it: {1 - ratio.possible:.2f}" if ratio.possible < 1 else ""
-        rise = tolerance if tolerance.startswith("+") else f"+{tolerance}"
         rows.append(
             {
-                "quantity": f"critical target share, general {rise}",
-                "median": fixed(ratio.median),
-                "lower": fixed(low),
-                "upper": fixed(high),
-                "beyond": none,
+                "quantity": f"critical target share, general +{tolerance.removeprefix('+')}",
+                "median": ratio.median,
+                "lower": low,
+                "upper": high,
+                "searched": [0.0, 1.0],
+                "prob_below": 1.0 - ratio.possible,
+                "below": "no share is within it",
+                "prob_above": 0.0,
+                "above": "",
             }
         )
     return rows
@@ -175,15 +177,26 @@ def show_derived(rows: list[dict[str, Any]]) -> None:
     Parameters
     ----------
     rows : list of dict
-        Quantity, median, lower, upper and what lies beyond.
+        Quantity, median, lower, upper, what was searched and the probabilities of what lies
+        beyond.
     """
+    from bayescpt.decide.derived.quantity import show_within
+
+    cells = []
+    for row in rows:
+        median, lower, upper = (
+            show_within(row[key], *row["searched"]) for key in ("median", "lower", "upper")
+        )
+        beyond = [
+            f"{row[side]}: {row[f'prob_{side}']:.2f}"
+            for side in ("below", "above")
+            if row[f"prob_{side}"] > 0
+        ]
+        cells.append([row["quantity"], median, f"[{lower}, {upper}]", "; ".join(beyond)])
     show_table(
         "derived quantities, with 90% intervals",
         ["quantity", "median", "90% interval", "probability beyond"],
-        [
-            [row["quantity"], row["median"], f"[{row['lower']}, {row['upper']}]", row["beyond"]]
-            for row in rows
-        ],
+        cells,
     )
 
 

@@ -126,11 +126,7 @@ class Quantity:
         str
             Three significant digits; ``< low`` or ``> high`` beyond the ends.
         """
-        if value == -np.inf:
-            return f"< {self.low:.3g}"
-        if value == np.inf:
-            return f"> {self.high:,.6g}"
-        return f"{float(f'{value:.3g}'):,.6g}"
+        return show_within(value, self.low, self.high)
 
     def __repr__(self) -> str:
         """Name, median, interval and probabilities of the ends."""
@@ -143,3 +139,30 @@ class Quantity:
         return (
             f"{self.name}: {self.show(self.median)}, 90% interval {low} to {high}{''.join(tails)}"
         )
+
+
+def show_within(value: float, low: float, high: float) -> str:
+    """Text of a value that may lie beyond what was searched.
+
+    Parameters
+    ----------
+    value : float
+        The value; infinite beyond an end.
+    low, high : float
+        Ends of what was searched.
+
+    Returns
+    -------
+    str
+        Three significant digits; ``< low`` or ``> high`` beyond the ends.
+
+    Examples
+    --------
+    >>> [show_within(value, 0.1, 20_000) for value in (-np.inf, 0.12345, 1234.5, np.inf)]
+    ['< 0.1', '0.123', '1,230', '> 20,000']
+    """
+    if value == -np.inf:
+        return f"< {low:.3g}"
+    if value == np.inf:
+        return f"> {high:,.6g}"
+    return f"{float(f'{value:.3g}'):,.6g}"
