@@ -8,7 +8,7 @@ import bayescpt as bc
 from bayescpt.cli import main
 from tests.test_cli import made_up_fit
 
-RUNS = ["de_r0_wsd", "de_r50_wsd", "de_r25_wsd_lp1", "de_r25_p25"]
+RUNS = ["de_r0_wsd", "de_r50_wsd", "de_r25_wsd_lp1", "de_r25_wsd_p25"]
 SPACE = """
 [space]
 start = "pt_r0"
@@ -22,8 +22,7 @@ replay_ratio = { low = 0.0, high = 0.5 }
 @pytest.fixture(scope="module")
 def fits(tmp_path_factory):
     folder = tmp_path_factory.mktemp("findings")
-    known = bc.load_example("cpt_micro")
-    known = known.select([name for name in RUNS if name in known])
+    known = bc.load_example("cpt_micro").select(RUNS)
     made_up_fit(known, draws=600).save(folder / "good.nc")
     made_up_fit(known, converged=False).save(folder / "bad.nc")
     (folder / "space.toml").write_text(SPACE)

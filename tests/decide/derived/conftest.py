@@ -66,7 +66,7 @@ class FormulaScreener:
 class FormulaFit:
     """Stands for a fit; `theta` is the only parameter."""
 
-    failed_checks: list[str] = []
+    failed_checks: tuple[str, ...] = ()
 
     def __init__(self, general, german, noise=0.0, starts=("r0",), peaks=(1e-3, 4e-3)):
         rng = np.random.default_rng(20261127)
