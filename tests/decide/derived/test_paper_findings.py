@@ -1,6 +1,7 @@
 """Findings 1 to 4 on losses for which they hold, do not hold, or cannot be told."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -117,3 +118,12 @@ def test_what_cannot_be_judged_is_an_error(prior_fit):
     assert len(bc.paper_findings(failed, allow_failed=True).table)
     with pytest.raises(PlanError, match="a object cannot be screened"):
         bc.paper_findings(object())
+
+
+def test_fits_without_schedules_are_sent_to_their_own_calls(fit, monkeypatch):
+    # As the screener of a fit of final losses has it.
+    monkeypatch.setattr(
+        fit, "screener", lambda *given, **options: SimpleNamespace(ranges={}), raising=False
+    )
+    with pytest.raises(PlanError, match="no continual pre-training run with learning rates"):
+        bc.paper_findings(fit)
