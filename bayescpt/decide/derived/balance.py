@@ -79,7 +79,7 @@ def balance_points(
     r"""Compute the recipe that balances forgetting and learning, with its uncertainty.
 
     Minimises :math:`\lambda_1 \Delta L_\text{general} + \lambda_2 \Delta L_\text{target}`,
-    :math:`\lambda_1 + \lambda_2 = 1` (Wang et al., arXiv 2505.07796, section 4), over whatever
+    :math:`\lambda_1 + \lambda_2 = 1` (Wang et al., arXiv 2505.07796), over whatever
     varies in the space: replay ratio, peak LR, length, loss potential (a list of ``start``). The
     changes are counted from one level for all recipes, so that start checkpoints compare by where
     their runs end, not by how far they had to fall. Every draw has an optimum of its own; together

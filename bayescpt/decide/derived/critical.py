@@ -70,7 +70,7 @@ def critical_point(
 ) -> CriticalPoint:
     """Compute the value beyond which no number of steps brings the general loss back.
 
-    Critical point of Wang et al. (arXiv 2505.07796, section 4): the least replay, or the highest
+    Critical point of Wang et al. (arXiv 2505.07796): the least replay, or the highest
     peak LR, at which some length of the family, up to a horizon, ends at or below the starting
     value. It is about the expected curve `mu`, without the errors of single runs. The critical
     mixture ratio at one length and any tolerance is `Fit.critical_ratio`.

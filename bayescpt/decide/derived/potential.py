@@ -64,7 +64,7 @@ def loss_potential(
 ) -> pd.DataFrame:
     """Compute where one recipe ends from start checkpoints of different loss potentials.
 
-    Loss potential of Wang et al. (arXiv 2505.07796, section 4): the final LR of pre-training over
+    Loss potential of Wang et al. (arXiv 2505.07796): the final LR of pre-training over
     its peak. The losses are those of the expected curve `mu` at the last step, without the errors
     of single runs.
 

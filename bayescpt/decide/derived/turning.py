@@ -71,7 +71,7 @@ def turning_length(
 ) -> TurningLength:
     """Compute the fewest steps after which the general loss is back at its starting value.
 
-    Turning length of Wang et al. (arXiv 2505.07796, section 4) for a family of schedules, each
+    Turning length of Wang et al. (arXiv 2505.07796) for a family of schedules, each
     run whole: the loss is that at the end of a run of so many steps, not that on the way of a
     longer one. It is about the expected curve `mu`, without the errors of single runs.
 
