@@ -24,6 +24,7 @@ from bayescpt.cli import (
     compare,
     demo,
     explore,
+    findings,
     fit,
     forecast,
     goal,
@@ -65,6 +66,9 @@ app.command("compare", short_help="Compare plans on the same draws and choose on
     compare.compare
 )
 app.command("optimise", short_help="Search a space of recipes for the best one.")(optimise.optimise)
+app.command("findings", short_help="The paper's findings and derived quantities of a fit.")(
+    findings.findings
+)
 app.command("report", short_help="Write a report on plans: one HTML file.")(report.report)
 app.command("explore", short_help="Try recipes in the browser, with live bands.")(explore.explore)
 app.command("notebook", short_help="Write a case study of your data: a notebook.")(

@@ -40,6 +40,8 @@ class Ratio:
         The share, 0 to 1; 0 in draws in which no share meets the tolerance.
     possible : float
         Probability that any share meets the tolerance; 1 for an optimal share.
+    notes : tuple of str
+        Ways in which it leaves the range of the fitted runs.
 
     Examples
     --------
@@ -53,6 +55,7 @@ class Ratio:
     kind: str
     target_share: Array
     possible: float = 1.0
+    notes: tuple[str, ...] = ()
 
     @property
     def replay_ratio(self) -> Array:
@@ -142,10 +145,10 @@ def critical_ratio(
             f"the loss of the start checkpoint on {general!r} is not known: give start_loss=..., "
             "or its base as a run with a loss"
         )
-    limit = start_loss + _rise(tolerance, start_loss)
+    limit = start_loss + allowed_rise(tolerance, start_loss)
     share = 1.0 - GRID[::-1]  # target shares 0 to 1
     losses = _losses(draws, recipe, general, share, seed)
-    return _largest(share, losses, limit)
+    return largest_share(share, losses, limit)
 
 
 def optimal_ratio(
@@ -201,8 +204,25 @@ def optimal_ratio(
     return Ratio("optimal", share[np.argmin(total, axis=1)])
 
 
-def _rise(tolerance: float | str, start_loss: float) -> float:
-    """Nats that a tolerance allows."""
+def allowed_rise(tolerance: float | str, start_loss: float | Array) -> Any:
+    """Nats that a tolerance allows.
+
+    Parameters
+    ----------
+    tolerance : float or str
+        Nats, or a share of the start loss such as ``"3%"``.
+    start_loss : float or ndarray, shape (draws,)
+        Loss of the start checkpoint, nats.
+
+    Returns
+    -------
+    float or ndarray, shape (draws,)
+
+    Raises
+    ------
+    PlanError
+        If it is in neither form, or below 0.
+    """
     text = str(tolerance).strip().removeprefix("+")
     try:
         value = float(text.removesuffix("%"))
@@ -244,9 +264,24 @@ def _losses(
     return np.asarray(value + draws.base_effect(recipe.base, label, seed)[:, None])
 
 
-def _largest(share: Array, losses: Array, limit: float) -> Ratio:
-    """Largest share with a loss within the limit, by linear interpolation between shares."""
-    within = losses <= limit
+def largest_share(share: Array, losses: Array, limit: float | Array) -> Ratio:
+    """Largest share with a loss within the limit, by linear interpolation between shares.
+
+    Parameters
+    ----------
+    share : ndarray, shape (shares,)
+        Target shares, increasing.
+    losses : ndarray, shape (draws, shares)
+        General loss, nats.
+    limit : float or ndarray, shape (draws,)
+        Highest loss allowed, nats.
+
+    Returns
+    -------
+    Ratio
+    """
+    limit = np.broadcast_to(limit, len(losses))
+    within = losses <= limit[:, None]
     last = share.size - 1 - np.argmax(within[:, ::-1], axis=1)
     some, whole = within.any(axis=1), within[:, -1]
     k = np.minimum(last, share.size - 2)

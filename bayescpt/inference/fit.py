@@ -21,7 +21,7 @@ from bayescpt.forecast.final import Screener
 from bayescpt.inference.advice import PilotAdvice, pilot_advice, study_pilots
 from bayescpt.inference.card_check import card_gaps
 from bayescpt.inference.checks import Check, contractions, convergence_checks, loose_parameters
-from bayescpt.inference.fit_data import FitData
+from bayescpt.inference.curve_ratios import CurveRatios
 from bayescpt.inference.fit_file import write_fit_file
 from bayescpt.inference.from_idata import read_idata
 from bayescpt.inference.misfit import misfit_check
@@ -34,7 +34,7 @@ from bayescpt.random_seed import takes_seed
 
 
 @dataclass(frozen=True, repr=False)
-class Fit(FitData):
+class Fit(CurveRatios):
     """Posterior of a card given a study.
 
     Attributes
