@@ -48,7 +48,7 @@ def arguments() -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path)
-    parser.add_argument("--sizes", nargs="+", default=list(SLOTS_GPU))
+    parser.add_argument("--sizes", nargs="+", help="stacks to train (all of the plan)")
     parser.add_argument("--out", type=Path, help="folder of the packed results (WORK/packed_out)")
     parser.add_argument("--budget-s", type=float, default=1e9, help="seconds until it has stopped")
     parser.add_argument("--max-tier", type=int, default=9, help="leave out later rounds of runs")
@@ -61,8 +61,20 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--deadline", type=float, default=0.0, help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.out = options.out or options.work / "packed_out"
+    options.sizes = options.sizes or list(read_plan(options.work)["size"].unique())
     options.precision = options.precision or ("bf16" if options.device == "cuda" else "fp32")
     return options
+
+
+def read_plan(work: Path) -> pd.DataFrame:
+    """The plan's runs; a column that the fleet's plan lacks is one in which its runs agree."""
+    return pd.read_csv(work / "plan" / "runs.csv", keep_default_na=False)
+
+
+def slots_of(size: str, row: dict[str, Any], options: argparse.Namespace) -> int:
+    """Runs at once in a stack."""
+    slots = SLOTS_GPU.get(size) or int(row["slots"])
+    return options.slots or (slots if options.device == "cuda" else SLOTS_CPU)
 
 
 def supervise(options: argparse.Namespace) -> None:
@@ -83,6 +95,8 @@ def supervise(options: argparse.Namespace) -> None:
                 [*command, *more, "--sizes", size], stdout=log, stderr=log, env=environment
             )
 
+    plan = read_plan(options.work)
+    first_rows = {size: plan[plan["size"] == size].iloc[0].to_dict() for size in options.sizes}
     workers = {size: start(size) for size in options.sizes}
     failures = dict.fromkeys(options.sizes, 0)
     packed = time.time()
@@ -91,7 +105,7 @@ def supervise(options: argparse.Namespace) -> None:
         for size, worker in workers.items():
             if worker.poll() and failures[size] < 2 and time.time() < options.deadline - 30:
                 failures[size] += 1
-                slots = max(1, (options.slots or SLOTS_GPU[size]) // 2)
+                slots = max(1, slots_of(size, first_rows[size], options) // 2)
                 precision = "tf32" if failures[size] == 1 else "fp32"
                 more = ["--slots", str(slots), "--precision", precision]
                 print(f"{size}: failed with {worker.returncode}; again with {more}", flush=True)
@@ -109,7 +123,7 @@ def supervise(options: argparse.Namespace) -> None:
 
 def load_jobs(size: str, options: argparse.Namespace) -> dict[str, Job]:
     """The runs of a size in the order of the plan."""
-    table = pd.read_csv(options.work / "plan" / "runs.csv", keep_default_na=False)
+    table = read_plan(options.work)
     table = table[(table["size"] == size) & (table["tier"].astype(int) <= options.max_tier)]
     if options.done:
         done = pd.read_csv(options.done)
@@ -172,11 +186,16 @@ def train_size(size: str, options: argparse.Namespace) -> None:
     gpu = options.device == "cuda"
     torch.set_float32_matmul_precision("high" if options.precision == "tf32" else "highest")
     dtype = torch.bfloat16 if options.precision == "bf16" else torch.float32
-    slots = options.slots or (SLOTS_GPU[size] if gpu else SLOTS_CPU)
     jobs = load_jobs(size, options)
-    data = Data.load(options.work / "packed", options.device)
     first_row = next(iter(jobs.values())).row
-    shape = Shape(int(first_row["width"]), int(first_row["layers"]))
+    slots = slots_of(size, first_row, options)
+    shape = Shape(
+        int(first_row["width"]),
+        int(first_row["layers"]),
+        int(first_row.get("sequence") or SEQUENCE),
+        first_row.get("optimizer") or "adamw",
+    )
+    data = Data.load(options.work / "packed", options.device, shape.sequence)
     store = Store(options.work, size, options.device)
     forks = {job.origin for job in jobs.values() if job.origin}
     # A state that is missing is trained again, even if its curve is there.
@@ -185,7 +204,8 @@ def train_size(size: str, options: argparse.Namespace) -> None:
         for key, job in jobs.items()
         if not store.done(key) or any(k == key and not store.state(k, s) for k, s in forks)
     }
-    pool = Pool(shape, data, dtype, 12 * 264 if gpu else 88, store.keep, forks)
+    at_once = (12 * 264 if gpu else 88) * SEQUENCE // shape.sequence
+    pool = Pool(shape, data, dtype, at_once, store.keep, forks)
     restore(pool, waiting, store)
     print(f"{size}: {len(waiting)} of {len(jobs)} runs to train; {slots} at once", flush=True)
     ticks, updates, tick_s = 0, 0, 0.0
@@ -306,12 +326,12 @@ def restore(pool: Pool, waiting: dict[str, Job], store: Store) -> None:
 
 def check_precision(store: Store, shape: Shape, data: Data, dtype: torch.dtype) -> None:
     """Print by how much the losses of a base differ between float32 and the type used."""
-    paths = sorted(store.states.glob("pt*@-1.pt"))
+    paths = sorted(store.states.glob("*@-1.pt"))
     if not paths or dtype == torch.float32:
         return
     state = State(*torch.load(paths[0], map_location=store.device, weights_only=True))
     for name, tokens in data.validation.items():
-        part = tokens.view(1, -1, SEQUENCE + 1)
+        part = tokens[None]
         full, used = (
             float(evaluate(state.weights, part, shape, kind, 1_056))
             for kind in (torch.float32, dtype)
