@@ -115,6 +115,11 @@ class Recipe:
         return f"{self.domain}-{self.run}" if self.domain else self.run
 
     @property
+    def origins(self) -> list[str]:
+        """Keys of the base that it starts from and of the trunk that it branches off, if any."""
+        return [name for name in (self.parent, self.branch_of) if name]
+
+    @property
     def stem(self) -> str:
         """Name of the recipe, which repeated seeds share."""
         return self.run.rpartition("_s")[0] if self.kind == "repeat" else self.run

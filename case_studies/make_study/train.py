@@ -6,7 +6,7 @@ Reads WORK/plan (recipes.py) and WORK/packed (pack_tokens.py); writes a curve to
 WORK/results/SIZE/RUN.json when the run is complete, and what is needed to go on after an
 interruption to WORK/states. Started again, it goes on. With several sizes, each has a process of
 its own. --budget-s stops in time: runs that would not end are not begun. The results are packed
-into curves.parquet and done.csv in --out, again and again while it trains.
+into curves.parquet, done.csv and train.log in --out, again and again while it trains.
 """
 
 from __future__ import annotations
@@ -349,8 +349,8 @@ def pack(options: argparse.Namespace) -> None:
         frame.insert(0, "size", content["size"])
         parts.append(frame)
     options.out.mkdir(parents=True, exist_ok=True)
-    for path in (options.work / "logs").glob("*.log"):
-        write_bytes(options.out / path.name, path.read_bytes()[-200_000:])
+    logs = sorted((options.work / "logs").glob("*.log"))
+    write_bytes(options.out / "train.log", b"".join(p.read_bytes()[-200_000:] for p in logs))
     if not parts:
         return
     curves = pd.concat(parts, ignore_index=True)

@@ -88,6 +88,20 @@ class Variant:
     parts: int = 40
     dense: tuple[int, ...] = DENSE
 
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """Validation sets."""
+        return (self.general, self.target, *self.others)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Names of the validation sets in the study: English is `general` if pre-trained on."""
+        shown = {name: name.partition("_")[0] for name in self.sets}
+        for name, word in shown.items():
+            if word == "general" and name != self.general:
+                shown[name] = "english"
+        return shown | ({self.general: "general"} if self.general == "mixture" else {})
+
 
 SPARSE = (0, 8, 32, 90)
 VARIANTS = {
@@ -213,6 +227,12 @@ class VariantRecipe(Recipe):
         """Name of the run among the runs of its stack."""
         return f"{self.group}-{self.run}"
 
+    @property
+    def origins(self) -> list[str]:
+        """Keys of the base that it starts from and of the trunk that it branches off, if any."""
+        bases = self.size if self.spec.bases else self.variant
+        return [f"{bases}-{name}" for name in (self.parent, self.branch_of) if name]
+
     def evaluations(self) -> list[int]:
         """Steps at which it is evaluated."""
         steps = self.lr().n_steps
@@ -221,14 +241,14 @@ class VariantRecipe(Recipe):
     def row(self) -> dict[str, Any]:
         """Its row of the plan's runs.csv."""
         stack, spec = STACKS[self.size], self.spec
-        bases = self.size if spec.bases else self.variant
+        (origin,) = self.origins or [None]
         return {
             **{f.name: getattr(self, f.name) for f in fields(self)},
             "params": json.dumps(self.params),
             "replay": json.dumps(self.replay),
             "sets": " ".join(self.sets),
-            "parent": self.parent and f"{bases}-{self.parent}",
-            "branch_of": self.branch_of and f"{bases}-{self.branch_of}",
+            "parent": origin if self.parent else None,
+            "branch_of": origin if self.branch_of else None,
             "key": self.key,
             "steps": self.lr().n_steps,
             "evaluations": " ".join(map(str, self.evaluations())),
@@ -290,16 +310,14 @@ def make(name: str, run: str, **more: Any) -> VariantRecipe:
     spec = VARIANTS[name]
     more.setdefault("seed", number("variant", name, run))
     more.setdefault("state", spec.state)
-    sets = (spec.general, spec.target, *spec.others)
-    common = {"size": spec.stack, "phase": "cpt", "domain": spec.target, "sets": sets}
+    common = {"size": spec.stack, "phase": "cpt", "domain": spec.target, "sets": spec.sets}
     return VariantRecipe(run, variant=name, **common, **more)
 
 
 def own_bases(name: str) -> Iterator[VariantRecipe]:
     """Pre-training of a variant: a trunk and its decays, or cosines to a tenth."""
     spec = VARIANTS[name]
-    sets = (spec.general, spec.target, *spec.others)
-    common = {"size": spec.stack, "phase": "pt", "tier": 0, "variant": name, "sets": sets}
+    common = {"size": spec.stack, "phase": "pt", "tier": 0, "variant": name, "sets": spec.sets}
     seed = number("base", "variant", name)
     for steps in spec.cosine_bases:
         params = {"lr": spec.peak_lr, "num_training_steps": steps, "num_warmup_steps": BASE_WARMUP}
@@ -497,8 +515,7 @@ def runs_of_4m(name: str) -> Iterator[VariantRecipe]:
         chosen = (recipe.size, recipe.domain) == ("4m", spec.target)
         if chosen and recipe.kind in ("core", "random"):
             seed = number("variant", name, recipe.run)
-            sets = (spec.general, spec.target, *spec.others)
-            yield of_fleet(recipe, name, seed=seed, sets=sets)
+            yield of_fleet(recipe, name, seed=seed, sets=spec.sets)
 
 
 def main() -> None:
