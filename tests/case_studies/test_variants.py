@@ -7,7 +7,10 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+
+from bayescpt.data import read_study
 
 FOLDER = Path(__file__).parents[2] / "case_studies" / "make_study"
 # Of the plan that the shipped fleet was trained from.
@@ -21,7 +24,8 @@ def modules():
         pytest.skip("the case studies are not installed")
     sys.path.insert(0, str(FOLDER))
     try:
-        yield {name: importlib.import_module(name) for name in ("recipes", "variants", "stream")}
+        names = ("recipes", "variants", "stream", "build_variants")
+        yield {name: importlib.import_module(name) for name in names}
     finally:
         sys.path.remove(str(FOLDER))
 
@@ -123,3 +127,40 @@ def test_a_larger_batch_draws_more_and_longer_sequences_fewer(modules):
         assert abs((starts < 50_000).mean() - 0.25) < 1 / starts.size + 1e-9
         assert starts.max() + sequence < 110_000
         assert len({int(x) % sequence for x in starts[starts < 50_000]}) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "general", "domains"),
+    [
+        ("from_german", "german", {"german", "math", "english", "code"}),
+        ("mixture", "general", {"general", "german", "english", "code"}),
+        ("code_16m", "general", {"general", "code", "german"}),
+    ],
+)
+def test_the_builder_writes_a_variant_that_reads_back(
+    modules, recipes, tmp_path, name, general, domains
+):
+    spec = modules["variants"].VARIANTS[name]
+    generator = np.random.default_rng(4)
+    parts = []
+    for recipe in [recipe for recipe in recipes if recipe.size == spec.stack]:
+        steps = recipe.evaluations()
+        for domain in recipe.sets:
+            losses = 3 + 0.1 * generator.normal(size=len(steps))
+            columns = {"size": recipe.size, "key": recipe.key, "step": steps, "domain": domain}
+            parts.append(pd.DataFrame(columns | {"loss": losses}))
+    curves = pd.concat(parts, ignore_index=True)
+    cut = of(recipes, name)[3]
+    curves = curves[(curves["key"] != cut.key) | (curves["step"] < 300)]
+    builder = modules["build_variants"]
+    assert builder.build(curves, name, recipes, tmp_path / f"variant_{name}")
+    study = read_study(tmp_path / f"variant_{name}")
+    assert study.general == general
+    assert set(study.curves["domain"]) == domains
+    split = modules["variants"].splits()[name]
+    assert set(study.runs["split"]) == {split}
+    expected = {r.run: r for r in of(recipes, name) if r.run != cut.run}
+    assert set(study.runs.loc[study.runs["phase"] == "cpt", "run"]) == set(expected)
+    for run, recipe in expected.items():
+        assert study.run(run).schedule == recipe.lr()
+        assert np.all(np.asarray(study.run(run).replay_ratio) == recipe.replays())
