@@ -173,6 +173,13 @@ VARIANTS = {
         cosine_bases=(24_000, 6_000),
         lengths=(500, 2_500),
     ),
+    "lengths": Variant(
+        *("330k_long", "changelog", ("code", "german")),
+        "three recipes, each at five lengths from 400 to 5,000 steps",
+        peak_lr=3e-3,
+        cosine_bases=(6_000,),
+        lengths=(400, 5_000),
+    ),
     "muon": Variant(
         *("330k_muon", "code", ("changelog", "german")),
         "Muon for the matrices of the blocks, AdamW for the embeddings, twice the fleet's LRs",
@@ -203,6 +210,7 @@ VARIANTS = {
 }
 # Looked at once, at the end: the larger model with one target, and one language unlike the others.
 TEST = ("german_16m", "from_german")
+CHANGELOG_TOKENS = 8_000_000  # of the training text
 
 
 @dataclass(frozen=True)
@@ -279,6 +287,8 @@ def study_recipes(name: str) -> list[VariantRecipe]:
     spec = VARIANTS[name]
     if name == "curricula":
         runs = list(curricula_runs(name))
+    elif name == "lengths":
+        runs = list(length_runs(name))
     elif spec.stack == "16m":
         runs = list(runs_of_4m(name))
     else:
@@ -298,11 +308,12 @@ def study_recipes(name: str) -> list[VariantRecipe]:
 @cache
 def splits() -> dict[str, str]:
     """The split of each variant, from hashes of names: a half `fit`, a quarter each of the rest."""
-    others = [name for name in VARIANTS if name not in TEST]
+    others = [name for name in VARIANTS if name not in (*TEST, "lengths")]
     ranked = sorted(others, key=lambda name: number("split", "variant", name))
     kinds = ["test", *["choose"] * 3]
     kinds += ["fit"] * (len(ranked) - len(kinds))
-    return dict(zip(ranked, kinds, strict=True)) | dict.fromkeys(TEST, "test")
+    known = dict.fromkeys(TEST, "test") | {"lengths": "choose"}
+    return dict(zip(ranked, kinds, strict=True)) | known
 
 
 def make(name: str, run: str, **more: Any) -> VariantRecipe:
@@ -506,6 +517,24 @@ def shape_pieces(shape: str, steps: int, low: float, high: float) -> Pieces:
         pieces.append((stop - done, levels[first], levels[last]))
         done = stop
     return tuple(pieces)
+
+
+def length_runs(name: str) -> Iterator[VariantRecipe]:
+    """Three recipes at several lengths, no longer than their mixture has text for."""
+    spec = VARIANTS[name]
+    for index, steps in enumerate((400, 800, 1_600, 3_200, 5_000)):
+        for run, ratio, kind, factor in (
+            ("r25_wsd", 0.25, "wsd", 1.0),
+            ("r50_cos", 0.5, "cosine", 1.0),
+            ("r10_lin", 0.1, "linear", 0.5),
+        ):
+            longest = CHANGELOG_TOKENS / (1 - ratio) // STACKS[spec.stack].tokens_per_step
+            length = min(steps, fleet.round_to(longest - 50, 50))
+            generator = np.random.default_rng(number("variant", name, f"{run}_{steps}"))
+            schedule, params = SCHEDULES[kind](spec.peak_lr * factor, length, 30, generator)
+            more = {"schedule": schedule, "params": params, "replay": ratio}
+            more |= {"parent": annealed(name), "tier": 1 if index in (0, 1, 4) else 2}
+            yield make(name, f"{run}_{length}", kind="core", **more)
 
 
 def runs_of_4m(name: str) -> Iterator[VariantRecipe]:
