@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from build_studies import as_row, read_results, study_toml, write_study
 from variants import STACKS, VARIANTS, VariantRecipe, all_recipes, splits
@@ -59,9 +60,12 @@ def build(curves: pd.DataFrame, name: str, recipes: list[VariantRecipe], folder:
     curves = curves[curves["domain"].isin(spec.sets)]
     curves = curves.assign(domain=curves["domain"].map(spec.names))
     sets = tuple(spec.names.values())
-    own = {
-        recipe.key: replace(recipe, sets=sets) for recipe in recipes if recipe.size == spec.stack
-    }
+    own = with_trunks(
+        {recipe.key: replace(recipe, sets=sets) for recipe in recipes if recipe.size == spec.stack}
+    )
+    trunk_ends = curves["key"].map({key: recipe.branch_step for key, recipe in own.items()})
+    # What a branch shares with its trunk stands there only.
+    curves = curves[(curves["step"] > trunk_ends) | (trunk_ends == 0)]
     runs = [r for r in own.values() if r.variant == name and r.phase == "cpt"]
     about = study_toml(folder.name, spec.names[spec.general], notes_of(name))
 
@@ -76,6 +80,35 @@ def build(curves: pd.DataFrame, name: str, recipes: list[VariantRecipe], folder:
         tokens_per_step=stack.tokens_per_step,
     )
     return write_study(curves, own, runs, row, about, folder)
+
+
+def with_trunks(recipes: dict[str, VariantRecipe]) -> dict[str, VariantRecipe]:
+    """Recipes in which bases of one seed that begin alike are branches of the first of them.
+
+    They were trained apart, with the same losses to the last digit up to there.
+
+    Parameters
+    ----------
+    recipes : dict of str to VariantRecipe
+        All recipes of a stack, by key.
+    """
+    found = dict(recipes)
+    roots: dict[tuple[str, int], VariantRecipe] = {}
+    for key, recipe in recipes.items():
+        if recipe.phase != "pt" or recipe.branch_of:
+            continue
+        trunk = roots.setdefault((recipe.group, recipe.seed), recipe)
+        if trunk is not recipe and (common := common_steps(trunk, recipe)):
+            found[key] = replace(recipe, branch_of=trunk.run, branch_step=common)
+    return found
+
+
+def common_steps(one: VariantRecipe, other: VariantRecipe) -> int:
+    """Steps from the first in which two recipes have the same learning rates."""
+    rates = one.lr().lr, other.lr().lr
+    shortest = min(map(len, rates))
+    differ = np.flatnonzero(rates[0][:shortest] != rates[1][:shortest])
+    return int(differ[0]) if differ.size else shortest
 
 
 def notes_of(name: str) -> str:

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from pace import Pace
 from pool import Active, Data, Job, Pool
 from stack import SEQUENCE, Shape, State, evaluate
 
@@ -208,29 +209,31 @@ def train_size(size: str, options: argparse.Namespace) -> None:
     pool = Pool(shape, data, dtype, at_once, store.keep, forks)
     restore(pool, waiting, store)
     print(f"{size}: {len(waiting)} of {len(jobs)} runs to train; {slots} at once", flush=True)
-    ticks, updates, tick_s = 0, 0, 0.0
+    ticks, updates, pace = 0, 0, Pace()
     since = said = saved = time.time()
     while time.time() < options.deadline:
-        steps_left = (options.deadline - time.time()) / (1.15 * tick_s or 1e-9)
+        left = options.deadline - time.time()
+        steps_left = {phase: pace.steps(left, base=phase == "pt") for phase in ("pt", "cpt")}
         admit(pool, waiting, store, slots, steps_left)
         if not pool.active:
             break
-        updates += len(pool.active)
+        runs = len(pool.active)
+        updates += runs
         for entry in pool.tick():
             finish(entry, store)
         ticks += 1
         if ticks % 20 == 0:
             if gpu:
                 torch.cuda.synchronize()  # so that the times are true and the queue is short
-            # A slow average of what a step takes, evaluations included.
-            now, took = time.time(), (time.time() - since) / 20
-            tick_s, since = 0.9 * tick_s + 0.1 * took if tick_s else took, now
+            now = time.time()
+            pace.add(runs, (now - since) / 20)
+            since = now
         if time.time() - said > 10:
             said = time.time()
             print(
                 f"{size}: {said - began:.0f} s, {ticks} steps, {updates} updates, "
                 f"{len(pool.active)} under way, {len(waiting)} waiting, "
-                f"{1e3 * tick_s:.1f} ms a step; first: "
+                f"{1e3 * pace.now:.1f} ms a step; first: "
                 f"{describe(pool)}",
                 flush=True,
             )
@@ -253,30 +256,39 @@ def describe(pool: Pool) -> str:
     return f"{pool.active[0].job.key} {pool.active[0].step}" if pool.active else "none"
 
 
-def admit(pool: Pool, waiting: dict[str, Job], store: Store, slots: int, steps_left: float) -> None:
-    """Fill the stack with runs whose start is there and which would end in time."""
-    bases = any(entry.job.row["phase"] == "pt" for entry in pool.active) or any(
-        job.row["phase"] == "pt" for job in waiting.values()
-    )
+def admit(
+    pool: Pool, waiting: dict[str, Job], store: Store, slots: int, steps_left: dict[str, float]
+) -> None:
+    """Fill the stack with runs whose start is there and which would end in time.
+
+    ``steps_left`` has the steps that there is time for by phase. Bases are alone in the stack, as
+    that is quicker and the others wait for them; a base that would not end in time holds up no run
+    that starts from another.
+    """
+    bases = any(entry.job.row["phase"] == "pt" for entry in pool.active)
     entries: list[tuple[Active, State]] = []
-    # Long runs of a tier first, so that the last ones are short.
-    order = sorted(
-        waiting.values(), key=lambda job: (int(job.row["tier"]), -(job.steps - job.first))
-    )
+    # Bases, then long runs of a tier first, so that the last ones are short.
+    order = sorted(waiting.values(), key=rank)
     for job in order:
         if len(pool.active) + len(entries) >= slots:
             break
-        # Alone, the trunk is quicker; the others wait for it.
-        if bases and job.row["phase"] == "cpt":
-            continue
-        if job.steps - job.first > steps_left:
+        phase = job.row["phase"]
+        if bases and phase == "cpt":
+            break
+        if job.steps - job.first > steps_left[phase]:
             continue
         state = origin_state(job, store, pool)
         if state is None:
             continue
+        bases = bases or phase == "pt"
         del waiting[job.key]
         entries.append((Active(job, job.first), state))
     pool.add(entries)
+
+
+def rank(job: Job) -> tuple[bool, int, int]:
+    """Its place among the runs that wait: bases, then by tier, long ones first."""
+    return job.row["phase"] == "cpt", int(job.row["tier"]), job.first - job.steps
 
 
 def origin_state(job: Job, store: Store, pool: Pool) -> State | None:

@@ -97,3 +97,41 @@ def test_muons_updates_are_near_orthogonal(stack):
         values = torch.linalg.svdvals(optimiser.orthogonal(torch.randn(shape, generator=generator)))
         assert 0.5 < values.max() < 1.3
         assert values.median() > 0.6
+
+
+class Stack:
+    """A pool and a store as `admit` uses them: what is under way, and which ends are there."""
+
+    def __init__(self, ends):
+        self.ends, self.active = ends, []
+
+    def add(self, entries):
+        self.active += [entry for entry, _ in entries]
+
+
+def test_a_base_that_would_not_end_in_time_holds_up_no_run_of_another(stack, monkeypatch):
+    train, pool = importlib.import_module("train"), importlib.import_module("pool")
+    monkeypatch.setattr(
+        train, "origin_state", lambda job, store, _: "state" if job.origin in store.ends else None
+    )
+
+    def job(key, phase, steps, parent="", branch_of="", tier=0):
+        row = {"phase": phase, "parent": parent, "branch_of": branch_of, "tier": tier}
+        row |= {"branch_step": 3_000 if branch_of else 0, "steps": steps}
+        return pool.Job(key, row, None, None)
+
+    def admitted(steps_left, ends):
+        jobs = [
+            job("short", "cpt", 500, parent="pt3k", tier=1),
+            job("long", "cpt", 900, parent="pt3k", tier=1),
+            job("later", "cpt", 700, parent="pt8k", tier=1),
+            job("pt8k", "pt", 8_000, branch_of="pt3k"),
+        ]
+        under_way = Stack(ends)
+        train.admit(under_way, {j.key: j for j in jobs}, under_way, 8, steps_left)
+        return [entry.job.key for entry in under_way.active]
+
+    ends = {("pt3k", -1), ("pt3k", 3_000)}
+    assert admitted({"pt": 6_000, "cpt": 2_000}, ends) == ["pt8k"]
+    assert admitted({"pt": 4_000, "cpt": 2_000}, ends) == ["long", "short"]
+    assert admitted({"pt": 4_000, "cpt": 600}, ends) == ["short"]

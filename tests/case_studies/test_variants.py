@@ -24,7 +24,7 @@ def modules():
         pytest.skip("the case studies are not installed")
     sys.path.insert(0, str(FOLDER))
     try:
-        names = ("recipes", "variants", "stream", "build_variants")
+        names = ("recipes", "variants", "stream", "build_variants", "pace")
         yield {name: importlib.import_module(name) for name in names}
     finally:
         sys.path.remove(str(FOLDER))
@@ -57,20 +57,32 @@ def test_each_variant_is_a_small_study_of_its_own(modules, recipes):
     assert len({(r.size, r.key) for r in recipes}) == len(recipes)
     for name, spec in module.VARIANTS.items():
         runs = of(recipes, name)
-        assert 16 <= len(runs) <= 24
+        assert 15 <= len(runs) <= 24
         assert len({r.run for r in runs}) == len({r.seed for r in runs}) == len(runs)
-        assert len({r.parent for r in runs}) >= 2
-        assert len({str(r.replay) for r in runs}) >= 5
+        few = name == "lengths"  # of three recipes
+        assert len({r.parent for r in runs}) >= (1 if few else 2)
+        assert len({str(r.replay) for r in runs}) >= (3 if few else 5)
         steps = [r.lr().n_steps for r in runs]
         assert min(steps) >= 250
         assert max(steps) <= max(spec.lengths)
         peaks = np.array([r.lr().peak_lr for r in runs]) / spec.peak_lr
         assert 0.12 <= peaks.min() <= peaks.max() <= 2.01
         assert peaks.min() <= 0.5
-        if spec.stack != "16m":
+        if spec.stack != "16m" and not few:
             assert sum(r.kind == "repeat" for r in runs) >= 1
             assert sum(not isinstance(r.replay, float) for r in runs) >= 2
     assert sum(not isinstance(r.replay, float) for r in of(recipes, "curricula")) == 21
+
+
+def test_lengths_are_three_recipes_from_one_base_as_long_as_the_text_allows(modules, recipes):
+    runs = of(recipes, "lengths")
+    assert {r.parent for r in runs} == {"pt6k_cos"}
+    longest = {0.1: 4_300, 0.25: 5_000, 0.5: 5_000}
+    for replay, most in longest.items():
+        steps = [r.lr().n_steps for r in runs if r.replay == replay]
+        assert sorted(steps) == [400, 800, 1_600, 3_200, most]
+        tokens = (1 - replay) * most * modules["variants"].STACKS["330k_long"].tokens_per_step
+        assert tokens <= modules["variants"].CHANGELOG_TOKENS
 
 
 def test_every_start_is_in_the_plan_and_trains_before(recipes):
@@ -92,7 +104,7 @@ def test_the_split_holds_whole_variants(modules, recipes):
     module = modules["variants"]
     for name in module.VARIANTS:
         assert {r.split for r in of(recipes, name)} == {module.splits()[name]}
-    assert Counter(module.splits().values()) == {"fit": 6, "choose": 3, "test": 3}
+    assert Counter(module.splits().values()) == {"fit": 6, "choose": 4, "test": 3}
     assert module.splits()["german_16m"] == module.splits()["from_german"] == "test"
 
 
@@ -116,6 +128,31 @@ def test_the_16m_runs_are_those_of_4m_at_the_scaled_peak(modules, recipes):
             assert run.parent == other.parent
 
 
+def test_bases_that_begin_alike_are_a_trunk_and_its_branch(modules, recipes):
+    own = {r.key: r for r in recipes if r.size == "330k_long"}
+    found = modules["build_variants"].with_trunks(own)
+    changed = {key: recipe for key, recipe in found.items() if recipe != own[key]}
+    assert set(changed) == {"overtrained-pt6k_cos"}
+    branch, trunk = changed["overtrained-pt6k_cos"], own["overtrained-pt24k_cos"]
+    assert (branch.branch_of, branch.seed) == (trunk.run, trunk.seed)
+    shared = branch.branch_step
+    assert np.array_equal(branch.lr().lr[:shared], trunk.lr().lr[:shared])
+    assert branch.lr().lr[shared] != trunk.lr().lr[shared]
+
+
+def test_a_base_is_judged_by_the_steps_that_had_the_fewest_runs(modules):
+    pace = modules["pace"].Pace()
+    assert pace.steps(10.0, base=True) > 1e9
+    for _ in range(60):
+        pace.add(1, 0.015)
+    alone = pace.steps(218.0, base=True)
+    assert alone == pytest.approx(218 / (1.15 * 0.015))
+    for _ in range(60):
+        pace.add(4, 0.052)
+    assert pace.steps(218.0, base=False) == pytest.approx(218 / (1.15 * 0.052), rel=0.01)
+    assert pace.steps(218.0, base=True) == alone
+
+
 def test_a_larger_batch_draws_more_and_longer_sequences_fewer(modules):
     stream = modules["stream"]
     places = {"general": (0, 50_000), "target": (50_000, 60_000)}
@@ -134,6 +171,7 @@ def test_a_larger_batch_draws_more_and_longer_sequences_fewer(modules):
     [
         ("from_german", "german", {"german", "math", "english", "code"}),
         ("mixture", "general", {"general", "german", "english", "code"}),
+        ("overtrained", "general", {"general", "german", "spanish", "code"}),
         ("code_16m", "general", {"general", "code", "german"}),
     ],
 )
