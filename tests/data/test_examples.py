@@ -62,7 +62,7 @@ def test_sources_and_licence_are_shipped():
     assert "Copyright (c) 2025 Kairong Luo" in text
     assert "THE SOFTWARE IS PROVIDED" in text
     for name in example_studies():
-        assert (name if not name.startswith("fleet_") else "fleet_TARGET_SIZE") in text
+        assert ("fleet_TARGET_SIZE" if name.startswith("fleet_") else name) in text
 
 
 FLEET = [name for name in example_studies() if name.startswith("fleet_")]
