@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from build_studies import as_row, read_results, study_toml, write_study
-from variants import STACKS, VARIANTS, VariantRecipe, all_recipes, splits
+from variant_kinds import STACKS, VARIANTS
+from variants import VariantRecipe, all_recipes, splits
 
 from bayescpt.data import read_study
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from variants import VARIANTS
+from variant_kinds import VARIANTS
 
 from bayescpt.data import Study, example_studies, load_example
 
