@@ -135,3 +135,4 @@ def test_source_distribution_brings_tests_and_lock(built):
     assert {f"models/{name}" for name in CARDS} <= names
     examples = "bayescpt/data/examples"
     assert {f"{examples}/fleet/fleet_code_330k/curves.parquet", f"{examples}/README.md"} <= names
+    assert f"{examples}/variants/variant_curricula/lrs.parquet" in names

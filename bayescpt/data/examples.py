@@ -29,15 +29,17 @@ def example_studies() -> tuple[str, ...]:
     ('cpt_micro', 'mpl_100m', 'mpl_25m', 'fleet_changelog_100k')
     >>> len([name for name in example_studies() if name.startswith("fleet_")])
     24
+    >>> len([name for name in example_studies() if name.startswith("variant_")])
+    13
     """
     return tuple(_folders())
 
 
 def _folders() -> dict[str, Traversable]:
-    """Folders of the example studies by name: the fleet after the others, final losses last."""
+    """Folders of the example studies by name, collection after collection."""
     found = (
         sorted((entry for entry in place.iterdir() if _is_study(entry)), key=lambda e: e.name)
-        for place in (_FOLDER, _FOLDER.joinpath("fleet"), _FOLDER.joinpath("final"))
+        for place in (_FOLDER, *(_FOLDER.joinpath(name) for name in ("fleet", "variants", "final")))
     )
     return {entry.name: entry for entries in found for entry in entries}
 
@@ -58,7 +60,9 @@ def load_example(name: str) -> Study:
         german, spanish, russian, changelog, math) at four sizes (100k, 330k, 1200k, 4m). The column
         ``split`` of its runs says which are for fitting (``fit``), for choosing laws, noise and
         priors (``choose``), and for one look at the end (``test``); those of spanish, russian and
-        4m are all ``test``. ``ibrahim_405m_german`` holds published final losses.
+        4m are all ``test``. A study ``variant_NAME`` differs from those in what they hold fixed
+        (``batch``, ``muon``, ``mixture``, ``code_16m`` and nine others) and is in one part of the
+        split as a whole. ``ibrahim_405m_german`` holds published final losses.
 
     Returns
     -------

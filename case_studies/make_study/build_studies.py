@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -75,20 +76,54 @@ def build(
     folder : path
         Folder to write; what it held is replaced.
     """
-    curves = curves[(curves["size"] == size) & np.isfinite(curves["loss"])]
     own = {recipe.key: recipe for recipe in recipes if recipe.size == size}
+    runs = [recipe for recipe in own.values() if recipe.domain == target]
+    about = study_toml(folder.name, GENERAL, notes_of(target, size))
+    test = target in TEST_TARGETS or size == TEST_SIZE
+    row = partial(
+        as_row,
+        base_split="test" if test else "fit",
+        n_params=SIZES[size].n_params,
+        tokens_per_step=TOKENS_PER_STEP,
+    )
+    return write_study(curves[curves["size"] == size], own, runs, row, about, folder)
+
+
+def write_study(
+    curves: pd.DataFrame,
+    own: Mapping[str, Recipe],
+    runs: list[Recipe],
+    row: Callable[[Recipe], dict[str, Any]],
+    about: str,
+    folder: Path,
+) -> bool:
+    """Write a study of those runs that are complete; False if there is none.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        Curves of the runs that trained in one stack.
+    own : mapping of str to Recipe
+        Those runs, by key: bases and runs of this and of other studies.
+    runs : list of Recipe
+        Continual pre-training of this study.
+    row : callable
+        Makes a run's row of runs.csv.
+    about : str
+        The text of study.toml.
+    folder : path
+        Folder to write; what it held is replaced.
+    """
+    curves = curves[np.isfinite(curves["loss"])]
     last = curves.groupby("key")["step"].max().to_dict()
     whole = {key for key, recipe in own.items() if last.get(key) == recipe.lr().n_steps}
-    runs = [own[key] for key in own if own[key].domain == target and key in whole]
-    runs = [recipe for recipe in runs if ancestors(recipe, own) <= whole]
+    runs = [recipe for recipe in runs if recipe.key in whole and ancestors(recipe, own) <= whole]
     if not runs:
         return False
     needed = set().union(*(ancestors(recipe, own) for recipe in runs))
     bases = [recipe for key, recipe in own.items() if key in needed]
-    sets = runs[0].sets
-    about = study_toml(folder.name, target, size)
-    table = pd.DataFrame([as_row(recipe, target) for recipe in (*bases, *runs)])
-    rows = curve_rows(curves, [*bases, *runs], sets)
+    table = pd.DataFrame([row(recipe) for recipe in (*bases, *runs)])
+    rows = curve_rows(curves, [*bases, *runs], runs[0].sets)
     writers = {
         "study.toml": partial(Path.write_text, data=about, encoding="utf-8"),
         "runs.csv": partial(table.to_csv, index=False),
@@ -105,13 +140,9 @@ def build(
     return True
 
 
-def ancestors(recipe: Recipe, recipes: dict[str, Recipe]) -> set[str]:
+def ancestors(recipe: Recipe, recipes: Mapping[str, Recipe]) -> set[str]:
     """Keys of the bases that a run starts from or branches off, and of theirs."""
-    found: set[str] = set()
-    for key in (recipe.parent, recipe.branch_of):
-        if key:
-            found |= {key} | ancestors(recipes[key], recipes)
-    return found
+    return set(recipe.origins).union(*(ancestors(recipes[key], recipes) for key in recipe.origins))
 
 
 def is_named(recipe: Recipe) -> bool:
@@ -119,11 +150,10 @@ def is_named(recipe: Recipe) -> bool:
     return recipe.schedule not in UNNAMED and isinstance(recipe.replay, float)
 
 
-def as_row(recipe: Recipe, target: str) -> dict[str, Any]:
-    """A run's row of runs.csv."""
+def as_row(recipe: Recipe, base_split: str, n_params: int, tokens_per_step: int) -> dict[str, Any]:
+    """A run's row of runs.csv; `base_split` is the split of bases."""
     cpt = recipe.phase == "cpt"
     named = is_named(recipe)
-    test = target in TEST_TARGETS or recipe.size == TEST_SIZE
     return {
         "run": recipe.run,
         "phase": recipe.phase,
@@ -134,14 +164,14 @@ def as_row(recipe: Recipe, target: str) -> dict[str, Any]:
         "branch_of": recipe.branch_of,
         "branch_step": recipe.branch_step or None,
         "seed": recipe.seed,
-        "n_params": SIZES[recipe.size].n_params,
-        "tokens_per_step": TOKENS_PER_STEP,
+        "n_params": n_params,
+        "tokens_per_step": tokens_per_step,
         "schedule": recipe.schedule if named else None,
         "schedule_params": params_text(recipe.params) if named else None,
         "peak_lr": recipe.lr().peak_lr,
         "optimizer_state": recipe.state if cpt else None,
         "kind": recipe.kind,
-        "split": recipe.split if cpt else "test" if test else "fit",
+        "split": recipe.split if cpt else base_split,
     }
 
 
@@ -180,18 +210,22 @@ def write_compact(frame: pd.DataFrame, path: Path) -> None:
     )
 
 
-def study_toml(name: str, target: str, size: str) -> str:
+def study_toml(name: str, general: str, notes: str) -> str:
     """The text of study.toml."""
-    shape = SIZES[size]
-    notes = (
-        f"Real curves of a {shape.n_params:,}-parameter decoder (without embeddings): English "
+    fields = {"name": name, "general": general, "loss_unit": "nat/token", "notes": notes}
+    lines = [f"{key} = {json.dumps(text)}" for key, text in fields.items()]
+    return "\n".join(["[study]", *lines, ""])
+
+
+def notes_of(target: str, size: str) -> str:
+    """What study.toml says about a study of the fleet."""
+    n_params = SIZES[size].n_params
+    return (
+        f"Real curves of a {n_params:,}-parameter decoder (without embeddings): English "
         f"technical prose, then {target}. Validation losses on fixed sets of 33,792 tokens; 2,048 "
         "tokens a step. Made by case_studies/make_study; the column split of runs.csv says which "
         "runs are for fitting, for choosing and for one look at the end."
     )
-    fields = {"name": name, "general": GENERAL, "loss_unit": "nat/token", "notes": notes}
-    lines = [f"{key} = {json.dumps(text)}" for key, text in fields.items()]
-    return "\n".join(["[study]", *lines, ""])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Print what the fleet holds, and how much its runs differ by seed alone.
+"""Print what the fleet or the variants hold, and how much their runs differ by seed alone.
 
-    uv run python case_studies/make_study/describe.py
+    uv run python case_studies/make_study/describe.py             # the fleet
+    uv run python case_studies/make_study/describe.py variant
 
 Runs whose split is `test` are counted, and their losses at step 0 compared with those of their
 bases; nothing else is measured on them.
@@ -8,11 +9,13 @@ bases; nothing else is measured on them.
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from variant_kinds import VARIANTS
 
 from bayescpt.data import Study, example_studies, load_example
 
@@ -21,12 +24,17 @@ WARMED = 90  # steps; evaluations are dense up to here
 
 
 def main() -> None:
-    studies = [load_example(name) for name in example_studies() if name.startswith("fleet_")]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("collection", nargs="?", choices=["fleet", "variant"], default="fleet")
+    kind = parser.parse_args().collection
+    names = [name for name in example_studies() if name.startswith(f"{kind}_")]
+    studies = [load_example(name) for name in names]
     table = pd.concat([run_table(study) for study in studies], ignore_index=True)
     losses = sum(len(study.curves) for study in studies)
     print(f"{len(studies)} studies, {len(table)} runs after pre-training, {losses:,} losses")
     print(f"largest gap between a run's step 0 and its base's end: {gap(studies):.1g} nats\n")
-    for row, column in (("target", "size"), ("target", "split"), ("kind", "split")):
+    crossed = (("target", "size"), ("target", "split"), ("kind", "split"))
+    for row, column in crossed if kind == "fleet" else (("study", "split"),):
         print(pd.crosstab(table[row], table[column], margins=True, margins_name="all"), "\n")
     print("target text seen more than once (number of times)")
     print(pd.concat([repeated(study) for study in studies]).round(2).to_string(), "\n")
@@ -39,10 +47,11 @@ def main() -> None:
 
 
 def run_table(study: Study) -> pd.DataFrame:
-    """Rows of runs.csv of the runs after pre-training, with target and size."""
-    _, target, size = study.name.split("_")
+    """Rows of runs.csv of the runs after pre-training, with study, target and size."""
+    (target,) = study.targets
+    size = study.name.rpartition("_")[2]
     runs = study.runs[study.runs["phase"] == "cpt"]
-    return runs[["run", "kind", "split"]].assign(target=target, size=size)
+    return runs[["run", "kind", "split"]].assign(study=study.name, target=target, size=size)
 
 
 def gap(studies: list[Study]) -> float:
@@ -59,8 +68,10 @@ def gap(studies: list[Study]) -> float:
 
 def repeated(study: Study) -> pd.Series:
     """Passes over the target's training tokens of the runs that make more than one, by run."""
-    tokens = json.loads(MANIFEST.read_text(encoding="utf-8"))["packed"]
-    target = study.name.split("_")[1]
+    manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
+    tokens = manifest["packed"] | manifest["variants"]
+    kind, _, name = study.name.partition("_")
+    target = VARIANTS[name].target if kind == "variant" else study.targets[0]
     passes = {}
     for run in map(study.run, study.cpt_runs):
         share = np.mean(1.0 - np.asarray(run.replay_ratio))
@@ -76,7 +87,7 @@ def seed_spread(study: Study) -> pd.DataFrame:
     Parameters
     ----------
     study : Study
-        A study of the fleet.
+        A study of the fleet, or a variant.
 
     Returns
     -------
@@ -84,15 +95,13 @@ def seed_spread(study: Study) -> pd.DataFrame:
         A row for each repeated recipe and set (general, target): number of runs, and the standard
         deviation in nats at the end and at an evaluation after step 90 (root mean square).
     """
-    runs = study.runs[
-        (study.runs["kind"].isin(["core", "repeat"])) & (study.runs["split"] != "test")
-    ]
+    runs = study.runs[study.runs["split"] != "test"]
     stem = runs["run"].str.replace(r"_s\d+$", "", regex=True)
     rows = []
     for recipe, group in runs.groupby(stem):
-        if len(group) < 2:
+        if not (group["kind"] == "repeat").any():
             continue
-        for name in (study.general, study.name.split("_")[1]):
+        for name in (study.general, *study.targets):
             curves = [study.curve(run, name).set_index("step")["loss"] for run in group["run"]]
             sd = pd.concat(curves, axis=1).std(axis=1, ddof=1)
             kind = "general" if name == study.general else "target"

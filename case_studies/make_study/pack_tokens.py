@@ -41,14 +41,7 @@ def main() -> None:
     about, validation = {}, {}
     for name, source in sources.items():
         texts = documents(work / "corpora" / f"{name}.validation.jsonl")
-        pieces = [text[:VALIDATION_PIECE] for text in texts]
-        tokens = encode(tokenizer, pieces)
-        while tokens.size < VALIDATION_TOKENS:  # longer pieces where documents are few
-            pieces = [text[: 2 * len(piece)] for text, piece in zip(texts, pieces, strict=True)]
-            if (longer := encode(tokenizer, pieces)).size == tokens.size:
-                raise SystemExit(f"{name}: {tokens.size} validation tokens: {VALIDATION_TOKENS=}")
-            tokens = longer
-        validation[name] = tokens[:VALIDATION_TOKENS]
+        validation[name] = validation_tokens(tokenizer, texts, name)
         train = encode(tokenizer, documents(work / "corpora" / f"{name}.train.jsonl"))
         train = train[: source["tokens"]]
         write_file(packed / f"{name}.npy.xz", partial(write_tokens, train))
@@ -64,14 +57,26 @@ def main() -> None:
     write_text(HERE / "manifest.json", json.dumps(manifest, indent=1) + "\n")
 
 
+def validation_tokens(tokenizer: Tokenizer, texts: list[str], name: str) -> NDArray[np.uint16]:
+    """The validation set of a corpus: short pieces of many documents."""
+    pieces = [text[:VALIDATION_PIECE] for text in texts]
+    tokens = encode(tokenizer, pieces)
+    while tokens.size < VALIDATION_TOKENS:  # longer pieces where documents are few
+        pieces = [text[: 2 * len(piece)] for text, piece in zip(texts, pieces, strict=True)]
+        if (longer := encode(tokenizer, pieces)).size == tokens.size:
+            raise SystemExit(f"{name}: {tokens.size} validation tokens: {VALIDATION_TOKENS=}")
+        tokens = longer
+    return tokens[:VALIDATION_TOKENS]
+
+
 def write_tokens(tokens: NDArray[np.uint16], path: Path) -> None:
     """Write token ids, compressed."""
     with lzma.open(path, "wb", preset=6) as file:
         np.save(file, tokens)
 
 
-def trained_tokenizer(corpora: Path, path: Path) -> Tokenizer:
-    """A byte-level BPE tokenizer of the general training text."""
+def trained_tokenizer(corpora: Path, path: Path, source: str = "general") -> Tokenizer:
+    """A byte-level BPE tokenizer of the training text of a corpus."""
     if path.exists():
         return Tokenizer.from_file(str(path))
     tokenizer = Tokenizer(models.BPE())
@@ -84,7 +89,7 @@ def trained_tokenizer(corpora: Path, path: Path) -> Tokenizer:
         show_progress=False,
     )
     texts, total = [], 0
-    for text in documents(corpora / "general.train.jsonl"):
+    for text in documents(corpora / f"{source}.train.jsonl"):
         texts.append(text)
         total += len(text)
         if total > TOKENIZER_TEXT:

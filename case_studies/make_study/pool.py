@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import lzma
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from stack import SEQUENCE, Shape, State, evaluate, train_step
-from stream import sequence_starts
+from optimiser import BETA_2, WEIGHT_DECAY, Constants
+from stack import Shape, State, evaluate, train_step
+from stream import SEQUENCES_PER_STEP, sequence_starts
 from torch import Tensor
 
 
@@ -51,6 +53,33 @@ class Job:
         """Validation sets."""
         return self.row["sets"].split()
 
+    # What follows is the same in all runs of the fleet, whose plan has no such columns.
+
+    @property
+    def general(self) -> str:
+        """The corpus of pre-training and replay."""
+        return self.row.get("general") or "general"
+
+    @property
+    def target(self) -> str:
+        """The corpus of continual pre-training; a base draws nothing from it."""
+        return self.row.get("corpus") or self.row["domain"] or self.general
+
+    @property
+    def sequences_per_step(self) -> int:
+        """Sequences of a batch."""
+        return int(self.row.get("sequences_per_step") or SEQUENCES_PER_STEP)
+
+    @property
+    def weight_decay(self) -> float:
+        """AdamW's weight decay."""
+        return float(self.row.get("weight_decay", WEIGHT_DECAY))
+
+    @property
+    def beta_2(self) -> float:
+        """AdamW's second beta."""
+        return float(self.row.get("beta_2", BETA_2))
+
 
 @dataclass
 class Active:
@@ -78,30 +107,42 @@ class Data:
     train: Tensor
     places: dict[str, tuple[int, int]]
     validation: dict[str, Tensor]
+    sequence: int
 
     @classmethod
-    def load(cls, folder: Path, device: str) -> Data:
-        """Read what pack_tokens.py wrote."""
-        parts, places, first = [], {}, 0
+    def load(cls, folder: Path, device: str, sequence: int) -> Data:
+        """Read what pack_tokens.py wrote, and pack_variants.py if it did."""
+        parts: dict[str, np.ndarray] = {}
         for path in sorted(folder.glob("*.npy.xz")):
             with lzma.open(path) as file:
-                tokens = np.load(file)
-            places[path.name.split(".")[0]] = (first, tokens.size)
-            parts.append(tokens.astype(np.int16))
+                parts[path.name.split(".")[0]] = np.load(file).astype(np.int16)
+        mixtures = folder / "mixtures.json"
+        if mixtures.exists():
+            for name, counts in json.loads(mixtures.read_text()).items():
+                # Sequences are drawn from all of it in random order: that mixes them.
+                parts[name] = np.concatenate([parts[part][:n] for part, n in counts.items()])
+        places, first = {}, 0
+        for name, tokens in parts.items():
+            places[name] = (first, tokens.size)
             first += tokens.size
-        train = torch.from_numpy(np.concatenate(parts)).to(device)
+        train = torch.from_numpy(np.concatenate(list(parts.values()))).to(device)
         validation = {}
         with np.load(folder / "validation.npz") as file:
             for name in file.files:
                 tokens = torch.from_numpy(file[name].astype(np.int64))
-                validation[name] = tokens.unfold(0, SEQUENCE + 1, SEQUENCE).to(device)
-        return cls(train, places, validation)
+                validation[name] = tokens.unfold(0, sequence + 1, sequence).to(device)
+        return cls(train, places, validation, sequence)
 
     def starts(self, job: Job) -> Tensor:
         """First tokens of the sequences of each step of a run."""
-        general = self.places["general"]
-        target = self.places[job.row["domain"] or "general"]
-        starts = sequence_starts(job.replay, int(job.row["seed"]), general, target)
+        starts = sequence_starts(
+            job.replay,
+            int(job.row["seed"]),
+            self.places[job.general],
+            self.places[job.target],
+            self.sequence,
+            job.sequences_per_step,
+        )
         return torch.from_numpy(starts).to(self.train.device)
 
 
@@ -140,6 +181,7 @@ class Pool:
         self._starts: list[Tensor] = []
         self._lrs: list[Tensor] = []
         self._tables: tuple[Tensor, Tensor, Tensor] | None = None
+        self._constants: Constants | None = None
 
     def add(self, entries: list[tuple[Active, State]]) -> None:
         """Put runs into the stack; runs at their first step are evaluated there."""
@@ -165,10 +207,10 @@ class Pool:
             self._tables = self._make_tables()
         starts, lrs, steps = self._tables
         rows = torch.arange(len(self.active), device=starts.device)
-        spans = torch.arange(SEQUENCE + 1, device=starts.device)
+        spans = torch.arange(self.data.sequence + 1, device=starts.device)
         index = starts[rows, steps].long()[:, :, None] + spans
         tokens = self.data.train[index].long()
-        train_step(self.state, tokens, lrs[rows, steps], self.shape, self.dtype)
+        train_step(self.state, tokens, lrs[rows, steps], self.shape, self.dtype, self._constants)
         steps += 1
         for entry in self.active:
             entry.step += 1
@@ -195,9 +237,15 @@ class Pool:
         return done
 
     def _make_tables(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Starts, learning rates and steps of all runs, as padded arrays on the device."""
+        """Starts, learning rates and steps of all runs, padded, and the optimisers' constants."""
         pad = torch.nn.utils.rnn.pad_sequence
-        steps = torch.tensor([entry.step for entry in self.active], device=self._lrs[0].device)
+        device = self._lrs[0].device
+        steps = torch.tensor([entry.step for entry in self.active], device=device)
+        jobs = [entry.job for entry in self.active]
+        self._constants = Constants(
+            torch.tensor([job.weight_decay for job in jobs], device=device),
+            torch.tensor([job.beta_2 for job in jobs], device=device),
+        )
         return pad(self._starts, batch_first=True), pad(self._lrs, batch_first=True), steps
 
     def _evaluate(self, rows: list[int]) -> None:
@@ -206,7 +254,7 @@ class Pool:
             return
         assert self.state is not None
         pairs = [(row, name) for row in rows for name in self.active[row].job.sets]
-        chunk = max(1, self.at_once // len(self.data.validation["general"]))
+        chunk = max(1, self.at_once // len(next(iter(self.data.validation.values()))))
         for first in range(0, len(pairs), chunk):
             part = pairs[first : first + chunk]
             index = torch.tensor([row for row, _ in part], device=self.state.weights.device)

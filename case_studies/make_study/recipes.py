@@ -60,6 +60,7 @@ OTHERS = {
 BUDGETS = {"pt3k": (3_000, 2_500), "pt8k": (8_000, 6_800)}  # steps, the last at the peak
 ENDS = (0.0, 0.1, 0.5)
 BASE_WARMUP = 100
+DENSE = (0, 2, 4, 8, 11, 16, 22, 32, 45, 64, 90)  # evaluations of a run's start
 REPLAYS = (0.0, 0.02, 0.05, 0.1, 0.25, 0.5, 0.75)
 
 # Looked at once, at the end: two targets and the largest size, whole.
@@ -114,6 +115,11 @@ class Recipe:
         return f"{self.domain}-{self.run}" if self.domain else self.run
 
     @property
+    def origins(self) -> list[str]:
+        """Keys of the base that it starts from and of the trunk that it branches off, if any."""
+        return [name for name in (self.parent, self.branch_of) if name]
+
+    @property
     def stem(self) -> str:
         """Name of the recipe, which repeated seeds share."""
         return self.run.rpartition("_s")[0] if self.kind == "repeat" else self.run
@@ -128,6 +134,21 @@ class Recipe:
             return np.full(self.lr().n_steps, self.replay)
         parts = [np.linspace(first, last, steps) for steps, first, last in self.replay]
         return np.concatenate(parts)
+
+    def evaluations(self) -> list[int]:
+        """Steps at which it is evaluated."""
+        return evaluation_steps(self.lr().n_steps, self.branch_step)
+
+    def row(self) -> dict[str, Any]:
+        """Its row of the plan's runs.csv."""
+        row = asdict(self)
+        row["params"] = json.dumps(row["params"])
+        row["replay"] = json.dumps(row["replay"])
+        row["sets"] = " ".join(self.sets)
+        row["key"] = self.key
+        row["steps"] = self.lr().n_steps
+        row["evaluations"] = " ".join(map(str, self.evaluations()))
+        return row | asdict(SIZES[self.size]) | {"n_params": SIZES[self.size].n_params}
 
 
 def all_recipes() -> list[Recipe]:
@@ -315,7 +336,9 @@ def number(*words: str) -> int:
     return int.from_bytes(hashlib.sha256("/".join(words).encode()).digest()[:4], "big")
 
 
-def evaluation_steps(steps: int, first: int = 0) -> list[int]:
+def evaluation_steps(
+    steps: int, first: int = 0, parts: int = 40, dense: tuple[int, ...] = DENSE
+) -> list[int]:
     """Steps at which a run is evaluated: dense at the start, then every 2.5% of the run.
 
     Parameters
@@ -324,10 +347,13 @@ def evaluation_steps(steps: int, first: int = 0) -> list[int]:
         Length of the run.
     first : int
         Where a branch leaves its trunk; its evaluations follow that step.
+    parts : int
+        Parts of the run between evaluations.
+    dense : tuple of int
+        Steps after the start that are evaluated too.
     """
-    dense = [0, 2, 4, 8, 11, 16, 22, 32, 45, 64, 90]
     length = steps - first
-    even = [round(first + length * part / 40) for part in range(1, 41)]
+    even = [round(first + length * part / parts) for part in range(1, parts + 1)]
     gap = min(max(length // 80, 4), 26)
     kept = [first + step for step in dense if step < length]
     for step in even:
@@ -338,21 +364,9 @@ def evaluation_steps(steps: int, first: int = 0) -> list[int]:
     return kept[1:] if first else kept
 
 
-def as_row(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as a row of runs.csv."""
-    row = asdict(recipe)
-    row["params"] = json.dumps(row["params"])
-    row["replay"] = json.dumps(row["replay"])
-    row["sets"] = " ".join(recipe.sets)
-    row["key"] = recipe.key
-    row["steps"] = recipe.lr().n_steps
-    row["evaluations"] = " ".join(map(str, evaluation_steps(row["steps"], recipe.branch_step)))
-    return row | asdict(SIZES[recipe.size]) | {"n_params": SIZES[recipe.size].n_params}
-
-
 def write_plan(recipes: list[Recipe], folder: Path) -> None:
     """Write what train.py reads: it does not need this file."""
-    table = pd.DataFrame([as_row(recipe) for recipe in recipes])
+    table = pd.DataFrame([recipe.row() for recipe in recipes])
     arrays = {}
     for recipe in recipes:
         arrays[f"lr/{recipe.size}/{recipe.key}"] = recipe.lr().lr
@@ -372,7 +386,7 @@ def main() -> None:
     work = parser.parse_args().work
     recipes = all_recipes()
     write_plan(recipes, work / "plan")
-    table = pd.DataFrame([as_row(recipe) for recipe in recipes])
+    table = pd.DataFrame([recipe.row() for recipe in recipes])
     print(table.pivot_table(index="size", columns="tier", values="steps", aggfunc=["size", "sum"]))
     print(table.pivot_table(index="size", columns="split", values="steps", aggfunc="size"))
 

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from optimiser import Constants, adamw_, clip_, muon_
 from torch import Tensor
 
 VOCABULARY = 1_024
 SEQUENCE = 128
 HEAD = 32  # width of an attention head
-BETAS = (0.9, 0.95)
-WEIGHT_DECAY = 0.1
-CLIP = 1.0
 EPSILON = 1e-6  # of RMSNorm; the default depends on the type
 
 
@@ -24,13 +22,15 @@ class Shape:
 
     width: int
     layers: int
+    sequence: int = SEQUENCE
+    optimizer: str = "adamw"  # or "muon", for the matrices of the blocks
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
         """Shapes of the weights of one run, in their order in its vector."""
         d = self.width
         block = [(d, 3 * d), (d, d), (d, 4 * d), (4 * d, d)]
-        return [(VOCABULARY, d), (SEQUENCE, d), *block * self.layers]
+        return [(VOCABULARY, d), (self.sequence, d), *block * self.layers]
 
     @property
     def sizes(self) -> list[int]:
@@ -58,7 +58,7 @@ def losses(weights: Tensor, tokens: Tensor, shape: Shape) -> Tensor:
     ----------
     weights : Tensor, shape (runs, n_values)
         Weights; their type is that of the computation (float32 or bfloat16).
-    tokens : Tensor of int64, shape (runs, sequences, SEQUENCE + 1)
+    tokens : Tensor of int64, shape (runs, sequences, sequence + 1)
         Token ids.
     shape : Shape
         The decoder.
@@ -68,7 +68,8 @@ def losses(weights: Tensor, tokens: Tensor, shape: Shape) -> Tensor:
     Tensor of float32, shape (runs,)
         Nats per token.
     """
-    runs, sequences, _ = tokens.shape
+    runs, sequences, length = tokens.shape
+    length -= 1
     d, heads = shape.width, shape.width // HEAD
     views = [
         part.reshape(runs, *size)
@@ -77,13 +78,13 @@ def losses(weights: Tensor, tokens: Tensor, shape: Shape) -> Tensor:
     embeddings, positions = views[:2]
     offsets = torch.arange(runs, device=tokens.device)[:, None, None] * VOCABULARY
     x = F.embedding(tokens[:, :, :-1] + offsets, embeddings.reshape(runs * VOCABULARY, d))
-    x = (x + positions[:, None]).reshape(runs, sequences * SEQUENCE, d)
+    x = (x + positions[:, None]).reshape(runs, sequences * length, d)
     for layer in range(shape.layers):
         w_qkv, w_out, w_up, w_down = views[2 + 4 * layer : 6 + 4 * layer]
         qkv = torch.bmm(F.rms_norm(x, (d,), eps=EPSILON), w_qkv)
-        q, k, v = qkv.view(runs * sequences, SEQUENCE, 3, heads, HEAD).permute(2, 0, 3, 1, 4)
+        q, k, v = qkv.view(runs * sequences, length, 3, heads, HEAD).permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        mixed = mixed.transpose(1, 2).reshape(runs, sequences * SEQUENCE, d)
+        mixed = mixed.transpose(1, 2).reshape(runs, sequences * length, d)
         x = torch.baddbmm(x, mixed, w_out)
         hidden = F.gelu(torch.bmm(F.rms_norm(x, (d,), eps=EPSILON), w_up))
         x = torch.baddbmm(x, hidden, w_down)
@@ -138,7 +139,12 @@ class State:
 
 
 def train_step(
-    state: State, tokens: Tensor, lr: Tensor, shape: Shape, dtype: torch.dtype
+    state: State,
+    tokens: Tensor,
+    lr: Tensor,
+    shape: Shape,
+    dtype: torch.dtype,
+    constants: Constants | None = None,
 ) -> Tensor:
     """One update of every run of a stack, in place.
 
@@ -146,14 +152,16 @@ def train_step(
     ----------
     state : State
         The stack.
-    tokens : Tensor of int64, shape (runs, sequences, SEQUENCE + 1)
+    tokens : Tensor of int64, shape (runs, sequences, sequence + 1)
         The batch of each run.
     lr : Tensor, shape (runs,)
         Learning rate of each run.
     shape : Shape
-        The decoder.
+        The decoder and its optimiser.
     dtype : torch.dtype
         Type of the computation; weights and moments stay float32.
+    constants : Constants, optional
+        Of the optimiser of each run; the fleet's if not given.
 
     Returns
     -------
@@ -163,18 +171,23 @@ def train_step(
     weights = state.weights.requires_grad_()
     loss = losses(weights.to(dtype), tokens, shape)
     (gradient,) = torch.autograd.grad(loss.sum(), weights)
+    constants = constants or Constants.usual(len(lr), lr.device)
     with torch.no_grad():
         weights = state.weights.detach()
-        norm = torch.linalg.vector_norm(gradient, dim=1)
-        gradient.mul_((CLIP / (norm + 1e-6)).clamp(max=1.0)[:, None])
-        state.first.lerp_(gradient, 1 - BETAS[0])
-        state.second.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
+        clip_(gradient)
         state.count += 1
-        bias_1 = 1 - BETAS[0] ** state.count
-        bias_2 = 1 - BETAS[1] ** state.count
-        scale = (state.second / bias_2[:, None]).sqrt_().add_(1e-8)
-        weights.mul_(1 - lr[:, None] * WEIGHT_DECAY)
-        weights.sub_(state.first.div(scale).mul_((lr / bias_1)[:, None]))
+        moments = (state.first, state.second)
+        if shape.optimizer == "muon":
+            # Embeddings and positions stay with AdamW.
+            n = sum(shape.sizes[:2])
+            muon_(
+                *(tensor[:, n:] for tensor in (weights, state.first, gradient)),
+                *(lr, constants, shape.shapes[2:]),
+            )
+            gradient, moments = gradient[:, :n], (state.first[:, :n], state.second[:, :n])
+            adamw_(weights[:, :n], moments, state.count, gradient, lr, constants)
+        else:
+            adamw_(weights, moments, state.count, gradient, lr, constants)
     state.weights = weights
     return loss.detach()
 
@@ -189,7 +202,7 @@ def evaluate(
     ----------
     weights : Tensor of float32, shape (runs, n_values)
         Weights.
-    tokens : Tensor of int64, shape (runs, sequences, SEQUENCE + 1)
+    tokens : Tensor of int64, shape (runs, sequences, sequence + 1)
         Validation tokens of each run.
     shape : Shape
         The decoder.

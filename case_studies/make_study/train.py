@@ -6,7 +6,7 @@ Reads WORK/plan (recipes.py) and WORK/packed (pack_tokens.py); writes a curve to
 WORK/results/SIZE/RUN.json when the run is complete, and what is needed to go on after an
 interruption to WORK/states. Started again, it goes on. With several sizes, each has a process of
 its own. --budget-s stops in time: runs that would not end are not begun. The results are packed
-into curves.parquet and done.csv in --out, again and again while it trains.
+into curves.parquet, done.csv and train.log in --out, again and again while it trains.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from pace import Pace
 from pool import Active, Data, Job, Pool
 from stack import SEQUENCE, Shape, State, evaluate
 
@@ -48,7 +49,7 @@ def arguments() -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path)
-    parser.add_argument("--sizes", nargs="+", default=list(SLOTS_GPU))
+    parser.add_argument("--sizes", nargs="+", help="stacks to train (all of the plan)")
     parser.add_argument("--out", type=Path, help="folder of the packed results (WORK/packed_out)")
     parser.add_argument("--budget-s", type=float, default=1e9, help="seconds until it has stopped")
     parser.add_argument("--max-tier", type=int, default=9, help="leave out later rounds of runs")
@@ -61,8 +62,20 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--deadline", type=float, default=0.0, help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.out = options.out or options.work / "packed_out"
+    options.sizes = options.sizes or list(read_plan(options.work)["size"].unique())
     options.precision = options.precision or ("bf16" if options.device == "cuda" else "fp32")
     return options
+
+
+def read_plan(work: Path) -> pd.DataFrame:
+    """The plan's runs; a column that the fleet's plan lacks is one in which its runs agree."""
+    return pd.read_csv(work / "plan" / "runs.csv", keep_default_na=False)
+
+
+def slots_of(size: str, row: dict[str, Any], options: argparse.Namespace) -> int:
+    """Runs at once in a stack."""
+    slots = SLOTS_GPU.get(size) or int(row["slots"])
+    return options.slots or (slots if options.device == "cuda" else SLOTS_CPU)
 
 
 def supervise(options: argparse.Namespace) -> None:
@@ -83,6 +96,8 @@ def supervise(options: argparse.Namespace) -> None:
                 [*command, *more, "--sizes", size], stdout=log, stderr=log, env=environment
             )
 
+    plan = read_plan(options.work)
+    first_rows = {size: plan[plan["size"] == size].iloc[0].to_dict() for size in options.sizes}
     workers = {size: start(size) for size in options.sizes}
     failures = dict.fromkeys(options.sizes, 0)
     packed = time.time()
@@ -91,7 +106,7 @@ def supervise(options: argparse.Namespace) -> None:
         for size, worker in workers.items():
             if worker.poll() and failures[size] < 2 and time.time() < options.deadline - 30:
                 failures[size] += 1
-                slots = max(1, (options.slots or SLOTS_GPU[size]) // 2)
+                slots = max(1, slots_of(size, first_rows[size], options) // 2)
                 precision = "tf32" if failures[size] == 1 else "fp32"
                 more = ["--slots", str(slots), "--precision", precision]
                 print(f"{size}: failed with {worker.returncode}; again with {more}", flush=True)
@@ -109,7 +124,7 @@ def supervise(options: argparse.Namespace) -> None:
 
 def load_jobs(size: str, options: argparse.Namespace) -> dict[str, Job]:
     """The runs of a size in the order of the plan."""
-    table = pd.read_csv(options.work / "plan" / "runs.csv", keep_default_na=False)
+    table = read_plan(options.work)
     table = table[(table["size"] == size) & (table["tier"].astype(int) <= options.max_tier)]
     if options.done:
         done = pd.read_csv(options.done)
@@ -172,11 +187,16 @@ def train_size(size: str, options: argparse.Namespace) -> None:
     gpu = options.device == "cuda"
     torch.set_float32_matmul_precision("high" if options.precision == "tf32" else "highest")
     dtype = torch.bfloat16 if options.precision == "bf16" else torch.float32
-    slots = options.slots or (SLOTS_GPU[size] if gpu else SLOTS_CPU)
     jobs = load_jobs(size, options)
-    data = Data.load(options.work / "packed", options.device)
     first_row = next(iter(jobs.values())).row
-    shape = Shape(int(first_row["width"]), int(first_row["layers"]))
+    slots = slots_of(size, first_row, options)
+    shape = Shape(
+        int(first_row["width"]),
+        int(first_row["layers"]),
+        int(first_row.get("sequence") or SEQUENCE),
+        first_row.get("optimizer") or "adamw",
+    )
+    data = Data.load(options.work / "packed", options.device, shape.sequence)
     store = Store(options.work, size, options.device)
     forks = {job.origin for job in jobs.values() if job.origin}
     # A state that is missing is trained again, even if its curve is there.
@@ -185,32 +205,35 @@ def train_size(size: str, options: argparse.Namespace) -> None:
         for key, job in jobs.items()
         if not store.done(key) or any(k == key and not store.state(k, s) for k, s in forks)
     }
-    pool = Pool(shape, data, dtype, 12 * 264 if gpu else 88, store.keep, forks)
+    at_once = (12 * 264 if gpu else 88) * SEQUENCE // shape.sequence
+    pool = Pool(shape, data, dtype, at_once, store.keep, forks)
     restore(pool, waiting, store)
     print(f"{size}: {len(waiting)} of {len(jobs)} runs to train; {slots} at once", flush=True)
-    ticks, updates, tick_s = 0, 0, 0.0
+    ticks, updates, pace = 0, 0, Pace()
     since = said = saved = time.time()
     while time.time() < options.deadline:
-        steps_left = (options.deadline - time.time()) / (1.15 * tick_s or 1e-9)
+        left = options.deadline - time.time()
+        steps_left = {phase: pace.steps(left, base=phase == "pt") for phase in ("pt", "cpt")}
         admit(pool, waiting, store, slots, steps_left)
         if not pool.active:
             break
-        updates += len(pool.active)
+        runs = len(pool.active)
+        updates += runs
         for entry in pool.tick():
             finish(entry, store)
         ticks += 1
         if ticks % 20 == 0:
             if gpu:
                 torch.cuda.synchronize()  # so that the times are true and the queue is short
-            # A slow average of what a step takes, evaluations included.
-            now, took = time.time(), (time.time() - since) / 20
-            tick_s, since = 0.9 * tick_s + 0.1 * took if tick_s else took, now
+            now = time.time()
+            pace.add(runs, (now - since) / 20)
+            since = now
         if time.time() - said > 10:
             said = time.time()
             print(
                 f"{size}: {said - began:.0f} s, {ticks} steps, {updates} updates, "
                 f"{len(pool.active)} under way, {len(waiting)} waiting, "
-                f"{1e3 * tick_s:.1f} ms a step; first: "
+                f"{1e3 * pace.now:.1f} ms a step; first: "
                 f"{describe(pool)}",
                 flush=True,
             )
@@ -233,30 +256,39 @@ def describe(pool: Pool) -> str:
     return f"{pool.active[0].job.key} {pool.active[0].step}" if pool.active else "none"
 
 
-def admit(pool: Pool, waiting: dict[str, Job], store: Store, slots: int, steps_left: float) -> None:
-    """Fill the stack with runs whose start is there and which would end in time."""
-    bases = any(entry.job.row["phase"] == "pt" for entry in pool.active) or any(
-        job.row["phase"] == "pt" for job in waiting.values()
-    )
+def admit(
+    pool: Pool, waiting: dict[str, Job], store: Store, slots: int, steps_left: dict[str, float]
+) -> None:
+    """Fill the stack with runs whose start is there and which would end in time.
+
+    ``steps_left`` has the steps that there is time for by phase. Bases are alone in the stack, as
+    that is quicker and the others wait for them; a base that would not end in time holds up no run
+    that starts from another.
+    """
+    bases = any(entry.job.row["phase"] == "pt" for entry in pool.active)
     entries: list[tuple[Active, State]] = []
-    # Long runs of a tier first, so that the last ones are short.
-    order = sorted(
-        waiting.values(), key=lambda job: (int(job.row["tier"]), -(job.steps - job.first))
-    )
+    # Bases, then long runs of a tier first, so that the last ones are short.
+    order = sorted(waiting.values(), key=rank)
     for job in order:
         if len(pool.active) + len(entries) >= slots:
             break
-        # Alone, the trunk is quicker; the others wait for it.
-        if bases and job.row["phase"] == "cpt":
-            continue
-        if job.steps - job.first > steps_left:
+        phase = job.row["phase"]
+        if bases and phase == "cpt":
+            break
+        if job.steps - job.first > steps_left[phase]:
             continue
         state = origin_state(job, store, pool)
         if state is None:
             continue
+        bases = bases or phase == "pt"
         del waiting[job.key]
         entries.append((Active(job, job.first), state))
     pool.add(entries)
+
+
+def rank(job: Job) -> tuple[bool, int, int]:
+    """Its place among the runs that wait: bases, then by tier, long ones first."""
+    return job.row["phase"] == "cpt", int(job.row["tier"]), job.first - job.steps
 
 
 def origin_state(job: Job, store: Store, pool: Pool) -> State | None:
@@ -306,12 +338,12 @@ def restore(pool: Pool, waiting: dict[str, Job], store: Store) -> None:
 
 def check_precision(store: Store, shape: Shape, data: Data, dtype: torch.dtype) -> None:
     """Print by how much the losses of a base differ between float32 and the type used."""
-    paths = sorted(store.states.glob("pt*@-1.pt"))
+    paths = sorted(store.states.glob("*@-1.pt"))
     if not paths or dtype == torch.float32:
         return
     state = State(*torch.load(paths[0], map_location=store.device, weights_only=True))
     for name, tokens in data.validation.items():
-        part = tokens.view(1, -1, SEQUENCE + 1)
+        part = tokens[None]
         full, used = (
             float(evaluate(state.weights, part, shape, kind, 1_056))
             for kind in (torch.float32, dtype)
@@ -329,8 +361,8 @@ def pack(options: argparse.Namespace) -> None:
         frame.insert(0, "size", content["size"])
         parts.append(frame)
     options.out.mkdir(parents=True, exist_ok=True)
-    for path in (options.work / "logs").glob("*.log"):
-        write_bytes(options.out / path.name, path.read_bytes()[-200_000:])
+    logs = sorted((options.work / "logs").glob("*.log"))
+    write_bytes(options.out / "train.log", b"".join(p.read_bytes()[-200_000:] for p in logs))
     if not parts:
         return
     curves = pd.concat(parts, ignore_index=True)

@@ -62,7 +62,7 @@ def test_sources_and_licence_are_shipped():
     assert "Copyright (c) 2025 Kairong Luo" in text
     assert "THE SOFTWARE IS PROVIDED" in text
     for name in example_studies():
-        assert (name if not name.startswith("fleet_") else "fleet_TARGET_SIZE") in text
+        assert ("fleet_TARGET_SIZE" if name.startswith("fleet_") else name) in text
 
 
 FLEET = [name for name in example_studies() if name.startswith("fleet_")]
@@ -146,8 +146,8 @@ def test_what_is_test_is_test_in_the_whole_fleet(fleet):
             assert split[list(study.cpt_runs)].value_counts().min() >= 4
 
 
-def test_runs_of_the_fleet_are_whole_and_start_where_their_base_ended(fleet):
-    for study in fleet.values():
+def test_runs_are_whole_and_start_where_their_base_ended(fleet, variants):
+    for study in (*fleet.values(), *variants.values()):
         curves = study.curves.groupby(["run", "domain"])
         first, last = curves.first(), curves.last()
         for name in study.cpt_runs:
@@ -155,7 +155,7 @@ def test_runs_of_the_fleet_are_whole_and_start_where_their_base_ended(fleet):
             assert set(first.loc[name, "step"]) == {0}
             assert set(last.loc[name, "step"]) == {run.steps}
             starts, ends = first.loc[name, "loss"], last.loc[run.parent, "loss"]
-            assert len(starts) == 4
+            assert len(starts) == len(study.domains)
             # Losses are rounded to five places.
             assert starts.to_numpy() == pytest.approx(ends[starts.index].to_numpy(), abs=2e-5)
 
@@ -166,7 +166,74 @@ def test_the_readme_counts_the_split(fleet_runs):
         assert f"`{split}` ({count}" in text
 
 
-def test_the_fleet_is_small():
-    folder = files("bayescpt.data").joinpath("examples", "fleet")
+@pytest.mark.parametrize(("collection", "most"), [("fleet", 3e6), ("variants", 1e6)])
+def test_collections_are_small(collection, most):
+    folder = files("bayescpt.data").joinpath("examples", collection)
     sizes = [file.stat().st_size for study in folder.iterdir() for file in study.iterdir()]
-    assert sum(sizes) < 3e6
+    assert sum(sizes) < most
+
+
+# general set, target, parameters and tokens of a step of each variant, and its split
+VARIANTS = {
+    "batch": ("general", "changelog", 331_776, 8_192, "fit"),
+    "code_16m": ("general", "code", 15_728_640, 2_048, "fit"),
+    "curricula": ("general", "code", 331_776, 2_048, "fit"),
+    "fresh": ("general", "math", 1_228_800, 2_048, "choose"),
+    "from_code": ("code", "english", 331_776, 2_048, "choose"),
+    "from_german": ("german", "math", 331_776, 2_048, "test"),
+    "german_16m": ("general", "german", 15_728_640, 2_048, "test"),
+    "lengths": ("general", "changelog", 331_776, 2_048, "choose"),
+    "mixture": ("general", "german", 1_228_800, 2_048, "choose"),
+    "muon": ("general", "code", 331_776, 2_048, "fit"),
+    "no_decay": ("general", "code", 331_776, 2_048, "fit"),
+    "overtrained": ("general", "german", 331_776, 2_048, "fit"),
+    "sequence": ("general", "code", 331_776, 2_048, "test"),
+}
+
+
+@pytest.fixture(scope="module")
+def variants():
+    return {name: load_example(f"variant_{name}") for name in VARIANTS}
+
+
+def test_variants_are_small_studies_that_are_each_in_one_part_of_the_split(variants):
+    found = {name for name in example_studies() if name.startswith("variant_")}
+    assert found == {f"variant_{name}" for name in VARIANTS}
+    assert sum(len(study.cpt_runs) for study in variants.values()) == 251
+    for name, study in variants.items():
+        general, target, n_params, tokens_per_step, split = VARIANTS[name]
+        assert (study.general, study.targets) == (general, (target,))
+        assert 15 <= len(study.cpt_runs) <= 24
+        assert set(study.runs["n_params"]) == {n_params}
+        assert set(study.runs["tokens_per_step"]) == {tokens_per_step}
+        assert set(study.runs["split"]) == {split}
+
+
+def test_variants_differ_in_what_the_fleet_holds_fixed(variants):
+    def cpt(name):
+        runs = variants[name].runs
+        return runs[runs["phase"] == "cpt"]
+
+    states = {name: set(cpt(name)["optimizer_state"]) for name in VARIANTS}
+    assert states["fresh"] == {"fresh"}
+    assert all(states[name] == {"carried"} for name in VARIANTS if name[-3:] not in ("16m", "esh"))
+    sparse = variants["fresh"]
+    assert all(len(sparse.curve(run, "math")) <= 12 for run in sparse.cpt_runs)
+    curricula = variants["curricula"]
+    ratios = [np.ndim(curricula.run(run).replay_ratio) for run in curricula.cpt_runs]
+    assert sum(ratios) == 21
+    lengths = variants["lengths"]
+    assert {lengths.run(run).steps for run in lengths.cpt_runs} == {
+        *(400, 800, 1_600, 3_200, 4_300, 5_000),
+    }
+    # Two bases that began alike: the shorter is a branch.
+    assert variants["overtrained"].run("pt24k_cos").steps == 24_000
+    assert variants["overtrained"].trunk_step("pt6k_cos") == 101
+
+
+def test_the_largest_variant_repeats_recipes_of_the_fleet(variants, fleet):
+    larger, smaller = variants["code_16m"], fleet["fleet_code_4m"]
+    for name in larger.cpt_runs:
+        one, other = larger.run(name), smaller.run(name)
+        assert np.array_equal(one.replay_ratio, other.replay_ratio)
+        assert one.schedule.lr == pytest.approx(0.7 * other.schedule.lr, rel=2e-3, abs=1e-9)
