@@ -4,6 +4,8 @@ Every study of the fleet that is no test is fitted by generalised least squares,
 whole runs beside those of single losses, under priors that are the population of all studies: its
 mean and spread are estimated along (empirical Bayes). A prior is that population, so a new study is
 expected to differ as much as these do. Sizes in nats are left alone: those of larger models differ.
+Steps are not a unit that models share: the annealing of larger ones takes longer, so their curves
+count as much as the whole fleet there.
 
     uv run python -m case_studies.learn_priors cpt_replay     # prints [priors] for the card
 """
@@ -20,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescpt.data import Study, load_example
+from bayescpt.inference import fit as sample
 from bayescpt.laws.parameter import Parameter
 from bayescpt.laws.trajectory import run_trajectory
 from bayescpt.laws.view import View
@@ -49,6 +52,9 @@ FARTHEST_SIZE = np.log(50.0)
 # Pilots resemble each other more than the runs of the fleet, which were made to differ: their part
 # of those errors, and the least spread of its logarithm, as larger models have less.
 NEAR_SHARE, SIZE_LEAST = 1.0 / 3.0, 0.8
+# Pre-training curves of models of 25M and 100M parameters, and the runs of their published split.
+LARGER = ("mpl_25m", "mpl_100m")
+LARGER_RUNS = ("cosine_24000", "constant_24000", "wsdcon_9")
 # Kept as they are: where curves do not tell them, they would bend to what the law lacks.
 HELD = ("base_ref", "alpha_s1", "kernel_shape")
 # Other models and data differ more from the fleet than its studies do from each other.
@@ -344,7 +350,28 @@ def learn(studies: Sequence[Study], card: Card, report: Any = None) -> Populatio
     return Population(entries, mean, sd, at, np.array(sizes))
 
 
-def priors_text(found: Population, card: Card) -> str:
+def larger_half_times(draws: int = 500) -> Array:
+    """Half-way time of annealing on the curves of larger models.
+
+    Parameters
+    ----------
+    draws : int
+        Per chain.
+
+    Returns
+    -------
+    ndarray, shape (studies,)
+        Posterior means of ``log_half``, in log steps.
+    """
+    halves = []
+    for name in LARGER:
+        study = load_example(name).select(list(LARGER_RUNS))
+        made = sample(study, "annealing", draws=draws, tune=draws, progress=False)
+        halves.append(float(made.posterior["log_half"].mean()))
+    return np.array(halves)
+
+
+def priors_text(found: Population, card: Card, larger: Array) -> str:
     """``[priors]`` of a card, as TOML.
 
     Parameters
@@ -353,6 +380,8 @@ def priors_text(found: Population, card: Card) -> str:
         From `learn`.
     card : Card
         Its starting priors.
+    larger : ndarray, shape (studies,)
+        From `larger_half_times`.
 
     Returns
     -------
@@ -361,12 +390,17 @@ def priors_text(found: Population, card: Card) -> str:
     """
     lines = ["[priors]"]
 
-    def _add(name: str, dist: str, center: float, spread: float) -> None:
+    def _add(name: str, dist: str, center: float, spread: float, more: str = "") -> None:
         lines.append(
-            f'{name} = {{ dist = "{dist}", mu = {center:.3g}, sigma = {BEYOND * spread:.3g}, reason'
-            f' = "population of {len(found.by_study)} studies of the fleet: '
-            'case_studies/learn_priors.py" }'
+            f'{name} = {{ dist = "{dist}", mu = {center:.3g}, sigma = {BEYOND * spread:.3g}, '
+            f'{_bounds(name)}reason = "population of {len(found.by_study)} studies of the fleet'
+            f'{more}: case_studies/learn_priors.py" }}'
         )
+
+    def _bounds(name: str) -> str:
+        default = {p.name: p.default for p in card.law.parameters}.get(name, {})
+        given = (f"{key} = {default[key]}, " for key in ("lower", "upper") if key in default)
+        return "".join(given)
 
     entries, mean, sd = found.entries, found.mean, found.sd
     for name in dict.fromkeys(entry.parameter.name for entry in entries):
@@ -376,6 +410,12 @@ def priors_text(found: Population, card: Card) -> str:
         center = float(np.mean(mean[own]))
         spread = float(np.sqrt(np.mean(sd[own] ** 2 + (mean[own] - center) ** 2)))
         if parameter.unit == "nat" or name in HELD:
+            continue
+        if name == "log_half":
+            # Two kinds of models, which count alike.
+            apart, within = larger.mean() - center, spread**2 + larger.var()
+            center, spread = center + apart / 2.0, float(np.sqrt(apart**2 / 4.0 + within / 2.0))
+            _add(name, "Normal", center, spread, " and of two studies of larger models, alike")
             continue
         _add(name, "LogNormal" if entries[own[0]].logarithmic else "Normal", center, spread)
     if card.marginal_effects:
@@ -414,7 +454,7 @@ def main(arguments: Sequence[str]) -> None:
         for side, what in enumerate(("general", "target")):
             sizes = " ".join(f"{value:.3f}" for value in np.exp(found.sizes[:, side, k]))
             _say(f"error of whole runs {name} {what}, nats: {sizes}")
-    print(priors_text(found, card))
+    print(priors_text(found, card, larger_half_times()))
 
 
 if __name__ == "__main__":
