@@ -39,12 +39,13 @@ if TYPE_CHECKING:
     from bayescpt.evaluate import (
         backtest,
         calibrate,
+        compare_cards,
         goal_calibration,
         scores_by_extrapolation,
         side_by_side,
     )
     from bayescpt.forecast import Forecast, Plan
-    from bayescpt.inference import Check, Fit, fit, load_fit, prior_sensitivity
+    from bayescpt.inference import Check, Ensemble, Fit, fit, load_fit, prior_sensitivity
     from bayescpt.model.build import build_model
     from bayescpt.model.card import Card
     from bayescpt.model.card_file import load_card, shipped_cards
@@ -60,6 +61,7 @@ _HOMES = {
     "Card": "model.card",
     "Check": "inference",
     "Decision": "decide",
+    "Ensemble": "inference",
     "Fit": "inference",
     "Forecast": "forecast",
     "Goal": "decide",
@@ -73,6 +75,7 @@ _HOMES = {
     "build_model": "model.build",
     "calibrate": "evaluate",
     "compare": "decide",
+    "compare_cards": "evaluate",
     "curriculum": "data",
     "example_studies": "data",
     "fit": "inference",
@@ -104,6 +107,7 @@ __all__ = [
     "Card",
     "Check",
     "Decision",
+    "Ensemble",
     "Fit",
     "Forecast",
     "Goal",
@@ -117,6 +121,7 @@ __all__ = [
     "build_model",
     "calibrate",
     "compare",
+    "compare_cards",
     "curriculum",
     "example_studies",
     "fit",
