@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import xarray as xr
 
 from bayescpt.forecast.forecast import Forecast
 
@@ -15,7 +16,7 @@ APART = 0.5
 
 
 def disagreements(parts: Mapping[str, Forecast | None], weights: Mapping[str, float]) -> list[str]:
-    """Sentences on plans at whose ends the medians of fits are far apart for their bands.
+    """Sentences on the plans at whose ends the medians of fits are far apart for their bands.
 
     Parameters
     ----------
@@ -27,35 +28,42 @@ def disagreements(parts: Mapping[str, Forecast | None], weights: Mapping[str, fl
     Returns
     -------
     list of str
-        One a plan and domain.
+        At most one a domain, with the plan on which they disagree most.
     """
     asked = {
-        label: part.interval(0.9)
+        label: _last(part.interval(0.9))
         for label, part in parts.items()
         if part is not None and weights[label] >= LEAST_WEIGHT
     }
     if len(asked) < 2:
         return []
-    first = next(iter(asked.values()))
+    # Domains that all of them have.
+    bands = xr.concat(asked.values(), xr.Variable("card", list(asked)), join="inner")
+    gap = bands["median"].max("card") - bands["median"].min("card")
+    width = (bands["upper"] - bands["lower"]).mean("card")
+    ratio = (gap / width).where(width > 0)
     out = []
-    for plan in first["plan"].to_numpy():
-        for domain in first["domain"].to_numpy():
-            if any(domain not in band["domain"] for band in asked.values()):
-                continue
-            bands = {label: band.sel(plan=plan, domain=domain) for label, band in asked.items()}
-            known = np.all([np.isfinite(band["median"]) for band in bands.values()], axis=0)
-            if not known.any():
-                continue
-            last = int(np.flatnonzero(known)[-1])
-            ends = {label: band.isel(step=last) for label, band in bands.items()}
-            medians = {label: float(band["median"]) for label, band in ends.items()}
-            width = float(np.mean([band["upper"] - band["lower"] for band in ends.values()]))
-            low, high = min(medians, key=medians.__getitem__), max(medians, key=medians.__getitem__)
-            if medians[high] - medians[low] > APART * width:
-                out.append(
-                    f"plan {str(plan)!r}, {domain}: the cards disagree at step "
-                    f"{int(first['step'][last])}: {medians[low]:.3f} ({low}) to "
-                    f"{medians[high]:.3f} ({high}) nats, where their own 90% bands are "
-                    f"{width:.3f} wide"
-                )
+    for domain in bands["domain"].to_numpy():
+        own = ratio.sel(domain=domain)
+        count = int((own > APART).sum())
+        if not count:
+            continue
+        worst = own["plan"].to_numpy()[int(np.nanargmax(own))]
+        at = {"plan": worst, "domain": domain}
+        medians = bands["median"].sel(at).to_numpy()
+        low, high = int(np.argmin(medians)), int(np.argmax(medians))
+        names = list(asked)
+        out.append(
+            f"{domain}: the cards disagree on the ends of {count} of {own.size} plans, most on "
+            f"{str(worst)!r}: {medians[low]:.3f} ({names[low]}) to "
+            f"{medians[high]:.3f} ({names[high]}) nats, where their own 90% bands are "
+            f"{float(width.sel(at)):.3f} wide"
+        )
     return out
+
+
+def _last(band: xr.Dataset) -> xr.Dataset:
+    """Band at the last forecast step of each plan."""
+    known = band["median"].notnull()
+    last = (known * np.arange(1, band.sizes["step"] + 1)).argmax("step")
+    return band.isel(step=last).drop_vars("step")
