@@ -154,7 +154,7 @@ def compare_cards(
         Folder in which finished refits are kept, and from which they are taken if the same
         comparison was interrupted. Delete it once the result is saved.
     **fit_options
-        Options of `bayescpt.fit`, such as ``draws`` and ``chains``.
+        Options of `bayescpt.fit`, such as ``draws`` and ``chains``; ``fit``, a replacement of it.
 
     Returns
     -------
@@ -230,7 +230,8 @@ def _mixed(
     for label in dict.fromkeys(sources.values()):
         kept = None if work is None else work / f"whole-{digest(cards[label])[:12]}"
         options = {"progress": False, **fit_options, "work": kept}
-        fits[label] = sampled(study, card=cards[label], random_seed=seed, **options)
+        sample = options.pop("fit", None) or sampled
+        fits[label] = sample(study, card=cards[label], random_seed=seed, **options)
         if on_split is not None:
             on_split(f"{label}: all runs")
     share = {label: float(weights[label]) for label in cards}
