@@ -80,7 +80,7 @@ def stacking_weights(
     >>> scores = np.log([[0.9, 0.1], [0.8, 0.3], [0.7, 0.2]])
     >>> _, relative, share = run_densities(scores, ["a", "b", "c"])
     >>> stacking_weights(relative, share).round(2).tolist()
-    [0.77, 0.23]
+    [0.75, 0.25]
     """
     n_runs, _, n_cards = relative.shape
     times = np.ones(n_runs) if counts is None else np.asarray(counts, dtype=np.float64)

@@ -259,6 +259,11 @@ class Ensemble(Fit):
         allow_failed : bool
             Not used.
 
+        Returns
+        -------
+        Draws
+            Never.
+
         Raises
         ------
         FitError
