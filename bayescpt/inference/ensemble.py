@@ -160,6 +160,10 @@ class Ensemble(Fit):
 
         A card whose law does not describe the runs fails only if such cards have more than half of
         the weight: else its weight, which was found on held-out runs, has taken that into account.
+
+        Returns
+        -------
+        list of Check
         """
         failing = [label for label, fit in self.fits.items() if fit.misfit.status == "fail"]
         most = sum(self.weights[label] for label in failing) > 0.5
