@@ -91,5 +91,7 @@ def _of_mixture(scores: CardScores, n_distinct: int) -> list[str]:
     ahead = "below" if gap < 0 else "above"
     return [
         f"the stacked ensemble, weighted without the run that it forecasts, has a CRPS "
-        f"{abs(gap):.4f} ± {error:.4f} nats {ahead} that of the best card ({mixed['best']})"
+        f"{abs(gap):.4f} ± {error:.4f} nats {ahead} that of the best card ({mixed['best']}); its "
+        f"90% bands hold {mixed['coverage_90']:.0%} of the losses, those of {mixed['best']} "
+        f"{scores.table['coverage_90'][mixed['best']]:.0%}"
     ]
