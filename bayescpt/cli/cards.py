@@ -42,9 +42,10 @@ def cards(  # numpydoc ignore=PR01
             help="Compare cards on the held-out runs of this study, and stack them.",
         ),
     ] = None,
-    card: Annotated[
+    chosen: Annotated[
         list[str] | None,
         typer.Option(
+            "--card",
             metavar="NAME",
             help="Card to compare, name or TOML file; by default those that suit the study. "
             "Repeatable.",
@@ -87,30 +88,42 @@ def cards(  # numpydoc ignore=PR01
         if name is not None:
             raise PlanError(f"--compare takes cards by --card: write --card {name}")
         compare(
-            Compared(compared, card, run, after, out, seed, workers, resume, work, quiet, as_json),
+            Compared(
+                compared, chosen, run, after, out, seed, workers, resume, work, quiet, as_json
+            ),
             {"draws": draws, "tune": tune, "chains": chains},
         )
         return
-    only_with_compare({"--card": card, "--run": run, "--out": out, "--work": work})
+    only_with_compare({"--card": chosen, "--run": run, "--out": out, "--work": work})
+    if name is None:
+        _list(as_json)
+    else:
+        content = _content(name, study)
+        show_json(content) if as_json else _show(content)
+
+
+def _list(as_json: bool) -> None:
+    """Print the shipped cards."""
     from bayescpt.model.card_file import load_card, shipped_cards
 
-    if name is None:
-        shipped = [load_card(card) for card in shipped_cards()]
-        if as_json:
-            show_json({"cards": [{"name": c.name, "description": c.description} for c in shipped]})
-            return
-        show_table(
-            "model cards", ["card", "description"], [[c.name, c.description] for c in shipped]
-        )
-        say("bayescpt cards NAME shows one card; a custom card is a TOML file of the same form")
+    shipped = [load_card(card) for card in shipped_cards()]
+    if as_json:
+        show_json({"cards": [{"name": c.name, "description": c.description} for c in shipped]})
         return
+    show_table("model cards", ["card", "description"], [[c.name, c.description] for c in shipped])
+    say("bayescpt cards NAME shows one card; a custom card is a TOML file of the same form")
+
+
+def _content(name: str, study: str | None) -> dict[str, Any]:
+    """What is shown of a card."""
     from bayescpt.data.open_study import open_study
+    from bayescpt.model.card_file import load_card
     from bayescpt.model.rows import card_references
 
     card = load_card(name)
     source = open_study(study or SHIPPED_STUDY)
     points = card_references(source, card)
-    content = {
+    return {
         "name": card.name,
         "description": card.description,
         "parameterisation": card.parameterisation,
@@ -137,7 +150,6 @@ def cards(  # numpydoc ignore=PR01
         },
         "implied": implied_priors(card, points),
     }
-    show_json(content) if as_json else _show(content)
 
 
 def _parameter(card: Card, parameter: Any) -> dict[str, Any]:
