@@ -48,12 +48,13 @@ if TYPE_CHECKING:
     from bayescpt.evaluate import (
         backtest,
         calibrate,
+        compare_cards,
         goal_calibration,
         scores_by_extrapolation,
         side_by_side,
     )
     from bayescpt.forecast import Forecast, Plan
-    from bayescpt.inference import Check, Fit, fit, load_fit, prior_sensitivity
+    from bayescpt.inference import Check, Ensemble, Fit, fit, load_fit, prior_sensitivity
     from bayescpt.model.build import build_model
     from bayescpt.model.card import Card
     from bayescpt.model.card_file import load_card, shipped_cards
@@ -71,6 +72,7 @@ _HOMES = {
     "Check": "inference",
     "CriticalPoint": "decide",
     "Decision": "decide",
+    "Ensemble": "inference",
     "Findings": "decide",
     "Fit": "inference",
     "Forecast": "forecast",
@@ -87,6 +89,7 @@ _HOMES = {
     "build_model": "model.build",
     "calibrate": "evaluate",
     "compare": "decide",
+    "compare_cards": "evaluate",
     "critical_point": "decide",
     "curriculum": "data",
     "example_studies": "data",
@@ -124,6 +127,7 @@ __all__ = [
     "Check",
     "CriticalPoint",
     "Decision",
+    "Ensemble",
     "Findings",
     "Fit",
     "Forecast",
@@ -140,6 +144,7 @@ __all__ = [
     "build_model",
     "calibrate",
     "compare",
+    "compare_cards",
     "critical_point",
     "curriculum",
     "example_studies",

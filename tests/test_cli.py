@@ -775,6 +775,65 @@ def test_backtest_scores_held_out_runs_and_writes_what_is_asked(cli, sampled):
         assert f"wrote {name}" in out
 
 
+def test_cards_are_compared_and_their_ensemble_is_used_as_a_fit(cli, sampled, fits):
+    words = ("cards", "--compare", "cpt_micro", "--card", "cpt_replay", "--card", "cpt_fade")
+    runs = ("-r", "de_r25_cos", "-r", "de_r50_wsd", "-r", "de_r0_wsd")
+    code, out, err = cli(*words, *runs, "--out", "both.nc", "--draws", 7)
+    assert code == 0
+    assert [fit["card"].name for fit in sampled] == [*["cpt_replay"] * 3, *["cpt_fade"] * 3,
+                                                    "cpt_replay", "cpt_fade"]  # fmt: skip
+    assert "bayescpt: cpt_fade: de_r50_wsd done\n" in err
+    assert "bayescpt: cpt_fade: all runs done\n" in err
+    table = [line for line in out.splitlines() if line.startswith(" ")]
+    assert max(map(len, table)) <= 80
+    for part in ("log score", "behind", "weight", "3 held-out runs cannot rank cards"):
+        assert part in out
+    assert "fit file of the ensemble: both.nc" in out
+    assert not Path("both.nc.work").exists()
+    loaded = inference.load_fit("both.nc")
+    # The fits are made up and the same under both cards.
+    assert loaded.weights == {"cpt_replay": 0.5, "cpt_fade": 0.5}
+    plans = ("--plans", fits / "plans.toml")
+    told = json.loads(cli("goal", "both.nc", *plans, "--goal", "general=3.45", "--json")[1])
+    assert len(told["rows"]) == 2
+    assert any("ensemble of cards" in note for note in loaded.notes)
+    for command in ("forecast", "compare"):
+        assert cli(command, "both.nc", *plans)[0] == 0
+    code, _, err = cli("explore", "both.nc")
+    assert code == 2
+    assert one_line(err)
+    assert "explore the fit of one card" in err
+
+
+def test_comparing_cards_prints_json_and_fits_no_ensemble_unasked(cli, sampled):
+    words = ("cards", "--compare", "cpt_micro", "--card", "cpt_replay", "--card", "cpt_fade")
+    code, out, err = cli(*words, "-r", "de_r25_cos", "-r", "de_r50_wsd", "--json", "-q")
+    assert code == 0
+    assert err == ""
+    assert len(sampled) == 4
+    told = json.loads(out)
+    assert {row["card"] for row in told["cards"]} == {"cpt_replay", "cpt_fade"}
+    assert {"crps", "crps_se", "log_score", "coverage_90", "weight"} <= set(told["cards"][0])
+    assert len(told["by_run"]) == 2
+    assert told["file"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("cards", "--card", "cpt"), "--card: only with --compare"),
+        (("cards", "cpt", "--compare", "cpt_micro"), "write --card cpt"),
+        (("cards", "--compare", "cpt_micro", "--card", "cpt", "-q"), "at least two cards"),
+        (("cards", "--compare", "nowhere"), "nowhere"),
+    ],
+)
+def test_a_comparison_that_cannot_be_made_is_refused(cli, words, part):
+    code, _, err = cli(*words)
+    assert code == 2
+    assert one_line(err)
+    assert part in err
+
+
 def test_backtest_puts_baselines_beside(cli, sampled):
     words = ("backtest", "cpt_micro", "--by", "cutoff", "--cutoff", "0.5", "-r", "de_r25_cos")
     methods = ("run_power_law", "last_value", "iid")

@@ -78,7 +78,7 @@ app.command("backtest", short_help="Hold out runs, refit, and score the forecast
     backtest.backtest
 )
 app.command("calibrate", short_help="Check a card's posteriors by simulation.")(calibrate.calibrate)
-app.command("cards", short_help="List the model cards, or show one.")(cards.cards)
+app.command("cards", short_help="List, show or compare the model cards.")(cards.cards)
 
 
 def _version(requested: bool) -> None:

@@ -1,13 +1,18 @@
-"""``bayescpt cards``: list the model cards, or show one."""
+"""``bayescpt cards``: list the model cards, show one, or compare them on a study."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bayescpt.cli.options import Json
+from bayescpt.cli.compare_cards import Compared, compare, only_with_compare
+from bayescpt.cli.options import Chains, Draws, Json, Quiet, Tune
 from bayescpt.cli.output import number, say, show_json, show_table
+from bayescpt.cli.resume import Resume, WorkFolder
+from bayescpt.cli.workers import Workers
+from bayescpt.errors import PlanError
 from bayescpt.text import printable
 
 if TYPE_CHECKING:
@@ -29,6 +34,43 @@ def cards(  # numpydoc ignore=PR01
             help="Study whose reference points are used for the implied priors.",
         ),
     ] = None,
+    compared: Annotated[
+        str | None,
+        typer.Option(
+            "--compare",
+            metavar="STUDY",
+            help="Compare cards on the held-out runs of this study, and stack them.",
+        ),
+    ] = None,
+    chosen: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--card",
+            metavar="NAME",
+            help="Card to compare, name or TOML file; by default those that suit the study. "
+            "Repeatable.",
+        ),
+    ] = None,
+    run: Annotated[
+        list[str] | None,
+        typer.Option("--run", "-r", metavar="NAME", help="Hold out only this run. Repeatable."),
+    ] = None,
+    after: Annotated[
+        float,
+        typer.Option(metavar="SHARE", help="Initial fraction of a run excluded from scores."),
+    ] = 0.1,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Write the ensemble to a fit file."),
+    ] = None,
+    draws: Draws = 1000,
+    tune: Tune = 500,
+    chains: Chains = 4,
+    seed: Annotated[int, typer.Option("--random-seed", "--seed", help="Seed of all fits.")] = 1,
+    workers: Workers = 1,
+    resume: Resume = False,
+    work: WorkFolder = None,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """List the model cards; with NAME, show its law, its priors and their implications.
@@ -36,26 +78,52 @@ def cards(  # numpydoc ignore=PR01
     Each prior is shown with its rationale and source. A card has priors either on quantities in
     nats at reference points or on the paper's symbols; the last table shows the implied priors on
     the other.
+
+    With --compare STUDY, refit each card without each run in turn, score the forecasts of these
+    runs, and weigh the cards by stacking. With --out, also fit them to all runs and write the
+    stacked ensemble, which forecast, goal, compare, optimise and report take as they take a fit.
+    The other options below --compare go with it. Exit code 1 if a refit failed its checks.
     """
+    if compared is not None:
+        if name is not None:
+            raise PlanError(f"--compare takes cards by --card: write --card {name}")
+        compare(
+            Compared(
+                compared, chosen, run, after, out, seed, workers, resume, work, quiet, as_json
+            ),
+            {"draws": draws, "tune": tune, "chains": chains},
+        )
+        return
+    only_with_compare({"--card": chosen, "--run": run, "--out": out, "--work": work})
+    if name is None:
+        _list(as_json)
+    else:
+        content = _content(name, study)
+        show_json(content) if as_json else _show(content)
+
+
+def _list(as_json: bool) -> None:
+    """Print the shipped cards."""
     from bayescpt.model.card_file import load_card, shipped_cards
 
-    if name is None:
-        shipped = [load_card(card) for card in shipped_cards()]
-        if as_json:
-            show_json({"cards": [{"name": c.name, "description": c.description} for c in shipped]})
-            return
-        show_table(
-            "model cards", ["card", "description"], [[c.name, c.description] for c in shipped]
-        )
-        say("bayescpt cards NAME shows one card; a custom card is a TOML file of the same form")
+    shipped = [load_card(card) for card in shipped_cards()]
+    if as_json:
+        show_json({"cards": [{"name": c.name, "description": c.description} for c in shipped]})
         return
+    show_table("model cards", ["card", "description"], [[c.name, c.description] for c in shipped])
+    say("bayescpt cards NAME shows one card; a custom card is a TOML file of the same form")
+
+
+def _content(name: str, study: str | None) -> dict[str, Any]:
+    """What is shown of a card."""
     from bayescpt.data.open_study import open_study
+    from bayescpt.model.card_file import load_card
     from bayescpt.model.rows import card_references
 
     card = load_card(name)
     source = open_study(study or SHIPPED_STUDY)
     points = card_references(source, card)
-    content = {
+    return {
         "name": card.name,
         "description": card.description,
         "parameterisation": card.parameterisation,
@@ -82,7 +150,6 @@ def cards(  # numpydoc ignore=PR01
         },
         "implied": implied_priors(card, points),
     }
-    show_json(content) if as_json else _show(content)
 
 
 def _parameter(card: Card, parameter: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from bayescpt.evaluate import baselines
 from bayescpt.evaluate.backtest import Backtest, backtest
 from bayescpt.evaluate.calibrate import calibrate
+from bayescpt.evaluate.compare_cards import CardComparison, compare_cards
 from bayescpt.evaluate.extrapolated import scores_by_extrapolation
 from bayescpt.evaluate.pilot_splits import split_by_pilots
 from bayescpt.evaluate.predict import Prediction, bayes_forecast
@@ -17,6 +18,7 @@ from bayescpt.evaluate.splits import Split, split_by_cutoff, split_by_fit, split
 __all__ = [
     "Backtest",
     "Calibration",
+    "CardComparison",
     "GoalCalibration",
     "Prediction",
     "Simulation",
@@ -25,6 +27,7 @@ __all__ = [
     "baselines",
     "bayes_forecast",
     "calibrate",
+    "compare_cards",
     "crps",
     "energy_score",
     "goal_calibration",

@@ -284,6 +284,30 @@ def forecast_blocks(
         yield whole.block(part)
 
 
+def check_memory(n_plans: int, n_domains: int, n_steps: int, n_draws: int) -> None:
+    """Refuse a forecast that would not fit in memory: all draws are kept.
+
+    Parameters
+    ----------
+    n_plans, n_domains, n_steps, n_draws : int
+        Sizes of the forecast; draws over all chains.
+
+    Raises
+    ------
+    PlanError
+        If its draws would take more than `MEMORY_LIMIT`.
+    """
+    need = 16.0 * n_plans * n_domains * n_steps * n_draws
+    if need > MEMORY_LIMIT:
+        raise PlanError(
+            f"a forecast of {n_plans:,} plans on {n_domains} domains at {n_steps:,} steps with "
+            f"{n_draws:,} draws takes {need / 1e9:.1f} GB, more than the "
+            f"{MEMORY_LIMIT / 1e9:.1f} GB allowed: name fewer steps (steps=...) or give fewer "
+            "plans at once; Fit.forecast_blocks goes through the steps in blocks, and screen "
+            "judges any number of plans at their ends"
+        )
+
+
 def distinct_plans(plans: Sequence[Plan] | Plan) -> list[Plan]:
     """Plans to forecast, as a list.
 
@@ -339,16 +363,7 @@ class _Request:
     def check_size(self, n_steps: int | None = None) -> None:
         """Refuse what would not fit in memory: all draws are kept."""
         n = self.steps.size if n_steps is None else n_steps
-        domains = len(self.draws.labels.domain)
-        need = 16.0 * len(self.plans) * domains * n * self.draws.size
-        if need > MEMORY_LIMIT:
-            raise PlanError(
-                f"a forecast of {len(self.plans):,} plans on {domains} domains at {n:,} steps with "
-                f"{self.draws.size:,} draws takes {need / 1e9:.1f} GB, more than the "
-                f"{MEMORY_LIMIT / 1e9:.1f} GB allowed: name fewer steps (steps=...) or give fewer "
-                "plans at once; Fit.forecast_blocks goes through the steps in blocks, and screen "
-                "judges any number of plans at their ends"
-            )
+        check_memory(len(self.plans), len(self.draws.labels.domain), n, self.draws.size)
 
     def block(self, at: NDArray[np.int64]) -> Forecast:
         """Forecast at steps that follow those of the call before."""

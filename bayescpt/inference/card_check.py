@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayescpt.data.final_losses import is_final
+from bayescpt.errors import BayescptError
 from bayescpt.laws.observed import observed_trajectory
 from bayescpt.laws.points import References
 from bayescpt.laws.trajectory import Trajectory
 from bayescpt.laws.view import View
 from bayescpt.model.card import Card
-from bayescpt.model.rows import Rows
+from bayescpt.model.card_file import shipped_cards
+from bayescpt.model.final_card import default_final_card, final_cards, load_final_card
+from bayescpt.model.final_rows import make_final_rows
+from bayescpt.model.fitted_card import fitted_card
+from bayescpt.model.rows import Rows, make_rows
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -47,6 +53,45 @@ def default_card(study: Study) -> str:
     if max(ratios) == 0:
         return "cpt"
     return "cpt_fade" if len(pilots) <= FEW_PILOTS else "cpt_replay"
+
+
+def suitable_cards(study: Study) -> list[str]:
+    """Shipped cards whose law has a term for what the runs of a study differ by.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+
+    Returns
+    -------
+    list of str
+        The default card first.
+    """
+    if is_final(study):
+        default, names = default_final_card(study), final_cards()
+        return [default, *(name for name in names if name != default and _fits(study, name))]
+    default = default_card(study)
+    others = [name for name in shipped_cards() if name != default and _suits(study, name)]
+    return [default, *others]
+
+
+def _suits(study: Study, name: str) -> bool:
+    try:
+        card = fitted_card(study, name)
+        if card.continual != fitted_card(study, default_card(study)).continual:
+            return False
+        return not card_gaps(card, study, make_rows(study, card))
+    except BayescptError:
+        return False
+
+
+def _fits(study: Study, name: str) -> bool:
+    try:
+        make_final_rows(study, load_final_card(name))
+    except BayescptError:
+        return False
+    return True
 
 
 def card_gaps(card: Card, study: Study, rows: Rows) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +21,6 @@ from bayescpt.forecast.ratios import Ratio, critical_ratio, optimal_ratio
 from bayescpt.inference.checks import Check, read_checks
 from bayescpt.inference.final_checks import final_checks, final_misfit
 from bayescpt.inference.fit import Fit
-from bayescpt.inference.fit_file import write_fit_file
 from bayescpt.inference.summary import parameter_table
 from bayescpt.model.final_card import FinalCard
 from bayescpt.model.final_rows import FinalRows, make_final_rows
@@ -340,29 +338,8 @@ class FinalFit(Fit):
         recipe = plan or Plan("all runs")
         return optimal_ratio(self.draws(allow_failed), recipe, weights, target_tokens)
 
-    def save(self, path: str | Path) -> Path:
-        """Write the fit to one netCDF file, atomically.
-
-        Parameters
-        ----------
-        path : str or Path
-            File to write; replaced if it exists.
-
-        Returns
-        -------
-        Path
-            The file.
-        """
-        text = {
-            "card": self.card.to_dict(),
-            "references": {},
-            "study": self.study.to_json(),
-            "study_digest": self.study.digest,
-            "seed": self.seed,
-            "checks": [check.to_dict() for check in self.checks()],
-        }
-        groups = {"posterior": self.posterior, "sample_stats": self.sample_stats}
-        return write_fit_file(Path(path), text, groups)
+    def _reference_points(self) -> dict[str, float]:
+        return {}
 
 
 def load_final(text: Mapping[str, Any], posterior: xr.Dataset, stats: xr.Dataset) -> FinalFit:

@@ -142,6 +142,11 @@ class Fit(CurveRatios):
             self.notes,
         )
 
+    @property
+    def leading(self) -> Fit:
+        """The fit itself; of an `Ensemble`, the fit with the largest weight."""
+        return self
+
     @cached_property
     def convergence(self) -> list[Check]:
         """Checks of the chains: R-hat, bulk and tail ESS, divergences and so on, contraction."""
@@ -389,12 +394,27 @@ class Fit(CurveRatios):
         >>> fit.save("fit.nc")  # doctest: +SKIP
         """
         text = {
-            "card": self.card.to_dict(),
-            "references": dict(self.rows.refs.points),
+            **self.stored_text(),
             "study": self.study.to_json(),
             "study_digest": self.study.digest,
-            "seed": self.seed,
-            "checks": [check.to_dict() for check in self.checks()],
         }
         groups = {"posterior": self.posterior, "sample_stats": self.sample_stats}
         return write_fit_file(Path(path), text, groups)
+
+    def stored_text(self) -> dict[str, Any]:
+        """What a file holds of the fit, without its study and draws.
+
+        Returns
+        -------
+        dict
+            Plain values: card, references, seed and checks.
+        """
+        return {
+            "card": self.card.to_dict(),
+            "references": self._reference_points(),
+            "seed": self.seed,
+            "checks": [check.to_dict() for check in self.checks()],
+        }
+
+    def _reference_points(self) -> dict[str, float]:
+        return dict(self.rows.refs.points)

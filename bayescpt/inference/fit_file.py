@@ -95,7 +95,7 @@ def seal_fit(content: bytes) -> bytes:
     return seal(content, _MARK)
 
 
-def read_fit_file(source: Path) -> tuple[dict[str, Any], xr.Dataset, xr.Dataset]:
+def read_fit_file(source: Path) -> tuple[dict[str, Any], dict[str, xr.Dataset]]:
     """Read a fit.
 
     Parameters
@@ -107,8 +107,9 @@ def read_fit_file(source: Path) -> tuple[dict[str, Any], xr.Dataset, xr.Dataset]
     -------
     text : dict
         As given to `write_fit_file`; older formats are migrated.
-    posterior, sample_stats : Dataset
-        Draws and sampler statistics.
+    groups : dict of str to Dataset
+        ``posterior`` and ``sample_stats``, draws and sampler statistics; of an ensemble also those
+        of its other fits.
 
     Raises
     ------
@@ -125,18 +126,19 @@ def read_fit_file(source: Path) -> tuple[dict[str, Any], xr.Dataset, xr.Dataset]
     sealed = has_seal(content, _MARK)
     _check_content(source, content, sealed)
     try:
-        attribute, posterior, stats = read_content(content)
+        attribute, groups = read_content(content)
         text: dict[str, Any] = json.loads(attribute)
         if text["format"] >= _SEALED and not sealed:
             raise FitError(f"{_damaged(source)}: {_NO_DIGEST}")
         if text["format"] == 4:
-            text, posterior = _from_format_4(source, text, posterior)
+            text, groups["posterior"] = _from_format_4(source, text, groups["posterior"])
         if text["format"] not in (5, FORMAT):
             raise FitError(
                 f"{source} has format {text['format']}, written by bayescpt {text['bayescpt']}; "
                 f"this version reads formats 4 to {FORMAT}: refit the study"
             )
         missing = [name for name in _TEXT if name not in text]
+        missing += [name for name in ("posterior", "sample_stats") if name not in groups]
         if missing:
             raise FitError(f"{source} is not a bayescpt fit: it has no {', '.join(missing)}")
         text["references"] = {**_POINTS_BEFORE, **text["references"]}
@@ -145,7 +147,7 @@ def read_fit_file(source: Path) -> tuple[dict[str, Any], xr.Dataset, xr.Dataset]
         raise
     except Exception as error:  # of whatever kind: h5py, zlib, json and xarray raise a dozen
         raise FitError(f"{source} is not a bayescpt fit: {error}") from error
-    return text, posterior, stats
+    return text, groups
 
 
 def _check_content(source: Path, content: bytes, sealed: bool) -> None:

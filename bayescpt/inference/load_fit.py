@@ -10,6 +10,8 @@ import xarray as xr
 from bayescpt.data import Study
 from bayescpt.errors import BayescptError, FitError
 from bayescpt.inference.checks import read_checks
+from bayescpt.inference.ensemble import load_ensemble
+from bayescpt.inference.ensemble_file import stored_fits
 from bayescpt.inference.final_fit import load_final
 from bayescpt.inference.fit import Fit
 from bayescpt.inference.fit_file import read_fit_file
@@ -24,13 +26,13 @@ def load_fit(path: str | Path) -> Fit:
     Parameters
     ----------
     path : str or Path
-        File written by `Fit.save`.
+        File written by `Fit.save` or `Ensemble.save`.
 
     Returns
     -------
     Fit
-        The fit with the card and the reference points that it was sampled with, regardless of the
-        defaults of this version.
+        The fit, or `Ensemble`, with the card and the reference points that it was sampled with,
+        regardless of the defaults of this version.
 
     Raises
     ------
@@ -45,11 +47,13 @@ def load_fit(path: str | Path) -> Fit:
     >>> fit.summary()  # doctest: +SKIP
     """
     source = Path(path)
-    text, posterior, stats = read_fit_file(source)
+    text, groups = read_fit_file(source)
     try:
-        if "final" in text["card"]:
-            return load_final(text, posterior, stats)
-        return _fit(text, posterior, stats)
+        if "ensemble" in text["card"]:
+            members = stored_fits(text, groups)
+            fits = {label: _fit(own, draws, stats) for label, own, draws, stats in members}
+            return load_ensemble(text, fits)
+        return _fit(text, groups["posterior"], groups["sample_stats"])
     except BayescptError as error:
         raise FitError(f"{source}: {error}; refit the study") from error
     except Exception as error:  # values of the wrong type, in whatever they are first used for
@@ -58,6 +62,8 @@ def load_fit(path: str | Path) -> Fit:
 
 
 def _fit(text: dict[str, Any], posterior: xr.Dataset, stats: xr.Dataset) -> Fit:
+    if "final" in text["card"]:
+        return load_final(text, posterior, stats)
     checks = read_checks(text["checks"])
     study = Study.from_json(text["study"])
     if study.digest != text["study_digest"]:

@@ -20,7 +20,7 @@ _NO_VARIABLE = b"This is a netCDF dimension but not a netCDF variable"
 _FORMAT = {"CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", "_FillValue", "dtype"}
 
 
-def read_content(content: bytes) -> tuple[str, xr.Dataset, xr.Dataset]:
+def read_content(content: bytes) -> tuple[str, dict[str, xr.Dataset]]:
     """Read the content of a fit file.
 
     Parameters
@@ -32,7 +32,7 @@ def read_content(content: bytes) -> tuple[str, xr.Dataset, xr.Dataset]:
     -------
     text : str
         The attribute ``bayescpt``.
-    posterior, sample_stats : Dataset
+    groups : dict of str to Dataset
         The groups, in memory.
 
     Raises
@@ -43,8 +43,7 @@ def read_content(content: bytes) -> tuple[str, xr.Dataset, xr.Dataset]:
     from h5py import File, h5f
 
     with File(h5f.open_file_image(content)) as file:
-        posterior, stats = (read_group(file[name]) for name in ("posterior", "sample_stats"))
-        return file.attrs["bayescpt"], posterior, stats
+        return file.attrs["bayescpt"], {name: read_group(group) for name, group in file.items()}
 
 
 def read_group(group: h5py.Group) -> xr.Dataset:

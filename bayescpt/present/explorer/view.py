@@ -148,6 +148,11 @@ class Session:
                 "the fit is of final losses, which have no curve to explore; `bayescpt optimise` "
                 "searches recipes of such fits"
             )
+        if self.fit.leading is not self.fit:
+            raise PlanError(
+                f"the fit is an ensemble of {self.fit.card.name}: explore the fit of one card, "
+                f"such as that of `bayescpt fit STUDY --card {self.fit.leading.card.name}`"
+            )
         forecast_domains = self.controls.goals  # of draws that are refused where a check failed
         for domain in self.goals:
             if domain not in forecast_domains:

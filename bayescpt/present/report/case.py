@@ -213,8 +213,8 @@ class Case:
 
     @cached_property
     def draws(self) -> Draws:
-        """Draws of the fit."""
-        return self.fit.draws(allow_failed=True)
+        """Draws of the fit; of an ensemble, those of its leading fit."""
+        return self.fit.leading.draws(allow_failed=True)
 
     @cached_property
     def novelty(self) -> list[Novelty]:

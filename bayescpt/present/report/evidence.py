@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bayescpt.inference import Ensemble
 from bayescpt.inference.checks import CONFLICT, CONTRACTION
 from bayescpt.present.report.case import Case
 from bayescpt.present.report.table import Table, extent, fixed, make_table, significant
@@ -39,7 +40,8 @@ def check_table(case: Case) -> Table:
     rows = [
         (
             check.name,
-            QUESTIONS.get(check.name, ""),
+            # Those of an ensemble are named after its fits.
+            QUESTIONS.get(check.name.rpartition(": ")[2], ""),
             STATUS.get(check.status, check.status),
             significant(check.value, 4),
             significant(check.limit, 4),
@@ -173,10 +175,15 @@ def data_sentence(case: Case) -> str:
     """
     fit, study = case.fit, case.fit.study
     sizes, n_runs = fit.posterior.sizes, len(fit.rows.labels.run)
+    if isinstance(fit, Ensemble):
+        shares = ", ".join(f"{label} ({weight:.2f})" for label, weight in fit.weights.items())
+        cards = f"cards {shares} were each"
+    else:
+        cards = f"card {fit.card.name} ({fit.card.description.rstrip('.')}) was"
     return (
         f"Study {study.name}: {len(study.cpt_runs)} runs of continual pre-training, "
         f"{len(study.pt_runs)} of pre-training; losses on {', '.join(study.domains)}. The "
-        f"card {fit.card.name} ({fit.card.description.rstrip('.')}) was fitted to "
+        f"{cards} fitted to "
         f"{fit.rows.loss.size:,} losses of {n_runs} runs, with {sizes['chain']} chains of "
         f"{sizes['draw']:,} draws."
     )

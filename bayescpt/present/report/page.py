@@ -333,7 +333,10 @@ def _priors(case: Case) -> list[Block]:
     plans: Sequence[Block] = [
         Block("code", one.plan, "A pilot to add") for one in advice if one.plan
     ]
+    leading = case.fit.leading
+    of = f"Shown of card {leading.card.name}, which has the largest weight."
     return [
+        Block("text", "" if leading is case.fit else of),
         Block("picture", "priors"),
         Block("table", evidence.prior_table(case)),
         Block("heading", "Pilots that would tell more" if advice else ""),

@@ -14,6 +14,7 @@ from bayescpt.data.schedules.recognise import recognise
 from bayescpt.decide.limits import limit_text
 from bayescpt.forecast.plan import Starts
 from bayescpt.forecast.plan_text import COARSE, plan_text
+from bayescpt.inference import Ensemble
 from bayescpt.inference.digest import card_digest, draws_digest
 from bayescpt.present.report.case import Case
 from bayescpt.present.report.table import Table, make_table
@@ -56,10 +57,13 @@ def digest_table(case: Case) -> Table:
     Table
     """
     fit = case.fit
+    fits = fit.fits if isinstance(fit, Ensemble) else {"the fit": fit}
+    weights = fit.weights.items() if isinstance(fit, Ensemble) else ()
     rows = [
         (f"study {fit.study.name}", fit.study.digest),
-        (f"card {fit.card.name}", card_digest(fit.card)),
-        ("draws of the fit", draws_digest(fit)),
+        *((f"card {one.card.name}", card_digest(one.card)) for one in fits.values()),
+        *((f"draws of {label}", draws_digest(one)) for label, one in fits.items()),
+        *((f"weight of {label}", f"{weight:.6f}") for label, weight in weights),
         ("seed of the sampler", str(fit.seed)),
         ("seed of the simulated noise", str(case.options.seed)),
     ]
