@@ -54,7 +54,7 @@ def test_weights_are_the_same_by_numpy_and_pytensor(kernel, values):
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_basis_and_weights_have_the_kernels_columns(kernel):
     basis = KERNELS[kernel].basis(np.r_[FLAT, 1e-3], 2e-3, np.array([0, 5, 21]), REFS)
-    weights = KERNELS[kernel].weights(typical(kernel), REFS)
+    weights = KERNELS[kernel].weights(typical(KERNELS[kernel]), REFS)
     assert basis.shape == (3, weights.size)
     assert not basis[0].any()
 
@@ -64,7 +64,9 @@ def test_typical_values_are_the_medians_of_the_priors(kernel):
     # Bounds of a Normal are far from its centre.
     for parameter in KERNELS[kernel].parameters:
         prior = parse_prior({**parameter.default, "reason": parameter.reason}, parameter.name)
-        assert typical(kernel)[parameter.name] == pytest.approx(prior.frozen().median(), rel=1e-2)
+        assert typical(KERNELS[kernel])[parameter.name] == pytest.approx(
+            prior.frozen().median(), rel=1e-2
+        )
 
 
 def test_the_area_kernel_is_that_of_its_paper(make_study, make_law, look):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bayescpt.data.areas import warmup_steps
 from bayescpt.laws.effect import Effect
 from bayescpt.laws.functions import select
-from bayescpt.laws.kernels import DECAY, KERNELS, SOURCE, typical
+from bayescpt.laws.kernels import DECAY, KERNELS, SOURCE, Kernel, typical
 from bayescpt.laws.parameter import Parameter
 from bayescpt.laws.points import References
 from bayescpt.laws.term import TERMS, Term, register
@@ -95,6 +95,7 @@ class Annealing(Term):
     """
 
     slot = "annealing"
+    kernel: ClassVar[Kernel]
     effects = (EFFECT,)
     derived: ClassVar[Mapping[str, tuple[str, tuple[str, ...]]]] = {
         "lambda": ("1", ()), "C1": (C1.unit, ("domain",)), "C2": (C2.unit, ("domain",)),
@@ -110,7 +111,7 @@ class Annealing(Term):
         pretraining = (C1,) if setting.paper else (ANNEAL_PT,)
         before = setting.paper or not setting.continual or setting.pretraining
         return (
-            *KERNELS[self.name].parameters,
+            *self.kernel.parameters,
             *(continual if setting.continual else ()),
             *(pretraining if before else ()),
         )
@@ -121,11 +122,11 @@ class Annealing(Term):
 
     def typical_drop(self, view: View) -> Array:
         """Return the annealing area at the medians of the kernel's priors, shape (n,)."""
-        weights = KERNELS[self.name].weights(typical(self.name), view.refs)
+        weights = self.kernel.weights(typical(self.kernel), view.refs)
         return np.asarray(self.features(view, False)["anneal"] @ weights)
 
     def _basis(self, view: View) -> Array:
-        kernel, lr, start = KERNELS[self.name], view.lr, view.trajectory.start_lr
+        kernel, lr, start = self.kernel, view.lr, view.trajectory.start_lr
         if self.setting.choices.get("rewarm") in TERMS.get("rewarm", ()) and view.is_cpt:
             # The rise up to the end of the re-warm-up has a separate size.
             top = warmup_steps(lr)
@@ -136,7 +137,7 @@ class Annealing(Term):
 
     def weights(self, p: Mapping[str, Any], refs: References, xp: Any = np) -> Mapping[str, Any]:
         """Return the weights of the basis."""
-        return {"anneal": KERNELS[self.name].weights(p, refs, xp)}
+        return {"anneal": self.kernel.weights(p, refs, xp)}
 
     def coefficients(
         self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np
@@ -210,6 +211,7 @@ class MomentumAnnealing(Annealing):
     """Annealing with an exponential memory in steps, arXiv 2408.11029."""
 
     name = "momentum"
+    kernel = KERNELS["momentum"]
 
 
 @register
@@ -217,6 +219,7 @@ class AreaAnnealing(Annealing):
     """Annealing with a heavy tail in the LR sum since a drop, arXiv 2503.12811."""
 
     name = "area"
+    kernel = KERNELS["area"]
     in_paper = False
 
 
@@ -225,4 +228,5 @@ class PowerAnnealing(Annealing):
     """Annealing with a heavy tail in the steps since a drop, after arXiv 2503.12811."""
 
     name = "power"
+    kernel = KERNELS["power"]
     in_paper = False
