@@ -1,5 +1,7 @@
 """Annealing terms in which the LR enters other than by its drops: equations written again."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytensor.tensor as pt
 import pytest
@@ -8,6 +10,7 @@ import bayescpt as bc
 from bayescpt.data import schedules
 from bayescpt.laws.law import Law
 from bayescpt.laws.points import References
+from bayescpt.laws.references import references
 from bayescpt.laws.term import TERMS
 from bayescpt.laws.trajectory import run_trajectory
 from bayescpt.laws.view import View
@@ -119,7 +122,7 @@ def law_of_published(study, values):
     """Law, and its parameters for published ones: L0, A, alpha, B, C, beta, gamma."""
     level, size, alpha, b, c, beta, gamma = values
     law = Law({"base": "power", "annealing": "multi_power", "level": "anchored"})
-    refs = bc.laws.references.references(study, law)
+    refs = references(study, law)
     base = size * refs["area"] ** -alpha
     scale = refs["peak_lr"] ** (gamma - 1) / c
     reached = 1 - (1 + refs["anneal_steps"] / scale) ** -beta
@@ -169,3 +172,30 @@ def test_symbols_are_those_of_the_paper():
     names = ("L0", "A", "alpha_s1", "B_anneal", "C_anneal", "kernel_shape", "lr_gamma")
     found = [(p | symbols)[name] for name in names]
     np.testing.assert_allclose(found, values, rtol=1e-10)
+
+
+def ends_by_peak(study, run, values, factors, tail=0):
+    """Last loss of a run with its LR multiplied, and so many steps at an LR of 0 added."""
+    law, refs, p = law_of_published(study, values)
+    ends = []
+    for factor in factors:
+        path = run_trajectory(study, run)
+        path = replace(path, lr=np.r_[factor * path.lr, np.zeros(tail)])
+        seen = law.features(View(path, np.array([path.n_steps]), refs), False)
+        seen["anneal"] = seen["anneal"] @ law.weights(p, refs)["anneal"]
+        ends.append(law.value(p, seen | {"is_cpt": 0.0}).item())
+    return np.array(ends)
+
+
+@pytest.mark.parametrize("run", ["cosine_24000", "wsd_20000_24000", "constant_24000"])
+def test_of_a_higher_peak_more_is_left_at_the_end(run):
+    """Under momentum a higher peak always helps; here the best one is finite."""
+    study, (values, _) = bc.load_example("mpl_25m"), PUBLISHED["mpl_25m"]
+    ends = ends_by_peak(study, run, values, [0.25, 1.0, 4.0, 16.0, 64.0])
+    assert 0 < np.argmin(ends) < 4
+
+
+def test_steps_at_an_lr_of_0_change_nothing():
+    study, (values, _) = bc.load_example("mpl_25m"), PUBLISHED["mpl_25m"]
+    ends = [ends_by_peak(study, "wsdcon_3", values, [1.0], tail) for tail in (1, 50, 5000)]
+    assert np.ptp(ends) < 1e-9

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bayescpt.data.areas import relaxation_basis
 from bayescpt.data.chebyshev import chebyshev_nodes, chebyshev_weights
 from bayescpt.laws.functions import log_gamma
-from bayescpt.laws.kernels import DECAY, LOG_HALF, SHAPE, SOURCE_AREA
+from bayescpt.laws.kernels import DECAY, LOG_HALF, SHAPE
 from bayescpt.laws.parameter import Parameter
 from bayescpt.laws.points import References
 from bayescpt.laws.term import register
