@@ -73,7 +73,7 @@ def area_by(name, values, lr, start, steps):
         drop = (last / PEAK) ** power - (eta / PEAK) ** power
         if drop == 0.0:
             continue
-        speed = max(eta / PEAK, np.exp(-4.6)) ** -values.get("lr_gamma", 0.0)
+        speed = max(eta / PEAK, np.exp(-3.5)) ** -values.get("lr_gamma", 0.0)
         since = np.cumsum(lr[k:]) / PEAK
         late = steps > k
         out[late] += drop * reached(speed * since[steps[late] - k - 1])
