@@ -105,7 +105,7 @@ def relaxation_basis(
     rates: ArrayLike,
     previous_lr: float | None = None,
     steps: ArrayLike | None = None,
-    clock: str = "area",
+    clock: str | Array = "area",
     drops: ArrayLike | None = None,
 ) -> Array:
     """Sum of learning-rate drops, each relaxed exponentially in the forward area since it.
@@ -125,8 +125,9 @@ def relaxation_basis(
         Learning rate before the first update, as in `annealing_area`.
     steps : array_like of int, optional
         Steps to return, 0..n_steps; by default all.
-    clock : {"area", "steps"}
-        Whether drops relax in the forward area or in the number of steps.
+    clock : {"area", "steps"} or ndarray, shape (n_steps,)
+        Whether drops relax in the forward area or in the number of steps; or what each update adds
+        to a clock of another kind.
     drops : array_like, shape (n_steps,), optional
         What relaxes; by default the drops of the learning rate.
 
@@ -146,7 +147,9 @@ def relaxation_basis(
         drops = -np.diff(eta, prepend=eta[0] if previous_lr is None else previous_lr)
     fallen = np.asarray(drops, dtype=np.float64)
     keep = np.arange(eta.size + 1) if steps is None else np.asarray(steps, dtype=np.int64)
-    elapsed = np.concatenate([[0.0], np.cumsum(eta if clock == "area" else np.ones(eta.size))])
+    if isinstance(clock, str):
+        clock = eta if clock == "area" else np.ones(eta.size)
+    elapsed = np.concatenate([[0.0], np.cumsum(clock)])
     total = np.concatenate([[0.0], np.cumsum(fallen)])
     # `pending` is the part of the drops that has not relaxed yet. From one returned step to the
     # next it decays, and the drops in between are added. Blocks of steps keep the exponentials in

@@ -149,7 +149,8 @@ class HeavyTail:
     Attributes
     ----------
     clock : str
-        ``area`` or ``steps``: what x counts.
+        ``area`` or ``steps``: what x counts. Below ``whole_step_lr`` of the peak LR a step counts
+        in proportion to its LR: at an LR of 0 nothing is trained, and no drop takes effect.
     parameters : tuple of Parameter
         The log of the half-way point, and the shape.
     n_columns : int
@@ -177,8 +178,12 @@ class HeavyTail:
     ) -> Array:
         """Return columns of drops over the peak LR, shape (n, 55)."""
         peak = refs["peak_lr"]
-        rates = RATES / peak if self.clock == "area" else RATES
-        return relaxation_basis(lr, rates, start, steps, self.clock) / peak
+        if self.clock == "area":
+            return relaxation_basis(lr, RATES / peak, start, steps) / peak
+        # A fit saved before this counts steps at an LR of 0 too.
+        least = refs.points.get("whole_step_lr", 0.0)
+        clock = np.minimum(lr / (least * peak), 1.0) if least else "steps"
+        return relaxation_basis(lr, RATES, start, steps, clock) / peak
 
     def weights(self, p: Mapping[str, Any], refs: References, xp: Any = np) -> Any:
         """Return weights of the columns, shape (..., 55)."""

@@ -8,6 +8,7 @@ from bayescpt.model.priors import parse_prior
 
 NORM = 250.0
 REFS = References({"anneal_steps": NORM, "peak_lr": 2e-3})
+REFS_OF_STEPS = References({**REFS.points, "whole_step_lr": 0.01, "climb": 0.0, "area": 1.0})
 FLAT = np.full(20, 2e-3)
 
 
@@ -109,3 +110,25 @@ def test_the_power_kernel_counts_steps_and_starts_at_the_climbed_warmup(make_stu
     # Once all has taken effect: what the LR has dropped to since its peak.
     scale = reached(view.refs["anneal_steps"])
     np.testing.assert_allclose(found[1:], parts / scale + 0.95 * weights.sum(), atol=1e-4)
+
+
+def test_steps_at_an_lr_of_0_take_no_effect(make_study, make_law, look):
+    """Under the kernel of the default card of pre-training, which counts steps."""
+    lr = np.r_[FLAT, np.linspace(2e-3, 1e-3, 10)]
+    law = make_law(annealing="power")
+    ends = []
+    for tail in (0, 1, 500):
+        study = make_study(np.r_[lr, np.zeros(tail)], [])
+        view = look(study, "base", [lr.size + tail], law, REFS_OF_STEPS)
+        weights = law.weights(typical(KERNELS["power"]), REFS_OF_STEPS)["anneal"]
+        ends.append((law.features(view, False)["anneal"] @ weights).item())
+    # The drop to 0 itself adds nothing either, as no step follows that trains.
+    np.testing.assert_allclose(ends, ends[0], rtol=1e-12)
+
+
+def test_a_small_lr_is_a_whole_step_from_1_percent_of_the_peak():
+    lr, steps = np.r_[FLAT, np.full(50, 2e-5)], np.array([70])
+    kernel = KERNELS["power"]
+    before = References({key: REFS_OF_STEPS[key] for key in ("anneal_steps", "peak_lr")})
+    found = kernel.basis(lr, 2e-3, steps, REFS_OF_STEPS)
+    np.testing.assert_allclose(found, kernel.basis(lr, 2e-3, steps, before), rtol=1e-12)

@@ -17,7 +17,8 @@ CPT = '[law]\nshift = "power"\nreplay = "own_share"\n'
 
 
 def test_shipped_cards():
-    assert shipped_cards() == ("annealing", "cpt", "cpt_fade", "cpt_momentum", "cpt_replay")
+    pretraining = ("annealing", "annealing_mpl")
+    assert shipped_cards() == (*pretraining, "cpt", "cpt_fade", "cpt_momentum", "cpt_replay")
     cards = {name: load_card(name) for name in shipped_cards()}
     assert all(card.name == name and card.description for name, card in cards.items())
     assert [card.continual for card in cards.values()] == [False, True, True, True, True]

@@ -27,6 +27,8 @@ Array = NDArray[np.float64]
 # phase, so that different rows identify the size of the drop and the shape of the kernel.
 NORM_SHARE = 0.1
 NORM_STEPS = 100.0
+# Share of the peak LR from which a step counts as a whole one, in a kernel that counts steps.
+WHOLE_STEP = 0.01
 # 1 / (1 - lambda) in both papers.
 PAPER_MEMORY = 1000.0
 # The error of a large annealing drop can be larger: on the small real study, where the units of the
@@ -159,14 +161,19 @@ class Annealing(Term):
     def reference_points(
         self, fitted: Sequence[Trajectory], refs: References
     ) -> Mapping[str, float]:
-        """Return ``anneal_steps``, after which a drop counts as 1, ``anneal_end`` and ``climb``.
+        """Return ``anneal_steps``, after which a drop counts as 1, and the points of drops.
 
+        ``whole_step_lr`` is the share of the peak LR from which a step counts as a whole one.
         ``anneal_end`` is the mean annealing area at the ends of the CPT runs.
         ``climb`` is the mean rise of the LR by the warm-ups of pre-training, over the peak, that
         the level holds: runs that all rise alike tell their sum only. It is 0 with CPT runs.
         """
         length = float(np.median([path.n_steps for path in fitted]))
-        points = {"anneal_steps": max(NORM_STEPS, NORM_SHARE * length), "climb": 0.0}
+        points = {
+            "anneal_steps": max(NORM_STEPS, NORM_SHARE * length),
+            "climb": 0.0,
+            "whole_step_lr": WHOLE_STEP,
+        }
         cpt = [path for path in fitted if path.is_cpt]
         if cpt:
             known = References({**refs.points, **points}, refs.warmup)
