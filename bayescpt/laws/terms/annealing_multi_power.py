@@ -32,8 +32,8 @@ RATES = np.exp(np.arange(-16.0, 9.0, SPACING))
 GAMMA = Parameter(
     "lr_gamma", "gamma", "1", (), 0.0, 1.0,
     {"dist": "Normal", "mu": 0.6, "sigma": 0.15, "lower": 0.0, "upper": 0.95},
-    "published fit .63 at 400M; least squares of all bases of the fleet .4 to .85. At 1 and above "
-    "a drop to an LR of 0 would take effect without any training",
+    "published fit .63 at 400M; least squares of the bases of the fleet: .65-.85 from all, .1-.6 "
+    "from three. At 1 and above a drop to an LR of 0 would take effect without any training",
     "Luo et al., arXiv 2503.12811: G(eta_k^-gamma S_k)", DECAY,
 )  # fmt: skip
 
