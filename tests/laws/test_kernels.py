@@ -91,8 +91,11 @@ def test_the_area_kernel_is_that_of_its_paper(make_study, make_law, look):
 
 
 def test_the_power_kernel_counts_steps_and_starts_at_the_climbed_warmup(make_study, make_law, look):
-    """sum of drops times G(t - k + 1), plus the warm-up's rise, which the level holds."""
-    lr = np.r_[np.linspace(1e-4, 2e-3, 5), np.full(20, 2e-3), np.linspace(2e-3, 1e-5, 30)]
+    """sum of drops times G(t - k + 1), plus the warm-up's rise, which the level holds.
+
+    All steps are whole ones: none is below 1% of the peak LR.
+    """
+    lr = np.r_[np.linspace(1e-4, 2e-3, 5), np.full(20, 2e-3), np.linspace(2e-3, 2e-5, 30)]
     study, law = make_study(lr, []), make_law(annealing="power")
     half, shape = 12.0, 0.6
     values = {"log_half": np.log(half), "kernel_shape": np.float64(shape)}
