@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bayescpt.data.chebyshev import chebyshev_nodes, chebyshev_weights
+
 Array = NDArray[np.float64]
 
-_NEARLY_1 = 1.0 - 1e-12
 # Number of steps whose drops are relaxed together.
 BLOCK = 256
 # Share of a drop that no longer counts.
@@ -104,7 +105,8 @@ def relaxation_basis(
     rates: ArrayLike,
     previous_lr: float | None = None,
     steps: ArrayLike | None = None,
-    clock: str = "area",
+    clock: str | Array = "area",
+    drops: ArrayLike | None = None,
 ) -> Array:
     """Sum of learning-rate drops, each relaxed exponentially in the forward area since it.
 
@@ -123,13 +125,16 @@ def relaxation_basis(
         Learning rate before the first update, as in `annealing_area`.
     steps : array_like of int, optional
         Steps to return, 0..n_steps; by default all.
-    clock : {"area", "steps"}
-        Whether drops relax in the forward area or in the number of steps.
+    clock : {"area", "steps"} or ndarray, shape (n_steps,)
+        Whether drops relax in the forward area or in the number of steps; or what each update adds
+        to a clock of another kind.
+    drops : array_like, shape (n_steps,), optional
+        What relaxes; by default the drops of the learning rate.
 
     Returns
     -------
     ndarray, shape (len(steps), J)
-        Relaxed drops, in units of learning rate.
+        Relaxed drops, in their unit, that of the learning rate.
 
     Examples
     --------
@@ -138,11 +143,14 @@ def relaxation_basis(
     [0.5]
     """
     eta, speed = np.asarray(lr, dtype=np.float64), np.asarray(rates, dtype=np.float64)
-    before = eta[0] if previous_lr is None else previous_lr
-    drops = -np.diff(eta, prepend=before)
+    if drops is None:
+        drops = -np.diff(eta, prepend=eta[0] if previous_lr is None else previous_lr)
+    fallen = np.asarray(drops, dtype=np.float64)
     keep = np.arange(eta.size + 1) if steps is None else np.asarray(steps, dtype=np.int64)
-    elapsed = np.concatenate([[0.0], np.cumsum(eta if clock == "area" else np.ones(eta.size))])
-    total = np.concatenate([[0.0], np.cumsum(drops)])
+    if isinstance(clock, str):
+        clock = eta if clock == "area" else np.ones(eta.size)
+    elapsed = np.concatenate([[0.0], np.cumsum(clock)])
+    total = np.concatenate([[0.0], np.cumsum(fallen)])
     # `pending` is the part of the drops that has not relaxed yet. From one returned step to the
     # next it decays, and the drops in between are added. Blocks of steps keep the exponentials in
     # the processor's cache.
@@ -151,12 +159,12 @@ def relaxation_basis(
     at = np.unique(np.concatenate([keep, edges]))
     pending = np.zeros((at.size, speed.size))
     for low, high in pairwise(edges.tolist()):
-        if not drops[low:high].any():
+        if not fallen[low:high].any():
             continue
         first, end = np.searchsorted(at, [low, high])
         stops = at[first : end + 1]
         since = np.repeat(elapsed[stops[1:]], np.diff(stops)) - elapsed[low:high]
-        added = drops[low:high, None] * _exp_decay(since, speed)
+        added = fallen[low:high, None] * _exp_decay(since, speed)
         np.add.reduceat(added, stops[:-1] - low, axis=0, out=pending[first + 1 : end + 1])
     for k, factor in enumerate(_exp_decay(np.diff(elapsed[at]), speed), 1):
         pending[k] += factor * pending[k - 1]
@@ -192,9 +200,7 @@ def memory_nodes(n_nodes: int = 40, memory_range: tuple[float, float] = (5.0, 50
     >>> memory_nodes(2, memory_range=(10.0, 1000.0)).round(1).tolist()
     [19.6, 509.5]
     """
-    low, high = np.log(memory_range)
-    angles = np.pi * (2.0 * np.arange(n_nodes) + 1.0) / (2.0 * n_nodes)
-    return np.exp((low + high) / 2.0 - (high - low) / 2.0 * np.cos(angles))
+    return np.exp(chebyshev_nodes(n_nodes, *np.log(memory_range)))
 
 
 def annealing_basis(
@@ -242,10 +248,6 @@ def annealing_basis(
 def memory_weights(memory: Any, nodes: ArrayLike, xp: ModuleType = np) -> Any:
     """Weights of the nodes for the interpolation at a memory length.
 
-    The polynomial through the Chebyshev nodes x_j = cos((j + 1/2) pi / J) is a cosine series: with
-    x = cos(theta), w_j = (1 + 2 sum_{k=1..J-1} cos(k theta_j) cos(k theta)) / J. It takes J cosines
-    and a fixed matrix, whereas Lagrange's form has J^2 factors.
-
     Parameters
     ----------
     memory : float, array or PyTensor variable, shape (...)
@@ -261,17 +263,7 @@ def memory_weights(memory: Any, nodes: ArrayLike, xp: ModuleType = np) -> Any:
     array of the kind of `memory`, shape (..., J)
         Weights of the columns of `annealing_basis`; they sum to 1.
     """
-    x = np.log(np.asarray(nodes, dtype=np.float64))
-    orders = np.arange(x.size)
-    # `memory_nodes` is in ascending order, its angles are in descending order.
-    angles = np.pi * (orders[::-1] + 0.5) / x.size
-    series = np.where(orders[:, None] == 0, 1.0, 2.0) * np.cos(np.outer(orders, angles)) / x.size
-    center = (x[0] + x[-1]) / 2.0
-    reach = (x[-1] - x[0]) / (2.0 * np.cos(angles[-1])) if x.size > 1 else np.inf
-    # The derivative of arccos is infinite at -1 and 1.
-    x_scaled = xp.clip((xp.log(memory) - center) / reach, -_NEARLY_1, _NEARLY_1)
-    cosines = xp.cos(xp.arccos(x_scaled)[..., None] * orders)
-    return (cosines[..., None] * series).sum(axis=-2)
+    return chebyshev_weights(xp.log(memory), np.log(np.asarray(nodes, dtype=np.float64)), xp)
 
 
 def count_warmup_at_peak(lr: ArrayLike) -> Array:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +71,34 @@ SHAPE_STEPS = replace(
 )
 
 
+class Kernel(Protocol):
+    """What an annealing term needs of a kernel.
+
+    Attributes
+    ----------
+    parameters : tuple of Parameter
+        Parameters of the kernel, without dimensions.
+    holds_climb : bool
+        Whether the level holds the rise of the LR by the warm-up, see `HeavyTail`.
+    """
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Parameters of the kernel."""
+
+    @property
+    def holds_climb(self) -> bool:
+        """Whether the level holds the rise of the LR by the warm-up."""
+
+    def basis(
+        self, lr: Array, start: float | None, steps: NDArray[np.int64], refs: References
+    ) -> Array:
+        """Return columns at the steps, shape (n, J)."""
+
+    def weights(self, p: Mapping[str, Any], refs: References, xp: Any = np) -> Any:
+        """Return weights of the columns, shape (..., J)."""
+
+
 @dataclass(frozen=True)
 class Momentum:
     """Exponential memory in steps, arXiv 2408.11029, at Chebyshev nodes in its logarithm.
@@ -121,7 +149,8 @@ class HeavyTail:
     Attributes
     ----------
     clock : str
-        ``area`` or ``steps``: what x counts.
+        ``area`` or ``steps``: what x counts. Below ``whole_step_lr`` of the peak LR a step counts
+        in proportion to its LR: at an LR of 0 nothing is trained, and no drop takes effect.
     parameters : tuple of Parameter
         The log of the half-way point, and the shape.
     n_columns : int
@@ -135,7 +164,7 @@ class HeavyTail:
     >>> refs = References({"peak_lr": 2e-3, "anneal_steps": 100.0})
     >>> lr, steps = np.repeat([2e-3, 0.0], [50, 100]), np.array([50, 60, 150])
     >>> tail = KERNELS["power"]
-    >>> weights = tail.weights(typical("power"), refs)
+    >>> weights = tail.weights(typical(tail), refs)
     >>> (tail.basis(lr, 2e-3, steps, refs) @ weights).round(3).tolist()
     [0.0, 0.247, 1.0]
     """
@@ -149,8 +178,12 @@ class HeavyTail:
     ) -> Array:
         """Return columns of drops over the peak LR, shape (n, 55)."""
         peak = refs["peak_lr"]
-        rates = RATES / peak if self.clock == "area" else RATES
-        return relaxation_basis(lr, rates, start, steps, self.clock) / peak
+        if self.clock == "area":
+            return relaxation_basis(lr, RATES / peak, start, steps) / peak
+        # A fit saved before this counts steps at an LR of 0 too.
+        least = refs.points.get("whole_step_lr", 0.0)
+        clock = np.minimum(lr / (least * peak), 1.0) if least else "steps"
+        return relaxation_basis(lr, RATES, start, steps, clock) / peak
 
     def weights(self, p: Mapping[str, Any], refs: References, xp: Any = np) -> Any:
         """Return weights of the columns, shape (..., 55)."""
@@ -162,20 +195,20 @@ class HeavyTail:
         return raw / reached.sum(axis=-1)[..., None]
 
 
-KERNELS: dict[str, Momentum | HeavyTail] = {
+KERNELS: dict[str, Kernel] = {
     "momentum": Momentum(),
     "area": HeavyTail("area", (LOG_HALF, SHAPE)),
     "power": HeavyTail("steps", (LOG_HALF_STEPS, SHAPE_STEPS)),
 }
 
 
-def typical(kernel: str) -> dict[str, Any]:
+def typical(kernel: Kernel) -> dict[str, Any]:
     """Medians of the priors of a kernel's parameters.
 
     Parameters
     ----------
-    kernel : str
-        Key of `KERNELS`.
+    kernel : Kernel
+        The kernel.
 
     Returns
     -------
@@ -183,7 +216,7 @@ def typical(kernel: str) -> dict[str, Any]:
 
     Examples
     --------
-    >>> typical("momentum")
+    >>> typical(Momentum())
     {'log_memory': array(4.6)}
     """
 
@@ -191,4 +224,4 @@ def typical(kernel: str) -> dict[str, Any]:
         center: Any = parameter.default["mu"]
         return np.array(np.exp(center) if parameter.default["dist"] == "LogNormal" else center)
 
-    return {p.name: _median(p) for p in KERNELS[kernel].parameters}
+    return {p.name: _median(p) for p in kernel.parameters}

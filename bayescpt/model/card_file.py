@@ -36,7 +36,7 @@ def shipped_cards() -> tuple[str, ...]:
     Examples
     --------
     >>> shipped_cards()
-    ('annealing', 'cpt', 'cpt_fade', 'cpt_momentum', 'cpt_replay')
+    ('annealing', 'annealing_mpl', 'cpt', 'cpt_fade', 'cpt_momentum', 'cpt_replay')
     """
     return tuple(sorted(path.stem for path in cards_folder().glob("*.toml")))
 

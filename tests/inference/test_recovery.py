@@ -6,6 +6,7 @@ import pytest
 
 import bayescpt as bc
 from bayescpt.evaluate import simulate_study
+from bayescpt.model.card_file import parse_card
 
 SEEDS = (1, 2, 3, 4, 5)
 
@@ -50,3 +51,18 @@ def test_published_coefficients_are_recovered():
     covered = (table["low"] <= table["truth"]) & (table["truth"] <= table["high"])
     assert not bad, bad
     assert covered.mean() >= 0.9, table[~covered].to_string()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["multi_power", "momentum_weighted", "momentum_zeta", "lr_exponent"]
+)
+def test_parameters_of_annealing_terms_are_recovered(name):
+    """Five studies of pre-training under three schedules, each drawn from the card's priors."""
+    card = parse_card(
+        f'name = "{name}"\ndescription = "Recovery."\n[law]\nannealing = "{name}"\n[noise]\n'
+    )
+    ranks = bc.calibrate(card, n_simulations=len(SEEDS), n_ranks=199, seed=1).ranks
+    ranks = ranks[~ranks["quantity"].str.startswith("final")]
+    inside = ranks["rank"].between(5, 194)
+    assert inside.mean() >= 0.9, ranks[~inside].to_string()

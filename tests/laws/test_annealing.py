@@ -1,8 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bayescpt.data import schedules
-from bayescpt.laws.kernels import KERNELS
+from bayescpt.laws.kernels import KERNELS, typical
+from bayescpt.laws.law import Law
+from bayescpt.laws.term import TERMS
+from bayescpt.laws.view import View
 
 FLAT = np.full(20, 2e-3)
 
@@ -165,3 +170,24 @@ def test_the_basis_is_weighted_by_the_kernel(make_law, make_study, look, kernel)
     assert list(weights) == ["anneal"]
     np.testing.assert_array_equal(weights["anneal"], KERNELS[kernel].weights(p, refs))
     assert law.n_columns == {"anneal": weights["anneal"].size}
+
+
+@pytest.mark.parametrize("kernel", ["power", "area", "multi_power"])
+def test_a_higher_peak_does_not_always_help(make_study, look, kernel):
+    """More is left of a higher LR when a run ends: at some peak that outweighs what it trains."""
+    law = Law({"base": "power", "annealing": kernel, "level": "anchored"})
+    lr = schedules.wsd(
+        lr=2e-3, num_training_steps=2000, num_warmup_steps=50, num_decay_steps=400
+    ).lr
+    view = look(make_study(lr, []), "base", [lr.size], law)
+    p = typical(TERMS["annealing"][kernel].kernel)
+    p |= {"base_ref": 0.3, "alpha_s1": 0.5, "anneal_pt_ref": 0.1, "level_pt": 3.0}
+    ends = []
+    for factor in 2.0 ** np.arange(-3, 9):
+        path = replace(view.trajectory, lr=factor * lr)
+        seen = law.features(View(path, view.steps, view.refs), False)
+        seen["anneal"] = seen["anneal"] @ law.weights(p, view.refs)["anneal"]
+        ends.append(law.value(p, seen | {"is_cpt": 0.0}).item())
+    best = int(np.argmin(ends))
+    assert 0 < best < len(ends) - 1
+    assert np.all(np.diff(ends[best:]) > 0)

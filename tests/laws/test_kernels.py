@@ -8,6 +8,7 @@ from bayescpt.model.priors import parse_prior
 
 NORM = 250.0
 REFS = References({"anneal_steps": NORM, "peak_lr": 2e-3})
+REFS_OF_STEPS = References({**REFS.points, "whole_step_lr": 0.01, "climb": 0.0, "area": 1.0})
 FLAT = np.full(20, 2e-3)
 
 
@@ -54,7 +55,7 @@ def test_weights_are_the_same_by_numpy_and_pytensor(kernel, values):
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_basis_and_weights_have_the_kernels_columns(kernel):
     basis = KERNELS[kernel].basis(np.r_[FLAT, 1e-3], 2e-3, np.array([0, 5, 21]), REFS)
-    weights = KERNELS[kernel].weights(typical(kernel), REFS)
+    weights = KERNELS[kernel].weights(typical(KERNELS[kernel]), REFS)
     assert basis.shape == (3, weights.size)
     assert not basis[0].any()
 
@@ -64,7 +65,9 @@ def test_typical_values_are_the_medians_of_the_priors(kernel):
     # Bounds of a Normal are far from its centre.
     for parameter in KERNELS[kernel].parameters:
         prior = parse_prior({**parameter.default, "reason": parameter.reason}, parameter.name)
-        assert typical(kernel)[parameter.name] == pytest.approx(prior.frozen().median(), rel=1e-2)
+        assert typical(KERNELS[kernel])[parameter.name] == pytest.approx(
+            prior.frozen().median(), rel=1e-2
+        )
 
 
 def test_the_area_kernel_is_that_of_its_paper(make_study, make_law, look):
@@ -88,8 +91,11 @@ def test_the_area_kernel_is_that_of_its_paper(make_study, make_law, look):
 
 
 def test_the_power_kernel_counts_steps_and_starts_at_the_climbed_warmup(make_study, make_law, look):
-    """sum of drops times G(t - k + 1), plus the warm-up's rise, which the level holds."""
-    lr = np.r_[np.linspace(1e-4, 2e-3, 5), np.full(20, 2e-3), np.linspace(2e-3, 1e-5, 30)]
+    """sum of drops times G(t - k + 1), plus the warm-up's rise, which the level holds.
+
+    All steps are whole ones: none is below 1% of the peak LR.
+    """
+    lr = np.r_[np.linspace(1e-4, 2e-3, 5), np.full(20, 2e-3), np.linspace(2e-3, 2e-5, 30)]
     study, law = make_study(lr, []), make_law(annealing="power")
     half, shape = 12.0, 0.6
     values = {"log_half": np.log(half), "kernel_shape": np.float64(shape)}
@@ -107,3 +113,25 @@ def test_the_power_kernel_counts_steps_and_starts_at_the_climbed_warmup(make_stu
     # Once all has taken effect: what the LR has dropped to since its peak.
     scale = reached(view.refs["anneal_steps"])
     np.testing.assert_allclose(found[1:], parts / scale + 0.95 * weights.sum(), atol=1e-4)
+
+
+def test_steps_at_an_lr_of_0_take_no_effect(make_study, make_law, look):
+    """Under the kernel of the default card of pre-training, which counts steps."""
+    lr = np.r_[FLAT, np.linspace(2e-3, 1e-3, 10)]
+    law = make_law(annealing="power")
+    ends = []
+    for tail in (0, 1, 500):
+        study = make_study(np.r_[lr, np.zeros(tail)], [])
+        view = look(study, "base", [lr.size + tail], law, REFS_OF_STEPS)
+        weights = law.weights(typical(KERNELS["power"]), REFS_OF_STEPS)["anneal"]
+        ends.append((law.features(view, False)["anneal"] @ weights).item())
+    # The drop to 0 itself adds nothing either, as no step follows that trains.
+    np.testing.assert_allclose(ends, ends[0], rtol=1e-12)
+
+
+def test_a_small_lr_is_a_whole_step_from_1_percent_of_the_peak():
+    lr, steps = np.r_[FLAT, np.full(50, 2e-5)], np.array([70])
+    kernel = KERNELS["power"]
+    before = References({key: REFS_OF_STEPS[key] for key in ("anneal_steps", "peak_lr")})
+    found = kernel.basis(lr, 2e-3, steps, REFS_OF_STEPS)
+    np.testing.assert_allclose(found, kernel.basis(lr, 2e-3, steps, before), rtol=1e-12)

@@ -24,6 +24,7 @@ BY_ROW = {
 }
 SAME = {"log_area_start": 0.1, "is_cpt": 1.0, "is_target": 0.0, "replay": 0.25, "rise": 0.3}
 VALUES = {
+    "anneal_zeta": 1.3,
     "start_level": 3.0, "level_pt": 3.2, "base_ref": 0.2, "alpha_s1": 0.5, "anneal_ref": 0.06,
     "anneal_pt_ref": 0.07, "shift_ref": 0.8, "onset": 28.0, "beta": 0.2, "replay_gamma": 0.4,
     "replay_eps": 0.03, "share_kappa": 1.2, "replay_rate": 2.5, "anneal_replay": -0.4,
@@ -125,7 +126,8 @@ def test_a_response_takes_the_place_of_the_shift(make_law):
 
 def test_choices_of_slots_that_may_be_empty_and_of_those_that_may_not():
     assert choices_of("base") == ("power", "open")
-    assert choices_of("annealing") == ("momentum", "area", "power")
+    kernels = ("momentum", "area", "power", "lr_exponent", "multi_power")
+    assert choices_of("annealing") == (*kernels, "momentum_weighted", "momentum_zeta")
     assert choices_of("shift") == ("none", "power")
     assert choices_of("replay") == ("none", "own_share", "exponential", "memory", "fade")
     assert choices_of("a slot that nobody has") == ("none",)

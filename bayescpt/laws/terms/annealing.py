@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bayescpt.data.areas import warmup_steps
 from bayescpt.laws.effect import Effect
 from bayescpt.laws.functions import select
-from bayescpt.laws.kernels import DECAY, KERNELS, SOURCE, typical
+from bayescpt.laws.kernels import DECAY, KERNELS, SOURCE, Kernel, typical
 from bayescpt.laws.parameter import Parameter
 from bayescpt.laws.points import References
 from bayescpt.laws.term import TERMS, Term, register
@@ -27,6 +27,8 @@ Array = NDArray[np.float64]
 # phase, so that different rows identify the size of the drop and the shape of the kernel.
 NORM_SHARE = 0.1
 NORM_STEPS = 100.0
+# Share of the peak LR from which a step counts as a whole one, in a kernel that counts steps.
+WHOLE_STEP = 0.01
 # 1 / (1 - lambda) in both papers.
 PAPER_MEMORY = 1000.0
 # The error of a large annealing drop can be larger: on the small real study, where the units of the
@@ -95,6 +97,7 @@ class Annealing(Term):
     """
 
     slot = "annealing"
+    kernel: ClassVar[Kernel]
     effects = (EFFECT,)
     derived: ClassVar[Mapping[str, tuple[str, tuple[str, ...]]]] = {
         "lambda": ("1", ()), "C1": (C1.unit, ("domain",)), "C2": (C2.unit, ("domain",)),
@@ -110,7 +113,7 @@ class Annealing(Term):
         pretraining = (C1,) if setting.paper else (ANNEAL_PT,)
         before = setting.paper or not setting.continual or setting.pretraining
         return (
-            *KERNELS[self.name].parameters,
+            *self.kernel.parameters,
             *(continual if setting.continual else ()),
             *(pretraining if before else ()),
         )
@@ -121,11 +124,11 @@ class Annealing(Term):
 
     def typical_drop(self, view: View) -> Array:
         """Return the annealing area at the medians of the kernel's priors, shape (n,)."""
-        weights = KERNELS[self.name].weights(typical(self.name), view.refs)
+        weights = self.kernel.weights(typical(self.kernel), view.refs)
         return np.asarray(self.features(view, False)["anneal"] @ weights)
 
     def _basis(self, view: View) -> Array:
-        kernel, lr, start = KERNELS[self.name], view.lr, view.trajectory.start_lr
+        kernel, lr, start = self.kernel, view.lr, view.trajectory.start_lr
         if self.setting.choices.get("rewarm") in TERMS.get("rewarm", ()) and view.is_cpt:
             # The rise up to the end of the re-warm-up has a separate size.
             top = warmup_steps(lr)
@@ -136,7 +139,7 @@ class Annealing(Term):
 
     def weights(self, p: Mapping[str, Any], refs: References, xp: Any = np) -> Mapping[str, Any]:
         """Return the weights of the basis."""
-        return {"anneal": KERNELS[self.name].weights(p, refs, xp)}
+        return {"anneal": self.kernel.weights(p, refs, xp)}
 
     def coefficients(
         self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np
@@ -158,14 +161,19 @@ class Annealing(Term):
     def reference_points(
         self, fitted: Sequence[Trajectory], refs: References
     ) -> Mapping[str, float]:
-        """Return ``anneal_steps``, after which a drop counts as 1, ``anneal_end`` and ``climb``.
+        """Return ``anneal_steps``, after which a drop counts as 1, and the points of drops.
 
+        ``whole_step_lr`` is the share of the peak LR from which a step counts as a whole one.
         ``anneal_end`` is the mean annealing area at the ends of the CPT runs.
         ``climb`` is the mean rise of the LR by the warm-ups of pre-training, over the peak, that
         the level holds: runs that all rise alike tell their sum only. It is 0 with CPT runs.
         """
         length = float(np.median([path.n_steps for path in fitted]))
-        points = {"anneal_steps": max(NORM_STEPS, NORM_SHARE * length), "climb": 0.0}
+        points = {
+            "anneal_steps": max(NORM_STEPS, NORM_SHARE * length),
+            "climb": 0.0,
+            "whole_step_lr": WHOLE_STEP,
+        }
         cpt = [path for path in fitted if path.is_cpt]
         if cpt:
             known = References({**refs.points, **points}, refs.warmup)
@@ -210,6 +218,7 @@ class MomentumAnnealing(Annealing):
     """Annealing with an exponential memory in steps, arXiv 2408.11029."""
 
     name = "momentum"
+    kernel = KERNELS["momentum"]
 
 
 @register
@@ -217,6 +226,7 @@ class AreaAnnealing(Annealing):
     """Annealing with a heavy tail in the LR sum since a drop, arXiv 2503.12811."""
 
     name = "area"
+    kernel = KERNELS["area"]
     in_paper = False
 
 
@@ -225,4 +235,5 @@ class PowerAnnealing(Annealing):
     """Annealing with a heavy tail in the steps since a drop, after arXiv 2503.12811."""
 
     name = "power"
+    kernel = KERNELS["power"]
     in_paper = False
