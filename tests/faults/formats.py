@@ -222,7 +222,8 @@ def _load_fit(folder: Path) -> str:
         if values.dtype.kind != "O"
     ]
     labels = [list(map(str, fit.posterior[dim].to_numpy())) for dim in sorted(fit.posterior.dims)]
-    about = json.dumps([fit.card.to_dict(), dict(fit.rows.refs.points), fit.seed])
+    refs = fit.rows.references if isinstance(fit, FinalFit) else dict(fit.rows.refs.points)
+    about = json.dumps([fit.card.to_dict(), refs, fit.seed])
     checks = [check.to_dict() for check in fit.checks()]
     return fingerprint(arrays, labels, about, checks, fit.study.to_json())
 
