@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -204,17 +206,14 @@ def contractions(posterior: xr.Dataset, card: Card) -> list[tuple[float, str]]:
     for name, prior in card.priors.items():
         if name not in posterior:
             continue
-        rest = [dim for dim in posterior[name].dims if dim not in ("chain", "draw")]
         # Quartiles, since a prior may have infinite variance.
         low, high = prior.frozen().ppf([0.25, 0.75])
         spread = posterior[name].quantile([0.25, 0.75], dim=("chain", "draw"))
         ratio = (spread.isel(quantile=1) - spread.isel(quantile=0)) / (high - low)
-        values = np.atleast_1d(ratio.to_numpy())
-        labels = posterior[rest[0]].to_numpy() if rest else [""]
         ratios += [
-            (float(v), f"{name}[{label}]" if rest else name)
-            for v, label in zip(values, labels, strict=True)
-            if card.uses(name, str(label))
+            (value, entry)
+            for value, entry, label in labelled_values(name, ratio)
+            if card.uses(name, label)
         ]
     return sorted(ratios, reverse=True)
 
@@ -276,16 +275,35 @@ def _array(value: Any) -> np.ndarray:
     return np.asarray(value, dtype=float)
 
 
+def labelled_values(name: str, values: xr.DataArray) -> Iterator[tuple[float, str, str]]:
+    """Values of a parameter with their names.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter.
+    values : DataArray
+        One value for each combination of labels of its dimensions; a single one without any.
+
+    Yields
+    ------
+    float
+        The value.
+    str
+        The name with all labels, such as ``pure[german, code]``.
+    str
+        The label of the first dimension; empty without any.
+    """
+    labels = product(*(values[dim].to_numpy().astype(str) for dim in values.dims))
+    for value, label in zip(values.to_numpy().ravel(), labels, strict=True):
+        yield float(value), f"{name}[{', '.join(label)}]" if label else name, "".join(label[:1])
+
+
 def _worst(stat: xr.Dataset, largest: bool) -> tuple[float, str]:
     """Worst value over all parameters, and the parameter that has it."""
     labelled: list[tuple[float, str]] = []
     for name, values in stat.data_vars.items():
-        flat = np.atleast_1d(values.to_numpy()).ravel()
-        labels = values[values.dims[0]].to_numpy() if values.dims else [""]
-        labelled += [
-            (float(v), f"{name}[{label}]" if values.dims else str(name))
-            for v, label in zip(flat, labels, strict=True)
-        ]
+        labelled += [(value, entry) for value, entry, _ in labelled_values(str(name), values)]
     # NaN (a chain that never moved) counts as the worst.
     for value, label in labelled:
         if np.isnan(value):

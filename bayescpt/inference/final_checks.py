@@ -56,7 +56,8 @@ def _contraction(posterior: xr.Dataset, card: FinalCard, rows: FinalRows) -> Che
     best: dict[tuple[tuple[str, ...], str], tuple[float, str]] = {}
     for value, label in ranked:
         name, _, entry = label.partition("[")
-        key = (card.law.covariates(name), entry)
+        # Of a set, whichever source of the mixture.
+        key = (card.law.covariates(name), entry.rstrip("]").partition(", ")[0])
         best[key] = min(best.get(key, (np.inf, "")), (value, label))
     loose = loose_parameters(sorted(best.values(), reverse=True))
     conflicting = [label for value, label in ranked if value > CONFLICT]

@@ -15,7 +15,8 @@ from tests.benchmarks.timing import Options, Result
 
 # Quick ones first. `ess` and `scale` take longest.
 NAMES = (
-    "gradient", "growth", "forecast", "logs", "explore", "refit", "start", "memory", "scale", "ess",
+    "gradient", "growth", "forecast", "logs", "explore", "refit", "start", "memory", "large",
+    "scale", "ess",
 )  # fmt: skip
 # Which dependency group brings what a benchmark may miss.
 GROUP = "bench"

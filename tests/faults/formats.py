@@ -24,8 +24,11 @@ from bayescpt.evaluate import simulate_study
 from bayescpt.forecast.plan_file import read_plans
 from bayescpt.inference import Fit, load_fit, stored
 from bayescpt.inference.compile import compiled_sampler, pad, structure
+from bayescpt.inference.final_fit import FinalFit, add_final_symbols
 from bayescpt.inference.idata import prior_draws
 from bayescpt.model.card_file import load_card
+from bayescpt.model.final_card import load_final_card
+from bayescpt.model.final_rows import make_final_rows
 from bayescpt.model.folder import cards_folder
 from bayescpt.model.rows import make_rows
 from tests.faults.mutate import BYTES, TEXT, Mutation
@@ -81,6 +84,12 @@ def _write_tables(folder: Path, kind: str) -> None:
             study.runs.to_csv(folder / "study" / "import.csv", index=False)
         else:
             frame.to_parquet(folder / "study" / f"{name}.parquet", index=False)
+
+
+def _write_final_tables(folder: Path) -> None:
+    """A published table of final losses, without schedules."""
+    study = bc.load_example("ibrahim_405m_german")
+    bc.data.write_study(study, folder / "study")
 
 
 def _load_study(folder: Path) -> str:
@@ -190,13 +199,18 @@ def prior_fit(draws: int = 150) -> Fit:
     rows = make_rows(study, card)
     rng = np.random.default_rng(1)
     posterior = prior_draws(card, rows, rng, draws)
-    shape = (("chain", "draw"), rng.random((1, draws)))
+    return Fit(card, study, rows, posterior, _stats(draws), 1).with_discrepancy()
+
+
+def _stats(draws: int) -> xr.Dataset:
+    """What a sampler records, in numbers of no meaning."""
+    energy = np.random.default_rng(2).random((1, draws))
     stats = xr.Dataset(
-        {"energy": shape, "diverging": (("chain", "draw"), shape[1] > 0.9)},
-        {dim: posterior[dim] for dim in ("chain", "draw")},
+        {"energy": (("chain", "draw"), energy), "diverging": (("chain", "draw"), energy > 0.9)},
+        {"chain": [0], "draw": range(draws)},
     )
     stats["reached_max_treedepth"] = ~stats["diverging"]
-    return Fit(card, study, rows, posterior, stats, 1).with_discrepancy()
+    return stats
 
 
 def _load_fit(folder: Path) -> str:
@@ -208,9 +222,36 @@ def _load_fit(folder: Path) -> str:
         if values.dtype.kind != "O"
     ]
     labels = [list(map(str, fit.posterior[dim].to_numpy())) for dim in sorted(fit.posterior.dims)]
-    about = json.dumps([fit.card.to_dict(), dict(fit.rows.refs.points), fit.seed])
+    refs = fit.rows.references if isinstance(fit, FinalFit) else dict(fit.rows.refs.points)
+    about = json.dumps([fit.card.to_dict(), refs, fit.seed])
     checks = [check.to_dict() for check in fit.checks()]
     return fingerprint(arrays, labels, about, checks, fit.study.to_json())
+
+
+# final losses
+
+
+def final_fit(study: Study | None = None, name: str = "dcpt", draws: int = 100) -> FinalFit:
+    """A fit of final losses, of a published table by default, whose draws are of the prior."""
+    study, card = study or bc.load_example("ibrahim_405m_german"), load_final_card(name)
+    rows, rng = make_final_rows(study, card), np.random.default_rng(1)
+    coords = {dim: names for dim, names in rows.labels.coords().items() if names}
+    coords |= {"chain": [0], "draw": list(range(draws))}
+    values = {}
+    for parameter in card.parameters():
+        dims = ("chain", "draw", *parameter.dims)
+        drawn = card.priors[parameter.name].draw(rng, tuple(len(coords[dim]) for dim in dims))
+        values[parameter.name] = (dims, drawn, {"sampled": 1})
+    if rows.has_bases:
+        dims = ("chain", "draw", "base", "set")
+        drawn = rng.standard_normal(tuple(len(coords[dim]) for dim in dims))
+        values["base_unit"] = (dims, drawn, {"sampled": 1})
+    posterior = add_final_symbols(xr.Dataset(values, coords), rows, card)
+    return FinalFit(card, study, rows, posterior, _stats(draws), 1)
+
+
+def _write_final(folder: Path) -> None:
+    final_fit().save(folder / "fit.nc")
 
 
 # compiled samplers
@@ -271,6 +312,14 @@ FORMATS: dict[str, Format] = {
         digest=True,
         content=lambda rng, folder: change_fit(rng, folder / "fit.nc"),
     ),
+    "final": Format(
+        _write_final,
+        _load_fit,
+        (BYTES,),
+        digest=True,
+        content=lambda rng, folder: change_fit(rng, folder / "fit.nc"),
+    ),
+    "final_csv": Format(_write_final_tables, _load_study, (BYTES, TEXT)),
     "cache": Format(_write_sampler, _load_sampler, (BYTES,), digest=True),
     "logs": Format(_write_logs, _load_logs, (BYTES, TEXT), named=False),
 }

@@ -20,7 +20,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-FORMATS = ("csv", "parquet", "toml", "cards", "plans", "fit", "cache", "logs")
+FORMATS = (
+    "csv", "parquet", "final_csv", "toml", "cards", "plans", "fit", "final", "cache", "logs",
+)  # fmt: skip
 # Seconds for a case, and for the start of a process, which may compile a sampler.
 CASE, START = 150.0, 900.0
 # Outcomes that must not be.

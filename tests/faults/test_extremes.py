@@ -138,7 +138,7 @@ def long_study(study, rows, copies=1):
 
 def test_64_runs_of_very_many_losses_have_as_many_rows_as_of_few(study):
     sizes = []
-    for rows in (1000, 4000):
+    for rows in (500, 2000):
         made = make_rows(long_study(study, rows, copies=32), load_card("cpt_replay"))
         sizes.append(made.loss.size)
         # Both domains of a run keep the same steps, so that their noise is still paired.

@@ -191,6 +191,8 @@ LIKELY = {
     unseen_restart: ("restart", "{run}", "no loss rises there"),
     no_rows: ("rows", "{run}", "has no loss after step 0"),
 }
+# In which the run that was spoilt must be the only one that is named.
+ALONE = (bits_in_one, offset, micro_steps, diverged, unseen_restart, no_rows)
 # What is certain is an error of these words.
 CERTAIN = {
     perplexities: ("curves: run", "step 0", "expected 0.0001 to 100 nats", "perplexity"),
@@ -219,15 +221,15 @@ def example(name):
     return load_example(name)
 
 
-@pytest.fixture(params=STUDIES)
-def tables(request):
-    return Tables.of(example(request.param))
-
-
-def spoilt(tables, case):
-    run = STUDIES[tables.name]
-    case(tables, run)
-    return run
+@cache
+def outcome(name, case):
+    """What is said about a study spoilt in one way: its findings, or the error."""
+    tables = Tables.of(example(name))
+    case(tables, STUDIES[name])
+    try:
+        return tables.study().findings()
+    except StudyError as error:
+        return error
 
 
 def say_all(text, words, run):
@@ -235,21 +237,23 @@ def say_all(text, words, run):
     assert not missing, (missing, text)
 
 
+@pytest.mark.parametrize("name", STUDIES)
 @pytest.mark.parametrize("case", LIKELY, ids=lambda case: case.__name__)
-def test_what_is_likely_wrong_is_found_and_named(tables, case):
-    kind, *words = LIKELY[case]
-    run = spoilt(tables, case)
-    found = [finding for finding in tables.study().findings() if finding.kind == kind]
-    assert found
-    say_all(" ".join(str(finding) for finding in found), words, run)
+def test_what_is_likely_wrong_is_found_and_named(name, case):
+    (kind, *words), run = LIKELY[case], STUDIES[name]
+    said = [str(finding) for finding in outcome(name, case) if finding.kind == kind]
+    assert said
+    say_all(" ".join(said), words, run)
+    if case in ALONE:
+        assert {one for finding in outcome(name, case) for one in finding.runs} == {run}
 
 
+@pytest.mark.parametrize("name", STUDIES)
 @pytest.mark.parametrize("case", CERTAIN, ids=lambda case: case.__name__)
-def test_what_is_certain_is_an_error(tables, case):
-    run = spoilt(tables, case)
-    with pytest.raises(StudyError) as error:
-        tables.study()
-    say_all(str(error.value), CERTAIN[case], run)
+def test_what_is_certain_is_an_error(name, case):
+    error = outcome(name, case)
+    assert isinstance(error, StudyError)
+    say_all(str(error), CERTAIN[case], STUDIES[name])
 
 
 @pytest.mark.parametrize("case", WITHOUT_START, ids=lambda case: case.__name__)
@@ -259,18 +263,11 @@ def test_runs_are_compared_without_losses_at_step_0(case):
         tables = Tables.of(example(name))
         without_start(tables)
         kind, *words = WITHOUT_START[case]
-        run = spoilt(tables, case)
+        run = STUDIES[name]
+        case(tables, run)
         found = [finding for finding in tables.study().findings() if finding.kind == kind]
         assert found, name
         say_all(" ".join(str(finding) for finding in found), words, run)
-
-
-def test_only_the_run_that_is_wrong_is_named():
-    for case in (bits_in_one, offset, micro_steps, diverged, unseen_restart, no_rows):
-        for name, run in STUDIES.items():
-            tables = Tables.of(example(name))
-            case(tables, run)
-            assert {r for found in tables.study().findings() for r in found.runs} == {run}, case
 
 
 def test_low_perplexities_are_seen_by_their_highest():
@@ -325,13 +322,10 @@ def test_boolean_learning_rates_in_arrays_are_refused():
 def test_the_table_in_the_documents_has_these_messages():
     table = (Path(__file__).parents[2] / "docs" / "wrong_inputs.md").read_text(encoding="utf-8")
     for case in [*CERTAIN, *LIKELY]:
-        tables = Tables.of(example("cpt_micro"))
-        spoilt(tables, case)
-        try:
-            found = tables.study().findings()
-            said = next(finding.text for finding in found if finding.kind == LIKELY[case][0])
-        except StudyError as error:
-            said = str(error)
+        found = outcome("cpt_micro", case)
+        if case in LIKELY:
+            found = next(finding.text for finding in found if finding.kind == LIKELY[case][0])
+        said = str(found)
         assert f"| {said} |" in table, (case.__name__, said)
 
 

@@ -45,7 +45,7 @@ def run_case(name: str, number: int, sound: Path, place: Path) -> dict[str, Any]
 
 def _damage(form: Format, name: str, rng: Random, place: Path) -> dict[str, Any]:
     files = [file for file in sorted(place.rglob("*")) if file.is_file()]
-    if name in ("csv", "parquet", "cards", "plans"):
+    if name in ("csv", "final_csv", "parquet", "cards", "plans"):
         files = [file for file in files if file.suffix in (".csv", ".parquet")] or [
             file for file in files if file.suffix == ".toml"
         ]

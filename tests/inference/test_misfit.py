@@ -27,7 +27,7 @@ def pilots():
 
 @pytest.fixture(scope="module")
 def wrong(pilots):
-    """The real pilots under a law without replay."""
+    """The real pilots under a law without replay, whose sampler no other test compiles."""
     return bc.fit(pilots, card="cpt", **QUICK)
 
 
@@ -40,6 +40,7 @@ def named(fit, name="misfit"):
     return next(check for check in fit.checks() if check.name == name)
 
 
+@pytest.mark.slow
 def test_a_law_without_replay_fails_on_runs_that_replay(wrong):
     """The wrong answer: all checks passed, with a noise of .228 nats."""
     check = named(wrong)
@@ -66,6 +67,7 @@ def test_the_card_of_the_study_passes_on_the_same_runs(right):
     assert right.notes == []
 
 
+@pytest.mark.slow
 def test_the_check_is_the_same_from_a_file_and_when_it_is_computed_again(wrong, tmp_path):
     back = bc.load_fit(wrong.save(tmp_path / "fit.nc"))
     assert back.checks() == wrong.checks()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from bayescpt.errors import MissingExtraError, WriteError
 from bayescpt.present.explorer.session import open_session
@@ -73,6 +74,51 @@ def bind(port: int | None = None) -> socket.socket:
     raise WriteError("no free port")
 
 
+class LocalOnly:
+    """An application that answers pages of this computer only.
+
+    Any site that a browser shows may send requests to this computer, under a name of its own that
+    leads here, too: those say so in their ``Host`` or ``Origin``.
+
+    Parameters
+    ----------
+    app : ASGI application
+        What answers the others.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a request, or refuse it."""
+        if scope["type"] == "lifespan" or all(map(_is_local, _named(scope["headers"]))):
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            plain = [(b"content-type", b"text/plain")]
+            await send({"type": "http.response.start", "status": 403, "headers": plain})
+            body = f"open this page as http://{HOST}".encode()
+            await send({"type": "http.response.body", "body": body})
+
+
+def _named(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[str]:
+    """Addresses that a request gives for where it goes and where it comes from."""
+    for name, value in headers:
+        if name == b"host":
+            yield f"//{value.decode('latin-1')}"
+        elif name == b"origin":
+            yield value.decode("latin-1")
+
+
+def _is_local(address: str) -> bool:
+    try:
+        return urlsplit(address).hostname in (HOST, "localhost")
+    except ValueError:
+        return False
+
+
 def serve(page: Any, session: Session, place: socket.socket, ready: Callable[[str], None]) -> None:
     """Serve a session until a signal ends the process's wait.
 
@@ -97,5 +143,7 @@ def serve(page: Any, session: Session, place: socket.socket, ready: Callable[[st
 
     open_session(session)
     # Open pages do not keep it from ending.
-    config = uvicorn.Config(page, log_level="error", timeout_graceful_shutdown=1, lifespan="on")
+    config = uvicorn.Config(
+        LocalOnly(page), log_level="error", timeout_graceful_shutdown=1, lifespan="on"
+    )
     _Server(config).run([place])
