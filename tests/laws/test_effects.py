@@ -42,7 +42,7 @@ def test_effects_have_fixed_shapes_near_those_of_the_terms(make_study, make_law,
     area = np.r_[np.arange(0, 18, 2), 17, 18, 18, 18] / 18
     np.testing.assert_allclose(drift, np.log2(1 + area))
     np.testing.assert_allclose(seen["shift"], np.log(1 + 50 * area) / np.log(51))
-    weights = KERNELS[kernel].weights(typical(kernel), view.refs)
+    weights = KERNELS[kernel].weights(typical(KERNELS[kernel]), view.refs)
     anneal = law.features(view, False)["anneal"] @ weights
     np.testing.assert_allclose(seen["anneal"], anneal, atol=1e-14)
     assert seen["anneal"][-1] > 0
