@@ -145,7 +145,7 @@ class StudyFit:
         """
         labels = self.rows.labels
         level = self.rows.start["loss"]
-        shares = start_shares(self.rows.segment, len(labels.domain), level.size)
+        shares = start_shares(self.rows.segment, level.size)
         out: dict[str, Any] = {"start_level": level, "start_mean": shares @ level}
         for entry, value in zip(self.entries, at, strict=True):
             parameter = entry.parameter

@@ -93,7 +93,9 @@ def rows_model(rows: Rows, card: Card, fused: str = "mean", starts: bool = True)
             values |= card.law.to_reference(values, refs, pt)
         if card.continual:
             values["start_level"] = _start_level(values, data, refs, card)
-            values["start_mean"] = (data["start_share"] * values["start_level"]).sum(axis=1)
+            values["start_mean"] = (data["start_share"] * values["start_level"][None, :]).sum(
+                axis=1
+            )
         _observe(values, data, refs, card, fused)
     return model
 
