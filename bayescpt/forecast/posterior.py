@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -132,9 +133,28 @@ class Draws:
         for name, dims in self.card.law.dims.items():
             if name not in self.posterior or "level" in dims:
                 continue
+            if "sized" in dims:
+                out[name] = self._of_size(name, trajectory, domain)
+                continue
             places = [self.labels.place(dim, domain, target, None) for dim in dims]
             out[name] = self.value(name, self._flat_index(name, dims, places))
         return out
+
+    def _of_size(self, name: str, trajectory: Trajectory, domain: str) -> Array:
+        """Deviation of a model size, standard normal; drawn for one that no fitted run has."""
+        target, size = trajectory.target, trajectory.n_params
+        if not trajectory.is_cpt:
+            return np.zeros(self.size)
+        if self.labels.size_place(size) is not None:
+            place = self.labels.place("sized", domain, target, None, size)
+            return self.value(name, place)
+        key = (name, domain, target, size)
+        if key not in self.cache:
+            # The same for all plans of the size: it is the size that deviates.
+            words = hashlib.sha256(repr(key).encode()).digest()
+            seed = np.frombuffer(words, np.uint32)
+            self.cache[key] = np.random.default_rng(seed).standard_normal(self.size)
+        return np.asarray(self.cache[key])
 
     def _flat_index(self, name: str, dims: tuple[str, ...], places: list[int]) -> int | None:
         if len(places) < 2:

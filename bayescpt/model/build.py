@@ -83,6 +83,8 @@ def rows_model(rows: Rows, card: Card, fused: str = "mean", starts: bool = True)
     coords: dict[str, Any] = {"domain": rows.labels.domain}
     if card.continual:
         coords |= {name: rows.labels.coords()[name] for name in ("level", "pair")}
+    if rows.labels.size:
+        coords["sized"] = rows.labels.sized_names
     if card.domain_correlation:
         coords["other"] = rows.labels.domain[1:]
     with pm.Model(coords=coords) as model:

@@ -24,7 +24,8 @@ VALUES = {
 }  # fmt: skip
 SIZES = {
     "size_base": 0.25, "size_anneal": 0.05, "size_shift": -0.07, "size_speed": 0.2,
-    "size_keep": -0.1, "size_jump": 0.01,
+    "size_keep": -0.1, "size_jump": 0.01, "size_shift_sd": 0.1, "size_shift_offset": -0.5,
+    "size_speed_sd": 0.2, "size_speed_offset": 1.5,
 }  # fmt: skip
 SEEN = {
     "log_area": np.log([1.0, 1.1, 1.3]), "log_area_start": 0.0, "rise_all": 0.4, "log_peak": -0.3,
@@ -41,8 +42,8 @@ def test_terms_of_a_model_are_those_of_the_reference_times_powers_of_its_size(ta
     scaled = VALUES | {
         "base_ref": 0.2 * ratio**0.25,
         "anneal_ref": 0.3 * ratio**0.05,
-        "shift_ref": 0.8 * ratio**-0.07,
-        "onset": 20.0 * ratio**0.2,
+        "shift_ref": 0.8 * ratio**-0.07 * np.exp(-0.05),
+        "onset": 20.0 * ratio**0.2 * np.exp(0.3),
         "keep_power": 0.6 * ratio**-0.1,
         "jump": -0.02 + 0.01 * np.log(ratio),
     }

@@ -55,6 +55,23 @@ JUMP = Parameter(
     "what the first steps do beyond the re-warm-up may differ by some hundredths of a nat",
     FLEET, SIZES,
 )  # fmt: skip
+
+
+def _deviation(name: str, symbol: str, median: float, why: str) -> tuple[Parameter, Parameter]:
+    """Standard deviation of sizes around their power law, and the deviation of each."""
+    prior = {"dist": "LogNormal", "mu": float(np.log(median)), "sigma": 0.5}
+    spread = Parameter(f"{name}_sd", f"sd of log {symbol}", "1", (), 0.0, 3.0, prior, why, FLEET,
+                       SIZES)  # fmt: skip
+    standard = {"dist": "Normal", "mu": 0.0, "sigma": 1.0}
+    of_size = Parameter(
+        f"{name}_offset", f"log {symbol} off its power law", "sd", ("sized",), -10.0, 10.0,
+        standard, f"standard normal, times {name}_sd", FLEET, SIZES,
+    )  # fmt: skip
+    return spread, of_size
+
+
+SHIFT_OFF = _deviation("size_shift", "B", 0.06, "shifts of three sizes lie about 6% off a line")
+SPEED_OFF = _deviation("size_speed", "E", 0.2, "speeds of three sizes lie about 20% off a line")
 FLOOR = Parameter(
     "size_floor", "F Nref^-g3", "nat", ("domain",), 0.0, 10.0,
     {"dist": "LogNormal", "mu": 0.2, "sigma": 0.5},
@@ -81,8 +98,10 @@ class Size(Term):
     N is the number of parameters of a run's model, Nref the geometric mean of the fitted runs', so
     that ``log_size`` = log N / Nref is 0 there. The jump of the re-warm-up changes by
     ``size_jump`` log N / Nref, the level of pre-training by ``F (N^-g3 - Nref^-g3)``; the level of
-    continual pre-training is the measured loss of a start checkpoint of that size. It adds no nats
-    of its own.
+    continual pre-training is the measured loss of a start checkpoint of that size. Shift and speed
+    of every size deviate from the power law by a factor, drawn from a population, so that sizes
+    that disagree are partially pooled and a size without runs has wider bands. It adds no nats of
+    its own.
 
     Examples
     --------
@@ -102,7 +121,7 @@ class Size(Term):
         setting = self.setting
         known = [BASE]
         if setting.continual:
-            known += [ANNEAL, SHIFT, SPEED]
+            known += [ANNEAL, SHIFT, SPEED, *SHIFT_OFF, *SPEED_OFF]
             known += [KEEP] if setting.choices.get("replay") == "fade" else []
             known += [JUMP] if setting.choices.get("rewarm") in ("own", "tied") else []
         if not setting.continual or setting.pretraining:
@@ -126,11 +145,14 @@ class Size(Term):
     ) -> Mapping[str, Any]:
         """Return sizes and speeds as they are at the run's model size."""
         away = f["log_size"]
-        out = {
-            name: p[name] * xp.exp(p[exponent] * away)
-            for name, exponent in SCALED.items()
-            if name in p and exponent in p
-        }
+        out = {}
+        for name, exponent in SCALED.items():
+            if name not in p or exponent not in p:
+                continue
+            power = p[exponent] * away
+            if f"{exponent}_sd" in p:
+                power = power + p[f"{exponent}_sd"] * p[f"{exponent}_offset"]
+            out[name] = p[name] * xp.exp(power)
         if "jump" in p and "size_jump" in p:
             out["jump"] = p["jump"] + p["size_jump"] * away
         if "level_pt" in p and "size_floor" in p:
