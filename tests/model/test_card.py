@@ -17,7 +17,14 @@ CPT = '[law]\nshift = "power"\nreplay = "own_share"\n'
 
 
 def test_shipped_cards():
-    assert shipped_cards() == ("annealing", "cpt", "cpt_fade", "cpt_momentum", "cpt_replay")
+    assert shipped_cards() == (
+        "annealing",
+        "cpt",
+        "cpt_fade",
+        "cpt_momentum",
+        "cpt_replay",
+        "cpt_sizes",
+    )
     cards = {name: load_card(name) for name in shipped_cards()}
     assert all(card.name == name and card.description for name, card in cards.items())
     assert [card.continual for card in cards.values()] == [False, True, True, True, True]
