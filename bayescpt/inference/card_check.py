@@ -37,16 +37,16 @@ def default_card(study: Study) -> str:
     Returns
     -------
     str
-        ``annealing`` if no CPT run has a curve, ``cpt_sizes`` if the bases have several sizes,
-        ``cpt`` if no CPT run replays, ``cpt_fade`` with at most `FEW_PILOTS` pilots, else
-        ``cpt_replay``.
+        ``annealing`` if no CPT run has a curve, ``cpt`` if no CPT run replays, ``cpt_fade`` with at
+        most `FEW_PILOTS` pilots, else ``cpt_replay``; if the bases have several sizes,
+        ``cpt_fade_sizes`` or ``cpt_sizes``.
     """
     pilots = [name for name in study.cpt_runs if study.is_observed(name)]
     if not pilots:
         return "annealing"
     # Planned runs and bases count too: the law must cover what will be forecast.
     if len(model_sizes(study)) > 1:
-        return "cpt_sizes"
+        return "cpt_fade_sizes" if len(pilots) <= FEW_PILOTS else "cpt_sizes"
     ratios = [np.max(study.run(name).replay_ratio) for name in study.cpt_runs]
     if max(ratios) == 0:
         return "cpt"
@@ -95,7 +95,8 @@ def card_gaps(card: Card, study: Study, rows: Rows) -> list[str]:
         if not _differ(card, rows.refs, small, large):
             gaps.append(
                 f"card {card.name!r} has no term for the model size, but the runs are of models of "
-                f"{min(sizes):,.6g} to {max(sizes):,.6g} parameters: use card 'cpt_sizes'"
+                f"{min(sizes):,.6g} to {max(sizes):,.6g} parameters: use card "
+                f"{default_card(study)!r}"
             )
     peak = rows.refs["peak_lr"]
     risen = any(path.lr.max() > (path.start_lr or 0.0) for path in cpt)

@@ -45,9 +45,11 @@ def wsd(name, start, lr=2e-3, **other):
 
 
 def test_the_default_card_has_sizes_where_bases_or_runs_have_several(study):
-    assert default_card(study) == "cpt_sizes"
+    assert default_card(study) == "cpt_fade_sizes"
+    whole = several_sizes(load_example("cpt_micro"), {4.0: 0.5})
+    assert default_card(whole) == "cpt_sizes"
     # Pilots of one size, and a base of another for the plans.
-    assert default_card(study.select([*SMALL, "pt_r0@16"])) == "cpt_sizes"
+    assert default_card(study.select([*SMALL, "pt_r0@16"])) == "cpt_fade_sizes"
     assert default_card(study.select(list(SMALL))) == "cpt_fade"
 
 
@@ -55,7 +57,7 @@ def test_another_card_says_that_it_takes_all_sizes_for_one(study):
     card = load_card("cpt_fade")
     (gap,) = card_gaps(card, study, make_rows(study, card))
     assert "no term for the model size" in gap
-    assert "332,448 to 1.32979e+06 parameters: use card 'cpt_sizes'" in gap
+    assert "332,448 to 1.32979e+06 parameters: use card 'cpt_fade_sizes'" in gap
     assert card_gaps(CARD, study, make_rows(study, CARD)) == []
 
 
