@@ -348,7 +348,8 @@ def test_an_error_in_a_file_names_it(tmp_path):
 
 def test_an_unknown_name_lists_the_cards():
     with pytest.raises(
-        CardError, match=r"no card 'cpt_2': .* annealing, cpt, cpt_fade, cpt_fade_sizes, cpt_momentum, "
+        CardError,
+        match=r"no card 'cpt_2': .* annealing, cpt, cpt_fade, cpt_fade_sizes, cpt_momentum, ",
     ):
         load_card("cpt_2")
 
