@@ -21,17 +21,18 @@ def test_shipped_cards():
         "annealing",
         "cpt",
         "cpt_fade",
+        "cpt_fade_sizes",
         "cpt_momentum",
         "cpt_replay",
         "cpt_sizes",
     )
     cards = {name: load_card(name) for name in shipped_cards()}
     assert all(card.name == name and card.description for name, card in cards.items())
-    assert [card.continual for card in cards.values()] == [False, True, True, True, True]
+    assert [card.continual for card in cards.values()] == [False, *[True] * 6]
     replay = [card.choices["replay"] for card in cards.values()]
-    assert replay == ["none", "none", "fade", "memory", "memory"]
+    assert replay == ["none", "none", "fade", "fade", "memory", "memory", "fade"]
     annealing = [card.choices["annealing"] for card in cards.values()]
-    assert annealing == ["power", "momentum", "area", "momentum", "area"]
+    assert annealing == ["power", "momentum", "area", "area", "momentum", "area", "area"]
 
 
 def test_defaults_are_those_of_the_tables():
