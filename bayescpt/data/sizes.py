@@ -94,12 +94,13 @@ def lr_units(study: StudyData) -> dict[str, float]:
     if not study.cpt_runs or len(model_sizes(study)) < 2:
         return {}
     bases = dict.fromkeys(study.lineage(name)[0] for name in (*study.cpt_runs, *study.pt_runs))
-    peaks = {base: _peak(study, base) for base in bases}
-    if None in peaks.values() or len(set(peaks.values())) == 1:
+    known = {base: _peak(study, base) for base in bases}
+    peaks = {base: peak for base, peak in known.items() if peak is not None}
+    if len(peaks) < len(known) or len(set(peaks.values())) == 1:
         return {}
     fitted = dict.fromkeys(study.lineage(n)[0] for n in study.cpt_runs if study.is_observed(n))
     middle = np.exp(np.mean(np.log([peaks[base] for base in fitted or bases])))
-    return {base: float(peak / middle) for base, peak in peaks.items() if peak is not None}
+    return {base: float(peak / middle) for base, peak in peaks.items()}
 
 
 def _peak(study: StudyData, base: str) -> float | None:
