@@ -9,6 +9,7 @@ from bayescpt.errors import PlanError
 from bayescpt.evaluate.several_sizes import several_sizes
 from bayescpt.forecast import Draws, Plan, forecast
 from bayescpt.forecast.expected import expected_curve
+from bayescpt.forecast.final import FinalLosses, Placer
 from bayescpt.forecast.plan import Starts, plan_trajectory
 from bayescpt.forecast.plan_file import read_plans
 from bayescpt.forecast.plan_text import plan_text
@@ -19,6 +20,7 @@ from bayescpt.laws.pilots import another_size, another_start
 from bayescpt.laws.view import View
 from bayescpt.model.card_file import load_card
 from bayescpt.model.rows import make_rows
+from tests.forecast.test_final import at_ends
 
 CARD = load_card("cpt_sizes")
 SIZE = 332448.0
@@ -163,3 +165,13 @@ def test_a_pilot_of_another_size_is_proposed(study):
     # Another start of the same size is a change of the start only.
     other = another_start(pilots)
     assert other is None or other.path.n_params == pilots.models[other.path.start][0]
+
+
+def test_screening_gives_the_ends_of_forecasts_at_every_size(study, draws):
+    """The two evaluate the law in ways of their own."""
+    starts = {"pt_r0": 2e-3, "pt_r0@4": 1e-3, "pt_r0@16": 5e-4, "pt_r1@16": 3e-4}
+    plans = [wsd(f"from {start}", start, lr) for start, lr in starts.items()]
+    for kind in ("mu", "loss"):
+        evaluate, placer = FinalLosses(draws, seed=4), Placer(draws)
+        found = evaluate([placer.place(plan) for plan in plans], kind)
+        np.testing.assert_allclose(found, at_ends(draws, plans, kind, 4), rtol=1e-10)
