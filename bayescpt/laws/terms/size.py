@@ -70,8 +70,8 @@ def _deviation(name: str, symbol: str, median: float, why: str) -> tuple[Paramet
     return spread, of_size
 
 
-SHIFT_OFF = _deviation("size_shift", "B", 0.06, "shifts of three sizes lie about 6% off a line")
-SPEED_OFF = _deviation("size_speed", "E", 0.2, "speeds of three sizes lie about 20% off a line")
+SHIFT_OFF = _deviation("size_shift", "B", 0.04, "shifts of three sizes lie about 4% off a line")
+SPEED_OFF = _deviation("size_speed", "E", 0.15, "speeds of three sizes lie about 15% off a line")
 FLOOR = Parameter(
     "size_floor", "F Nref^-g3", "nat", ("domain",), 0.0, 10.0,
     {"dist": "LogNormal", "mu": 0.2, "sigma": 0.5},
