@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bayescpt.laws.view import View
 
 SOURCE = "after Wang et al., arXiv 2505.07796, Eq. 7: a term of a model of N parameters times N^g"
-FLEET = "bayescpt: exponents at 0 unless runs of several sizes tell otherwise (docs/evidence.md)"
+FLEET = "bayescpt: partial pooling of sizes, learned on studies of the fleet of three sizes"
 SIZES = Advice("how the law changes with the model size", (another_size,))
 
 
