@@ -38,15 +38,15 @@ def default_card(study: Study) -> str:
     -------
     str
         ``annealing`` if no CPT run has a curve, ``cpt`` if no CPT run replays, ``cpt_fade`` with at
-        most `FEW_PILOTS` pilots, else ``cpt_replay``; if the bases have several sizes,
-        ``cpt_fade_sizes`` or ``cpt_sizes``.
+        most `FEW_PILOTS` pilots, else ``cpt_replay``; ``cpt_fade_sizes`` if the bases have several
+        sizes.
     """
     pilots = [name for name in study.cpt_runs if study.is_observed(name)]
     if not pilots:
         return "annealing"
     # Planned runs and bases count too: the law must cover what will be forecast.
     if len(model_sizes(study)) > 1:
-        return "cpt_fade_sizes" if len(pilots) <= FEW_PILOTS else "cpt_sizes"
+        return "cpt_fade_sizes"
     ratios = [np.max(study.run(name).replay_ratio) for name in study.cpt_runs]
     if max(ratios) == 0:
         return "cpt"

@@ -49,7 +49,7 @@ def wsd(name, start, lr=2e-3, **other):
 def test_the_default_card_has_sizes_where_bases_or_runs_have_several(study):
     assert default_card(study) == "cpt_fade_sizes"
     whole = several_sizes(load_example("cpt_micro"), {4.0: 0.5})
-    assert default_card(whole) == "cpt_sizes"
+    assert default_card(whole) == "cpt_fade_sizes"
     # Pilots of one size, and a base of another for the plans.
     assert default_card(study.select([*SMALL, "pt_r0@16"])) == "cpt_fade_sizes"
     assert default_card(study.select(list(SMALL))) == "cpt_fade"
