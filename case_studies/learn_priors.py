@@ -28,7 +28,7 @@ from bayescpt.laws.trajectory import run_trajectory
 from bayescpt.laws.view import View
 from bayescpt.model.card import Card
 from bayescpt.model.card_file import load_card
-from bayescpt.model.priors.prior import parse_prior
+from bayescpt.model.priors import Prior, parse_prior
 from bayescpt.model.rows import Rows, make_rows
 from bayescpt.model.starts import start_shares
 
@@ -67,6 +67,7 @@ class Entry:
 
     parameter: Parameter
     target: bool | None
+    prior: Prior | None = None
 
     @cached_property
     def logarithmic(self) -> bool:
@@ -75,9 +76,9 @@ class Entry:
 
     @cached_property
     def start(self) -> tuple[float, float]:
-        """Mean and standard deviation of the parameter's default prior on this scale."""
+        """Mean and standard deviation of its prior, or the default one, on this scale."""
         given = {**self.parameter.default, "reason": self.parameter.reason}
-        prior = parse_prior(given, self.parameter.name)
+        prior = self.prior or parse_prior(given, self.parameter.name)
         drawn = prior.frozen().ppf(np.linspace(0.005, 0.995, 199))
         drawn = np.log(drawn) if self.logarithmic else drawn
         return float(drawn.mean()), float(drawn.std())
@@ -151,7 +152,7 @@ class StudyFit:
         """
         labels = self.rows.labels
         level = self.rows.start["loss"]
-        shares = start_shares(self.rows.segment, len(labels.domain), level.size)
+        shares = start_shares(self.rows.segment, level.size)
         out: dict[str, Any] = {"start_level": level, "start_mean": shares @ level}
         for entry, value in zip(self.entries, at, strict=True):
             parameter = entry.parameter
@@ -165,6 +166,10 @@ class StudyFit:
                 target = place.partition("|")[0] in self.study.targets
                 if entry.target is None or entry.target == target:
                     whole[n] = number
+        for parameter in self.card.law.parameters:
+            # Deviations of sizes, of which a study has too few to tell.
+            shape = [len(labels.coords()[dim]) for dim in parameter.dims]
+            out.setdefault(parameter.name, np.zeros(shape))
         return out
 
     def residuals(self, at: Array) -> Array:
@@ -262,26 +267,32 @@ class StudyFit:
         return mean + sd * found.x, sd[:, None] * covariance * sd
 
 
-def entries_of(card: Card) -> list[Entry]:
+def entries_of(card: Card, own_priors: bool = False) -> list[Entry]:
     """What is estimated of a card's law.
 
     Parameters
     ----------
     card : Card
         The card.
+    own_priors : bool
+        Start from the card's priors in place of the parameters' defaults.
 
     Returns
     -------
     list of Entry
         Two for a parameter that both the general set and the target have.
     """
-    out = []
+    out: list[Entry] = []
+    names = {parameter.name for parameter in card.law.parameters}
     for parameter in card.law.parameters:
+        prior = card.priors[parameter.name] if own_priors else None
+        if "sized" in parameter.dims or f"{parameter.name[:-3]}_offset" in names:
+            continue
         if not parameter.dims:
-            out.append(Entry(parameter, None))
+            out.append(Entry(parameter, None, prior))
             continue
         out += [
-            Entry(parameter, target)
+            Entry(parameter, target, prior)
             for target in (False, True)
             if card.law.uses(parameter.name, target)
         ]
@@ -311,7 +322,13 @@ class Population:
     sizes: Array
 
 
-def learn(studies: Sequence[Study], card: Card, report: Any = None) -> Population:
+def learn(
+    studies: Sequence[Study],
+    card: Card,
+    report: Any = None,
+    steps: int = POPULATION_STEPS,
+    own_priors: bool = False,
+) -> Population:
     """Population of the parameters over studies.
 
     Parameters
@@ -322,17 +339,21 @@ def learn(studies: Sequence[Study], card: Card, report: Any = None) -> Populatio
         The card, for its law; the default priors of the parameters are the starting point.
     report : callable, optional
         Called with a line of progress.
+    steps : int
+        Rounds of estimating the studies and the population.
+    own_priors : bool
+        Start from the card's priors in place of the parameters' defaults.
 
     Returns
     -------
     Population
     """
-    entries = entries_of(card)
+    entries = entries_of(card, own_priors)
     first = np.array([entry.start for entry in entries])
     mean, sd = first.T.copy()
     fits = [StudyFit(study, card, entries) for study in studies]
     at = np.tile(mean, (len(fits), 1))
-    for step in range(POPULATION_STEPS):
+    for step in range(steps):
         variance = np.empty_like(at)
         for k, fit in enumerate(fits):
             at[k], covariance = fit.fit(mean, sd, at[k])
@@ -344,7 +365,7 @@ def learn(studies: Sequence[Study], card: Card, report: Any = None) -> Populatio
         held = np.array([entry.parameter.name in HELD for entry in entries])
         mean, sd = np.where(held, first.T, [mean, sd])
         if report:
-            report(f"step {step + 1} of {POPULATION_STEPS}")
+            report(f"step {step + 1} of {steps}")
     pairs = zip(fits, at, strict=True)
     sizes = [[fit.sizes(one, side) for side in (False, True)] for fit, one in pairs]
     return Population(entries, mean, sd, at, np.array(sizes))

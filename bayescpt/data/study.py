@@ -63,8 +63,9 @@ class Study(StudyData):
     notes : str
         Free text.
     allow_mixed : tuple of str
-        Which of ``n_params`` and ``tokens_per_step`` may differ between the runs. The laws describe
-        runs of one model size and one batch size, so by default neither may.
+        Which of ``n_params``, between runs that descend from one base, and ``tokens_per_step``,
+        between all runs, may differ; by default neither may. Bases of several sizes are no mixture:
+        the card ``cpt_sizes`` has a term for the model size.
     curves_unit : str
         Unit of the losses in `curves`: "nat/token", to which others are converted when a study is
         made, or "nat/byte" where losses are per byte and the bytes per token are not known.
@@ -124,8 +125,8 @@ class Study(StudyData):
         notes : str
             Free text.
         allow_mixed : iterable of str
-            ``n_params`` if the runs may have several model sizes, ``tokens_per_step`` if they may
-            have several batch sizes.
+            ``n_params`` if runs from one base may have several model sizes, ``tokens_per_step`` if
+            the runs may have several batch sizes.
         curves_unit : str, optional
             Unit of the losses in `curves`, where it is another than the one to show.
         bytes_per_token : float or mapping of str to float, optional

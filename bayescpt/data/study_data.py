@@ -15,6 +15,7 @@ from bayescpt.data.conversion import LossUnits
 from bayescpt.data.final_losses import final_fields
 from bayescpt.data.run import Run
 from bayescpt.data.schedule import Schedule
+from bayescpt.data.sizes import lr_units
 from bayescpt.data.units import DEFAULT_UNIT
 from bayescpt.errors import StudyError
 
@@ -371,6 +372,11 @@ class StudyData:
         steps, losses = (self.curves[column].to_numpy() for column in ("step", "loss"))
         rows = self.curves.groupby(["run", "domain"], sort=False).indices
         return {key: (steps[at], losses[at]) for key, at in rows.items()}  # type: ignore[misc]
+
+    @cached_property
+    def lr_units(self) -> dict[str, float]:
+        """Unit of the learning rates of runs from each base, see `bayescpt.data.sizes`."""
+        return lr_units(self)
 
     def _run(self, row: Mapping[Any, Any]) -> Run:
         name = row["run"]

@@ -26,6 +26,7 @@ from bayescpt.evaluate.generate import (
 )
 from bayescpt.evaluate.kept import effective
 from bayescpt.evaluate.ranks import Calibration, ranks_of
+from bayescpt.evaluate.several_sizes import several_sizes
 from bayescpt.evaluate.simulate import simulate_study
 from bayescpt.evaluate.splits import split_by_run
 from bayescpt.random_seed import takes_seed
@@ -283,6 +284,8 @@ def _default_design(card: Card) -> Study:
         replays=(0.0, 0.25), cpt_schedules=("wsd", "cosine"), cpt_steps=4000, eval_every=250,
         pt_eval_every=1000, name="calibration",
     )  # fmt: skip
+    if "size" in {term.slot for term in card.law.terms}:
+        return several_sizes(simulated.study, {4.0: 0.6})
     return simulated.study
 
 

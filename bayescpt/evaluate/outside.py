@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NONE = "none"
 # In the order of tables: what is inside comes first.
-EXTRAPOLATED = (NONE, *DIMENSIONS, "schedule", "size", "target")
+EXTRAPOLATED = (NONE, *DIMENSIONS, "schedule", "target")
 # Schedules whose LRs over their peaks differ by more than this on average are different.
 SAME_SHAPE = 0.05
 SEPARATOR = ", "

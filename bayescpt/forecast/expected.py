@@ -124,5 +124,8 @@ def curve_inputs(draws: Draws, view: View, domain: str, rng: np.random.Generator
     """
     p = {name: value[:, None] for name, value in draws.parameters(view.trajectory, domain).items()}
     if view.is_cpt:
-        p["start_level"] = draws.start_level(view.trajectory, domain, rng)[:, None]
+        level = draws.start_level(view.trajectory, domain, rng)
+        p["start_level"] = level[:, None]
+        if "start_mean" in draws.posterior:
+            p["start_mean"] = draws.start_mean(view.trajectory, domain, level)[:, None]
     return CurveInputs(draws, view.steps.size, p, draws.features(view, domain))

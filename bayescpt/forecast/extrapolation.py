@@ -15,13 +15,15 @@ Array = NDArray[np.float64]
 # Number of points at which schedules and curricula are compared.
 N_SHAPE = 50
 # One unit of distance: .25 in the square root of a share (replay 0 to .06, or .25 to .56), a factor
-# of two in peak LR (in pre-training, or in length), a full anneal of the start checkpoint, half an
-# anneal at the end, or a mean LR difference of a quarter of the peak. The length of a CPT run does
-# not count: its drift grows with the logarithm of its area already, and bands of plans four times
-# as long as four pilots of the fleet held 94-95% without it and were 15% narrower.
+# of two in peak LR (or length, in pre-training), a factor of four in model size, a full anneal of
+# the start checkpoint, half an anneal at the end, or a mean LR difference of a quarter of the peak.
+# The length of a CPT run does not count: its drift grows with the logarithm of its area already,
+# and bands of plans four times as long as four pilots of the fleet held 94-95% without it and were
+# 15% narrower.
 SHARE_UNIT = 0.25
 SHAPE_UNIT = 0.25
 END_UNIT = 0.5
+SIZE_UNIT = np.log(4.0)
 # Cap: recipes farther away than this are treated as equally unknown.
 FARTHEST = 3.0
 
@@ -34,9 +36,10 @@ class Recipe:
     ----------
     kind : tuple of str
         Phase and target; only recipes of the same kind are compared.
-    place : ndarray, shape (4,)
-        In units of distance: log2 of the peak LR, log2 of the number of steps (0 in CPT), and the
-        LR of the start checkpoint and the last LR, both relative to the peak.
+    place : ndarray, shape (5,)
+        In units of distance: log2 of the peak LR, log2 of the number of steps (0 in CPT), the LR of
+        the start checkpoint and the last LR, both relative to the peak, and the logarithm of the
+        model size, NaN if unknown.
     shares : ndarray, shape (2,)
         In units: square roots of the mean replay ratio and of the mean share of the target.
     course : ndarray, shape (2, 50)
@@ -71,10 +74,11 @@ def recipe(trajectory: Trajectory) -> Recipe:
     at = np.arange(N_SHAPE) * (trajectory.n_steps - 1) // (N_SHAPE - 1)
     mean, replay = float(trajectory.replay.mean()), trajectory.replay[at]
     shares = np.sqrt([mean, 1.0 - mean]) / SHARE_UNIT
+    size = np.nan if trajectory.n_params is None else np.log(trajectory.n_params) / SIZE_UNIT
     along = np.sqrt(np.stack([replay, 1.0 - replay])) / SHARE_UNIT
     return Recipe(
         (trajectory.phase, str(trajectory.target)),
-        np.array([np.log2(peak), length, start, lr[-1] / peak / END_UNIT]),
+        np.array([np.log2(peak), length, start, lr[-1] / peak / END_UNIT, size]),
         shares,
         along - shares[:, None],
         lr[at] / (peak * SHAPE_UNIT),
@@ -103,7 +107,7 @@ def extrapolation_distance(mine: Recipe, others: Sequence[Recipe]) -> float:
     shares = np.abs(np.stack([other.shares for other in known]) - mine.shares)
     course = np.stack([other.course for other in known]) - mine.course
     shape = np.abs(np.stack([other.shape for other in known]) - mine.shape)
-    squares = np.sum(place**2, axis=1)
+    squares = np.nansum(place**2, axis=1)
     squares += shares.max(axis=1) ** 2
     # A separate term: a curriculum is farther from a constant ratio than its mean ratio is.
     squares += (course**2).mean(axis=2).max(axis=1)

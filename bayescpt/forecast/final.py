@@ -198,6 +198,8 @@ class FinalLosses:
             p = dict(self._parameters(path, domain))
             if path.is_cpt:
                 p["start_level"] = starts[domain]
+                if "start_mean" in draws.posterior:
+                    p["start_mean"] = self._mean(path, domain, starts[domain])
             out[:, d] += draws.card.law.value(p, f, self._folding).array
         possible(out)
 
@@ -240,6 +242,17 @@ class FinalLosses:
             starts = {d: self._folding.of_plans(np.stack(levels[d])) for d in domains}
         return starts
 
+    def _mean(self, path: Trajectory, domain: str, level: Value) -> Value:
+        """Mean level of the checkpoints that the start of plans is compared with."""
+        key = ("mean", path.start, domain)
+        if key not in self._cache:
+            mean = self._draws.start_mean(path, domain, level.array)
+            if mean.ndim > 1:
+                return level  # Of each plan: there is no other checkpoint of its size.
+            self._cache[key] = self._folding.by_draw(mean)
+        found: Value = self._cache[key]
+        return found
+
     def _features(self, plans: list[Placed], domain: str) -> dict[str, Any]:
         """Features of plans at their last steps, computed once per schedule."""
         unique = {id(plan.view): plan.view for plan in plans}
@@ -263,7 +276,7 @@ class FinalLosses:
         return f
 
     def _parameters(self, path: Trajectory, domain: str) -> dict[str, Value]:
-        key = ("parameters", path.phase, path.target, domain)
+        key = ("parameters", path.phase, path.target, path.n_params, domain)
         if key not in self._cache:
             values = self._draws.parameters(path, domain)
             self._cache[key] = {name: self._folding.by_draw(v) for name, v in values.items()}

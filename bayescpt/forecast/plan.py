@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bayescpt.data import Run, Schedule
 from bayescpt.data.curriculum import curriculum, is_pieces
+from bayescpt.data.sizes import SAME_SIZE, model_sizes
 from bayescpt.errors import PlanError, StudyError
 from bayescpt.laws.trajectory import Trajectory, start_fields
 
@@ -50,10 +51,12 @@ class Plan:
         Last shared step.
     run : str or None
         Run with this recipe; if that run was fitted, its estimated effects are used.
-    n_params, tokens, lr_factor, peak_lr : float or None
-        For laws of final losses: number of parameters, tokens trained on, and the peak LR, over
-        that of the base's own pre-training or as it is. Each may be omitted where all fitted runs
-        have the same.
+    n_params : float or None
+        Number of parameters of the model; by default that of its start checkpoint. From scratch,
+        and for laws of final losses, it may be omitted where all fitted runs have the same.
+    tokens, lr_factor, peak_lr : float or None
+        For laws of final losses: tokens trained on, and the peak LR, over that of the base's own
+        pre-training or as it is. Each may be omitted where all fitted runs have the same.
     shares : mapping of str to float, or None
         For laws of final losses: share of each source in the tokens, in place of the replay ratio.
 
@@ -198,6 +201,7 @@ class Plan:
             "replay_ratio": None if ratio is None else ratio.tolist(),
             "start": self.start,
             "domain": self.domain,
+            "n_params": self.n_params,
         }
 
 
@@ -247,6 +251,7 @@ class Starts:
     def __init__(self, study: Study, warmup: str = "true", card: Card | None = None) -> None:
         self._study, self._warmup, self._card = study, warmup, card
         self._targets = study.targets
+        self._sizes = model_sizes(study)
         self._placed: dict[str | None, dict[str, Any]] = {}
 
     @cached_property
@@ -348,12 +353,14 @@ class Starts:
         """
         if plan.start not in self._placed:
             self._placed[plan.start] = self._place(plan)
+        placed = self._placed[plan.start]
+        lr, unit = plan.schedule.lr, placed["lr_unit"]
         return Trajectory(
             name=plan.name,
             phase="pt" if plan.start is None else "cpt",
-            lr=plan.schedule.lr,
+            lr=lr if unit == 1.0 else lr / unit,
             replay=np.broadcast_to(_replay(plan), (plan.schedule.n_steps,)),
-            **self._placed[plan.start],
+            **{**placed, "n_params": self._size(plan, placed["n_params"])},
             target=None if plan.start is None else self._target(plan),
             branch_of=plan.branch_of,
             branch_step=plan.branch_step,
@@ -368,6 +375,20 @@ class Starts:
                 f"plan {plan.name!r}: unknown start checkpoint {plan.start!r}; runs are {known}"
             )
         return start_fields(study, plan.start, self._warmup)
+
+    def _size(self, plan: Plan, known: float | None) -> float | None:
+        """Model size: that of the start checkpoint, or from scratch the plan's or the only one."""
+        if plan.start is None:
+            return plan.n_params or (self._sizes[0] if len(self._sizes) == 1 else None)
+        if plan.n_params is None or known is None:
+            return plan.n_params or known
+        if not np.isclose(plan.n_params, known, rtol=SAME_SIZE, atol=0.0):
+            raise PlanError(
+                f"plan {plan.name!r}: n_params = {plan.n_params:,.6g}, but its start checkpoint "
+                f"{plan.start!r} has {known:,.6g} parameters: start from a base of the plan's size "
+                "(add it to the study, with its losses, as a run of phase pt), or omit n_params"
+            )
+        return known
 
     def _target(self, plan: Plan) -> str:
         known = ", ".join(self._targets) or "none"

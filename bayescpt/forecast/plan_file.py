@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bayescpt.model.card import Card
 
 # Keys of the plan itself; all others are arguments of its schedule.
-OWN_KEYS = ("name", "schedule", "replay_ratio", "start", "domain", "from_scratch")
+OWN_KEYS = ("name", "schedule", "replay_ratio", "start", "domain", "from_scratch", "n_params")
 
 
 def read_plans(
@@ -37,7 +37,8 @@ def read_plans(
     ``replay_ratio`` is a number, pieces such as ``[[0, 0.1], [5000, 0.5]]`` (0.1 from the start,
     0.5 from step 5000 on) or an array with one value per step; ``start`` the run whose final
     checkpoint the plan starts from, and ``domain`` its target. The last two may be omitted where
-    the study has only one. For a study of final losses, see `final_plan`.
+    the study has only one. ``n_params``, the size of the model, is that of the start. For a study
+    of final losses, see `final_plan`.
 
     Parameters
     ----------
@@ -129,10 +130,22 @@ def _plan(
             replay_ratio=1.0 if scratch else _replay(table, where),
             start=start,
             domain=domain,
+            n_params=_size(table, where),
         )
     except PlanError as error:
         # The message already names the plan and the key.
         raise PlanError(f"{where.partition(': plan ')[0]}: {error}") from error
+
+
+def _size(table: dict[str, Any], where: str) -> float | None:
+    """Number of parameters; None where there is no key."""
+    value = table.get("n_params")
+    if value is None:
+        return None
+    number = _numbers(value, "n_params", where)
+    if number.ndim:
+        raise PlanError(f"{where}: key 'n_params' must be one number; got {value!r}")
+    return float(number)
 
 
 def _replay(table: dict[str, Any], where: str) -> Any:

@@ -50,8 +50,9 @@ def plan_text(path: Trajectory, comment: str = "") -> str:
     start = "pt_r0"
     domain = "german"
     """
-    found = recognise(path.lr) or recognise(path.lr, COARSE)
-    schedule: dict[str, Any] = {"lr": path.lr.tolist()}
+    lr = path.lr if path.lr_unit == 1.0 else path.lr * path.lr_unit
+    found = recognise(lr) or recognise(lr, COARSE)
+    schedule: dict[str, Any] = {"lr": lr.tolist()}
     if found is not None:
         schedule = {"schedule": found[0], **found[1]}
     entries = {"name": path.name, **schedule}

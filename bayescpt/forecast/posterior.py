@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,6 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayescpt.data.sizes import run_size
 from bayescpt.errors import PlanError
 from bayescpt.forecast.extrapolation import Recipe, extrapolation_distance, recipe
 from bayescpt.laws.observed import observed_trajectory
@@ -131,9 +133,28 @@ class Draws:
         for name, dims in self.card.law.dims.items():
             if name not in self.posterior or "level" in dims:
                 continue
+            if "sized" in dims:
+                out[name] = self._of_size(name, trajectory, domain)
+                continue
             places = [self.labels.place(dim, domain, target, None) for dim in dims]
             out[name] = self.value(name, self._flat_index(name, dims, places))
         return out
+
+    def _of_size(self, name: str, trajectory: Trajectory, domain: str) -> Array:
+        """Deviation of a model size, standard normal; drawn for one that no fitted run has."""
+        target, size = trajectory.target, trajectory.n_params
+        if not trajectory.is_cpt:
+            return np.zeros(self.size)
+        if self.labels.size_place(size) is not None:
+            place = self.labels.place("sized", domain, target, None, size)
+            return self.value(name, place)
+        key = (name, domain, target, size)
+        if key not in self.cache:
+            # The same for all plans of the size: it is the size that deviates.
+            words = hashlib.sha256(repr(key).encode()).digest()
+            seed = np.frombuffer(words, np.uint32)
+            self.cache[key] = np.random.default_rng(seed).standard_normal(self.size)
+        return np.asarray(self.cache[key])
 
     def _flat_index(self, name: str, dims: tuple[str, ...], places: list[int]) -> int | None:
         if len(places) < 2:
@@ -263,6 +284,62 @@ class Draws:
                 "of a run from it"
             )
         return measured + self.card.level_sd * rng.standard_normal(self.size)
+
+    def start_mean(self, trajectory: Trajectory, domain: str, level: Array) -> Array:
+        """Mean loss of the start checkpoints that the one of a trajectory is compared with.
+
+        Parameters
+        ----------
+        trajectory : Trajectory
+            A trajectory of continual pre-training.
+        domain : str
+            Evaluated domain.
+        level : ndarray, shape (draws,)
+            From `start_level`.
+
+        Returns
+        -------
+        ndarray, shape (draws,)
+            Nats: of the fitted checkpoints of its model size, as far as the law knows sizes; where
+            there are none, of the measured bases of its size in the study, or its own.
+        """
+        if "level" not in self.posterior["start_mean"].dims:
+            # Of a fit saved before laws knew sizes.
+            return self.value("start_mean", self.labels.domain.index(domain))
+        mine = self.size_place(trajectory)
+        alike = [name for name, path in self._from.items() if self.size_place(path) == mine]
+        own = [name for name in self._from if name == trajectory.start]
+        for start in (*own, *alike):
+            place = self.labels.place("level", domain, None, start)
+            if self.rows.start["source"][place] != NOT_AT_ALL:
+                return self.value("start_mean", place)
+        peers = (n for n in self.study.pt_runs if run_size(self.study, n) == trajectory.n_params)
+        losses = [self.study.checkpoint_loss(name, domain) for name in peers]
+        known = [loss for loss in losses if loss is not None]
+        return np.full(self.size, np.mean(known)) if known else level
+
+    def size_place(self, trajectory: Trajectory) -> float:
+        """Place of a model size under the law, 0 where the law knows no sizes.
+
+        Parameters
+        ----------
+        trajectory : Trajectory
+            The trajectory.
+
+        Returns
+        -------
+        float
+            Log of the size over the reference.
+        """
+        view = View(trajectory, np.array([trajectory.n_steps]), self.rows.refs)
+        sizes = (term for term in self.card.law.terms if term.slot == "size")
+        found = [term.features(view, False).get("log_size", 0.0) for term in sizes]
+        return float(found[0]) if found else 0.0
+
+    @cached_property
+    def _from(self) -> dict[str, Trajectory]:
+        """A fitted run from each start checkpoint."""
+        return {str(path.start): path for path in self.observed.values() if path.is_cpt}
 
     def is_fitted(self, trajectory: Trajectory) -> bool:
         """Whether a trajectory is that of a fitted run, by name and by recipe.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayescpt.data.sizes import SAME_SIZE
 from bayescpt.forecast.plan import Plan
 from bayescpt.forecast.posterior import Draws
 from bayescpt.laws.trajectory import Trajectory
@@ -15,7 +16,7 @@ from bayescpt.model.starts import FIRST_ROW
 # A plan shorter than this fraction of the shortest fitted run is out of range.
 MUCH_SHORTER = 0.5
 # What of a recipe may leave the range.
-DIMENSIONS = ("start", "peak LR", "replay", "length")
+DIMENSIONS = ("start", "peak LR", "replay", "length", "size")
 # Not a range: steps of LR 0 at the end, which no fit tells of.
 IDLE = "idle steps"
 
@@ -34,12 +35,15 @@ class FittedRange:
         Lowest and highest replay ratio at any step.
     starts : tuple of str
         Start checkpoints; empty if irrelevant.
+    n_params : (float, float), or None
+        Smallest and largest model; None if none is known.
     """
 
     peak_lr: tuple[float, float]
     n_steps: tuple[int, int]
     replay: tuple[float, float]
     starts: tuple[str, ...] = ()
+    n_params: tuple[float, float] | None = None
 
     def outside(self, path: Trajectory) -> list[str]:
         """Describe where a trajectory leaves the range.
@@ -69,7 +73,8 @@ class FittedRange:
         list of str
             One clause per finding.
         """
-        return [text for _, text in self._schedule_findings(path)]
+        found = [*self._schedule_findings(path), *self._size_findings(path)]
+        return [text for _, text in found]
 
     def outside_replay(self, path: Trajectory) -> list[str]:
         """Describe where the replay ratio of a trajectory leaves the range.
@@ -99,7 +104,8 @@ class FittedRange:
         list of str
             Of `DIMENSIONS`, in their order; empty if it stays inside.
         """
-        found = {kind for kind, _ in (*self._schedule_findings(path), *self._replay_findings(path))}
+        parts = self._schedule_findings, self._size_findings, self._replay_findings
+        found = {kind for part in parts for kind, _ in part(path)}
         return [kind for kind in DIMENSIONS if kind in found]
 
     def first_step_outside(self, path: Trajectory) -> int | None:
@@ -113,13 +119,13 @@ class FittedRange:
         Returns
         -------
         int or None
-            1 where its start checkpoint, a low peak LR or a short length put all of it outside;
-            None where it stays inside (`outside` is then empty).
+            1 where its start checkpoint, its model size, a low peak LR or a short length put all of
+            it outside; None where it stays inside (`outside` is then empty).
         """
         (lowest, highest), n = self.peak_lr, path.n_steps
         top = path.lr.max()
-        unknown_start = self.starts and path.start not in self.starts
-        if unknown_start or top < lowest * 0.999 or n < MUCH_SHORTER * self.n_steps[0]:
+        new_model = (self.starts and path.start not in self.starts) or self._size_findings(path)
+        if new_model or top < lowest * 0.999 or n < MUCH_SHORTER * self.n_steps[0]:
             return 1
         steps = []
         if top > highest * 1.001:
@@ -139,10 +145,12 @@ class FittedRange:
         """Dimension and clause of each finding about the schedule."""
         out = []
         top, (lowest, highest) = path.lr.max(), self.peak_lr
-        if top > highest * 1.001:
-            out.append(("peak LR", f"peak LR {top:.3g} is above the fitted {highest:.3g}"))
-        elif top < lowest * 0.999:
-            out.append(("peak LR", f"peak LR {top:.3g} is below the fitted {lowest:.3g}"))
+        away, bound = ("above", highest) if top > highest * 1.001 else ("below", lowest)
+        if top > highest * 1.001 or top < lowest * 0.999:
+            # In a study of several sizes LRs are factors of the peak of the plan's own base.
+            unit, of = path.lr_unit, "" if path.lr_unit == 1.0 else " at the peak LR of its base"
+            text = f"peak LR {top * unit:.3g} is {away} the fitted {bound * unit:.3g}{of}"
+            out.append(("peak LR", text))
         if zero_tail := _idle_steps(path):
             text = (
                 f"the last {zero_tail} steps have LR 0, where training stops but the "
@@ -161,6 +169,20 @@ class FittedRange:
             )
             out.append(("start", text))
         return out
+
+    def _size_findings(self, path: Trajectory) -> list[tuple[str, str]]:
+        """Dimension and clause of a finding about the model size."""
+        size = path.n_params
+        if self.n_params is None or size is None:
+            return []
+        smallest, largest = self.n_params
+        if size > largest * (1.0 + SAME_SIZE):
+            text = f"{size:,.6g} parameters are more than the fitted {largest:,.6g}"
+        elif size < smallest * (1.0 - SAME_SIZE):
+            text = f"{size:,.6g} parameters are fewer than the fitted {smallest:,.6g}"
+        else:
+            return []
+        return [("size", text)]
 
     def _replay_findings(self, path: Trajectory) -> list[tuple[str, str]]:
         """Dimension and clause of each finding about the replay ratio."""
@@ -199,11 +221,13 @@ def range_of(paths: Sequence[Trajectory]) -> FittedRange:
     peaks = [float(path.lr.max()) for path in paths]
     lengths = [path.n_steps for path in paths]
     ratios = [float(at) for path in paths for at in (path.replay.min(), path.replay.max())]
+    sizes = [path.n_params for path in paths if path.n_params is not None]
     return FittedRange(
         peak_lr=(min(peaks), max(peaks)),
         n_steps=(min(lengths), max(lengths)),
         replay=(min(ratios), max(ratios)),
         starts=tuple(dict.fromkeys(str(path.start) for path in paths if path.is_cpt)),
+        n_params=(min(sizes), max(sizes)) if sizes else None,
     )
 
 

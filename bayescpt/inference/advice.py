@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from bayescpt.data.sizes import run_size
 from bayescpt.forecast.plan_text import plan_text
 from bayescpt.laws.parameter import Advice
 from bayescpt.laws.pilots import Pilots, Proposal
@@ -58,14 +59,19 @@ def study_pilots(study: Study, card: Card, rows: Rows) -> Pilots:
     """
     paths = [run_trajectory(study, name, rows.refs.warmup) for name in rows.labels.run]
     runs = tuple(path for path in paths if path.is_cpt == card.continual)
-    ends = {name: float(study.lrs[name][-1]) for name in study.pt_runs if name in study.lrs}
+    ends = {
+        name: float(study.lrs[name][-1]) / study.lr_units.get(name, 1.0)
+        for name in study.pt_runs
+        if name in study.lrs
+    }
+    models = {name: (run_size(study, name), study.lr_units.get(name, 1.0)) for name in ends}
     steps, fraction, run = (np.asarray(rows.row[key]) for key in ("step", "fraction", "run"))
     early = {
         name: int(np.unique(steps[(run == k) & (fraction <= START)]).size)
         for k, name in enumerate(rows.labels.run)
         if name in {path.name for path in runs}
     }
-    return Pilots(runs, ends, early)
+    return Pilots(runs, ends, early, models)
 
 
 def pilot_advice(parameters: Iterable[str], card: Card, pilots: Pilots | None) -> list[PilotAdvice]:

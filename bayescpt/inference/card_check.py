@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayescpt.data.final_losses import is_final
+from bayescpt.data.sizes import SAME_SIZE, model_sizes
 from bayescpt.errors import BayescptError
 from bayescpt.laws.observed import observed_trajectory
 from bayescpt.laws.points import References
@@ -43,12 +44,15 @@ def default_card(study: Study) -> str:
     -------
     str
         ``annealing`` if no CPT run has a curve, ``cpt`` if no CPT run replays, ``cpt_fade`` with at
-        most `FEW_PILOTS` pilots, else ``cpt_replay``.
+        most `FEW_PILOTS` pilots, else ``cpt_replay``; ``cpt_fade_sizes`` if the bases have several
+        sizes.
     """
     pilots = [name for name in study.cpt_runs if study.is_observed(name)]
     if not pilots:
         return "annealing"
-    # Planned runs count too: the law must cover what will be forecast.
+    # Planned runs and bases count too: the law must cover what will be forecast.
+    if len(model_sizes(study)) > 1:
+        return "cpt_fade_sizes"
     ratios = [np.max(study.run(name).replay_ratio) for name in study.cpt_runs]
     if max(ratios) == 0:
         return "cpt"
@@ -130,6 +134,15 @@ def card_gaps(card: Card, study: Study, rows: Rows) -> list[str]:
             f"card {card.name!r} has no replay term, but the runs replay {min(ratios):g} to "
             f"{max(ratios):g} of their batches: use card {_with_replay(study)!r}"
         )
+    sizes = [path.n_params for path in cpt if path.n_params is not None]
+    if sizes and max(sizes) > min(sizes) * (1.0 + SAME_SIZE):
+        small, large = (replace(cpt[0], n_params=size) for size in (min(sizes), max(sizes)))
+        if not _differ(card, rows.refs, small, large):
+            gaps.append(
+                f"card {card.name!r} has no term for the model size, but the runs are of models of "
+                f"{min(sizes):,.6g} to {max(sizes):,.6g} parameters: use card "
+                f"{default_card(study)!r}"
+            )
     peak = rows.refs["peak_lr"]
     risen = any(path.lr.max() > (path.start_lr or 0.0) for path in cpt)
     if risen and not _differ(

@@ -50,7 +50,7 @@ def structure(rows: Rows, card: Card) -> tuple[Any, ...]:
     tuple
     """
     labels = rows.labels
-    sizes = (len(labels.domain), len(labels.pair), len(labels.checkpoint))
+    sizes = tuple(map(len, (labels.domain, labels.pair, labels.checkpoint, labels.size)))
     priors = ((name, p.dist, tuple(sorted(p.args.items()))) for name, p in card.priors.items())
     effects = card.run_effects if card.marginal_effects else ()
     noise = (card.family, card.early, card.ar1, card.domain_correlation, effects)

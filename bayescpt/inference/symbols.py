@@ -68,11 +68,9 @@ def _first_level(level: xr.DataArray, rows: Rows) -> xr.DataArray:
 
 
 def _mean_level(level: xr.DataArray, rows: Rows) -> xr.DataArray:
-    """Mean level of the fitted start checkpoints, by domain."""
-    domains = list(rows.labels.domain)
-    shares = start_shares(rows.segment, len(domains), level.sizes["level"])
-    weights = xr.DataArray(shares, {"domain": domains}, ("domain", "level"))
-    return level.drop_vars("level").dot(weights, dim="level")
+    """Mean level of the peers of each start checkpoint, see `start_shares`."""
+    shares = start_shares(rows.segment, level.sizes["level"])
+    return level.copy(data=level.to_numpy() @ shares.T)
 
 
 def _known_only(symbols: dict[str, Any], rows: Rows, card: Card) -> dict[str, Any]:

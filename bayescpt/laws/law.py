@@ -194,6 +194,27 @@ class Law:
             out |= own
         return out
 
+    def adjusted(self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np) -> dict[str, Any]:
+        """Parameters as they are on a segment, such as at its model size.
+
+        Parameters
+        ----------
+        p : Mapping
+            Values of the parameters for the segment's domain and target.
+        f : Mapping
+            Segment features of all terms.
+        xp : module
+            ``numpy``, ``pytensor.tensor`` or a substitute.
+
+        Returns
+        -------
+        dict of str to array
+        """
+        own = dict(p)
+        for term in self.terms:
+            own |= term.adjusted(own, f, xp)
+        return own
+
     def coefficients(
         self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np
     ) -> dict[str, dict[str, Any]]:
@@ -215,6 +236,7 @@ class Law:
         """
         out: dict[str, dict[str, Any]] = {}
         offset: Any = 0.0
+        p = self.adjusted(p, f, xp)
         for term in self.terms:
             if _absent(term, f):
                 continue

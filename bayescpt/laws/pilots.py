@@ -42,11 +42,14 @@ class Pilots:
         Last LR of the runs whose end checkpoint a pilot could start from.
     early : Mapping of str to int
         Number of evaluations in the first tenth of each run.
+    models : Mapping of str to (float or None, float)
+        Model size, and unit of the LRs, of the runs of `ends`.
     """
 
     runs: tuple[Trajectory, ...]
     ends: Mapping[str, float] = field(default_factory=dict)
     early: Mapping[str, int] = field(default_factory=dict)
+    models: Mapping[str, tuple[float | None, float]] = field(default_factory=dict)
 
     @property
     def typical(self) -> Trajectory:
@@ -133,6 +136,7 @@ def another_peak(pilots: Pilots) -> Proposal | None:
     """
     like = pilots.typical
     peak = float(like.lr.max())
+    shown = peak * like.lr_unit
     tried = np.log2([float(run.lr.max()) / peak for run in pilots.runs])
     factor = next((f for f in PEAKS if np.abs(np.log2(f) - tried).min() > NEW_PEAK), None)
     if factor is None:
@@ -140,8 +144,8 @@ def another_peak(pilots: Pilots) -> Proposal | None:
     return Proposal(
         "add a run at another peak LR",
         like.name,
-        f"peak LR {factor * peak:.3g} in place of {peak:.3g}",
-        _new(like, f"peak{factor * peak:.3g}", lr=factor * like.lr),
+        f"peak LR {factor * shown:.3g} in place of {shown:.3g}",
+        _new(like, f"peak{factor * shown:.3g}", lr=factor * like.lr),
     )
 
 
@@ -165,7 +169,9 @@ def another_start(pilots: Pilots) -> Proposal | None:
     others = {
         name: abs(end - here) / peak
         for name, end in pilots.ends.items()
-        if name not in used and abs(end - here) > SAME * peak
+        if name not in used
+        and abs(end - here) > SAME * peak
+        and pilots.models.get(name, (like.n_params, 1.0))[0] == like.n_params
     }
     if not like.is_cpt or not others:
         return None
@@ -176,6 +182,45 @@ def another_start(pilots: Pilots) -> Proposal | None:
         f"start {start!r} in place of {like.start!r}",
         _new(like, f"from_{start}", start=start, start_lr=pilots.ends[start]),
     )
+
+
+def another_size(pilots: Pilots) -> Proposal | None:
+    """Propose a run on a model of another size, at the same factor of its base's peak LR.
+
+    Parameters
+    ----------
+    pilots : Pilots
+        The runs there are.
+
+    Returns
+    -------
+    Proposal or None
+        On the size of which there are the fewest runs; None where there is one size only.
+    """
+    like = pilots.typical
+    counts = Counter(run.n_params for run in pilots.runs)
+    others = [
+        name for name, (size, _) in pilots.models.items()
+        if size is not None and size != like.n_params
+    ]  # fmt: skip
+    if not like.is_cpt or not others:
+        return None
+    here = pilots.ends.get(str(like.start), like.start_lr or 0.0)
+
+    def _order(name: str) -> tuple[int, float]:
+        return counts[pilots.models[name][0]], abs(pilots.ends[name] - here)
+
+    start = min(others, key=_order)
+    size, unit = pilots.models[start]
+    return Proposal(
+        "add a run of another model size",
+        like.name,
+        f"{size:,.6g} parameters, start {start!r}",
+        _new(
+            like, f"on_{start}", start=start, start_lr=pilots.ends[start], n_params=size,
+            lr_unit=unit,
+        ),
+    )  # fmt: skip
 
 
 def another_decay(pilots: Pilots) -> Proposal | None:

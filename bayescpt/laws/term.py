@@ -80,7 +80,7 @@ class Term:
     applies; `fixed`, coefficients that depend on no parameter; `extends`, the slot of the term
     whose place it takes; `weights`; `effects`; `reference_points`; `to_reference`, `symbols` and
     `derived` for the paper's raw symbols; `uses`; `course`; `net`, `net_share` and
-    `at_reference`.
+    `at_reference`; `adjusted`, parameters of other terms as they are on this one's segments.
 
     Parameters
     ----------
@@ -178,6 +178,30 @@ class Term:
         -------
         Mapping of str to array, shape (..., J)
             By the name of the basis.
+        """
+        return {}
+
+    def adjusted(
+        self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np
+    ) -> Mapping[str, Any]:
+        """Parameters of the law that are others on a segment than at the reference.
+
+        All terms read them in place of those in `p`. At a reference point of the segment features
+        they must be the same, as `at_reference` and `symbols` are about the reference.
+
+        Parameters
+        ----------
+        p : Mapping
+            Values of the law's parameters for the segment's domain and target.
+        f : Mapping
+            Segment features of all terms.
+        xp : module
+            ``numpy``, ``pytensor.tensor`` or a substitute.
+
+        Returns
+        -------
+        Mapping of str to array
+            Only those that differ.
         """
         return {}
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescpt.data.areas import count_warmup_at_peak
+from bayescpt.data.sizes import run_size
 from bayescpt.errors import StudyError
 from bayescpt.laws.open_base import TOKENS_PER_PARAMETER
 
@@ -31,7 +32,7 @@ class Trajectory:
     phase : str
         ``pt`` or ``cpt``.
     lr : ndarray, shape (n_steps,)
-        Learning rate of each update.
+        Learning rate of each update, in `lr_unit`; those before and at the start too.
     replay : ndarray, shape (n_steps,)
         Replay ratio of each update; 1 in pre-training.
     start : str or None
@@ -60,6 +61,11 @@ class Trajectory:
     nominal_steps : int or None
         Steps that fractions of the run are measured by; None for its own number of steps. A run in
         flight is cut at its last loss, see `bayescpt.laws.observed`.
+    n_params : float or None
+        Parameters of the model; None if unknown.
+    lr_unit : float
+        Unit of the learning rates; not 1 in a study of several model sizes, whose LRs count as
+        factors of the base's own peak, see `bayescpt.data.sizes.lr_units`.
 
     Examples
     --------
@@ -85,6 +91,8 @@ class Trajectory:
     open_updates: float | None = None
     open_tokens_known: bool = False
     nominal_steps: int | None = None
+    n_params: float | None = None
+    lr_unit: float = 1.0
 
     @property
     def n_steps(self) -> int:
@@ -134,7 +142,8 @@ def start_fields(study: Study, start: str | None, warmup: str = "true") -> dict[
     Returns
     -------
     dict
-        start, start_area, before, start_lr, is_open, and for an open base what is known of it.
+        start, start_area, before, start_lr, is_open, n_params, lr_unit, and for an open base what
+        is known of it.
 
     Raises
     ------
@@ -150,8 +159,11 @@ def start_fields(study: Study, start: str | None, warmup: str = "true") -> dict[
     """
     names = () if start is None else study.lineage(start)
     opened = [name for name in names[:1] if study.run(name).is_open]
-    before = tuple(_lr(study, name) for name in names if name not in opened)
+    unit = study.lr_units.get(names[0], 1.0) if names else 1.0
+    before = tuple(_lr(study, name, unit) for name in names if name not in opened)
     fields = {
+        "n_params": None if start is None else run_size(study, start),
+        "lr_unit": unit,
         "start": start,
         "start_area": sum(float(counted_lr(lr, warmup).sum()) for lr in before),
         "before": before,
@@ -167,7 +179,8 @@ def _known_of(study: Study, base: str) -> dict[str, Any]:
     run = study.run(base)
     if run.steps and run.tokens is None:
         return {"open_updates": float(run.steps), "open_tokens_known": True}
-    batches = (study.run(name).tokens_per_step for name in (base, *study.cpt_runs))
+    own = [name for name in study.cpt_runs if study.lineage(name)[0] == base]
+    batches = (study.run(name).tokens_per_step for name in (base, *own, *study.cpt_runs))
     batch = next((size for size in batches if size), None)
     tokens = run.tokens or TOKENS_PER_PARAMETER * (run.n_params or 0.0)
     if not batch or not tokens:
@@ -175,11 +188,11 @@ def _known_of(study: Study, base: str) -> dict[str, Any]:
     return {"open_updates": tokens / batch, "open_tokens_known": run.tokens is not None}
 
 
-def _lr(study: Study, name: str) -> Array:
+def _lr(study: Study, name: str, unit: float) -> Array:
     schedule = study.run(name).schedule
     if schedule is None:
         raise StudyError(f"run {name!r} has no learning rates; only a base may lack them")
-    return schedule.lr
+    return schedule.lr if unit == 1.0 else schedule.lr / unit
 
 
 def counted_lr(lr: Array, warmup: str) -> Array:
@@ -228,14 +241,18 @@ def run_trajectory(study: Study, name: str, warmup: str = "true") -> Trajectory:
     ('pt_r0', 'german', 1000, 0.25)
     """
     run = study.run(name)
-    lr = _lr(study, name)
+    before = start_fields(study, run.parent, warmup)
+    before["n_params"] = run_size(study, name)
+    if run.parent is None:
+        before["lr_unit"] = study.lr_units.get(name, 1.0)
+    lr = _lr(study, name, before["lr_unit"])
     ratio = 1.0 if run.phase == "pt" else run.replay_ratio
     return Trajectory(
         name=name,
         phase=run.phase,
         lr=lr,
         replay=np.broadcast_to(np.asarray(ratio, dtype=float), lr.shape),
-        **start_fields(study, run.parent, warmup),
+        **before,
         target=run.domain if run.phase == "cpt" else None,
         branch_of=run.branch_of,
         branch_step=study.trunk_step(name),

@@ -83,6 +83,8 @@ def rows_model(rows: Rows, card: Card, fused: str = "mean", starts: bool = True)
     coords: dict[str, Any] = {"domain": rows.labels.domain}
     if card.continual:
         coords |= {name: rows.labels.coords()[name] for name in ("level", "pair")}
+    if rows.labels.size:
+        coords["sized"] = rows.labels.sized_names
     if card.domain_correlation:
         coords["other"] = rows.labels.domain[1:]
     with pm.Model(coords=coords) as model:
@@ -93,7 +95,9 @@ def rows_model(rows: Rows, card: Card, fused: str = "mean", starts: bool = True)
             values |= card.law.to_reference(values, refs, pt)
         if card.continual:
             values["start_level"] = _start_level(values, data, refs, card)
-            values["start_mean"] = (data["start_share"] * values["start_level"]).sum(axis=1)
+            values["start_mean"] = (data["start_share"] * values["start_level"][None, :]).sum(
+                axis=1
+            )
         _observe(values, data, refs, card, fused)
     return model
 

@@ -168,8 +168,9 @@ class Card:
         bool
             False for an entry that the data cannot inform, such as the share response of a target.
         """
-        domain, joined, target = str(label).partition("|")
-        return not joined or self.law.uses(name, domain == target)
+        # A label is "general", "general|german", or with a model size "general|german|98,304".
+        domain, *rest = str(label).split("|")
+        return not rest or self.law.uses(name, domain == rest[0])
 
     def parameters(self) -> tuple[Parameter, ...]:
         """Return the parameters of the law, then those of the noise and of the effects of runs.

@@ -44,8 +44,8 @@ def arrays(rows: Rows, card: Card) -> list[tuple[str, Any, tuple[str, ...]]]:
         domains = np.array(rows.labels.pair_domain, dtype=np.int64)
         out.append(("pair_domain", domains, ("pair",)))
         out += [(f"start_{key}", rows.start[key], ("level",)) for key in ("loss", "sd")]
-        shares = start_shares(rows.segment, len(rows.labels.domain), len(rows.labels.level_names))
-        out.append(("start_share", shares, ("domain", "level")))
+        shares = start_shares(rows.segment, len(rows.labels.level_names))
+        out.append(("start_share", shares, ("level", "peer")))
         for key, value in rows.start.items():
             if key.startswith("feature_"):
                 node = f"{key.removeprefix('feature_')}_node"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bayescpt.data.sizes import SAME_SIZE
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -21,6 +23,9 @@ class Labels:
         Fitted runs.
     curve : tuple of (str, str)
         Fitted curves, as (run, evaluated domain).
+    size : tuple of float
+        Model sizes of the fitted CPT runs, ascending, 0 where unknown; empty where the law has no
+        term for them.
     """
 
     domain: tuple[str, ...]
@@ -28,6 +33,7 @@ class Labels:
     checkpoint: tuple[str, ...]
     run: tuple[str, ...]
     curve: tuple[tuple[str, str], ...]
+    size: tuple[float, ...] = ()
 
     @property
     def level_names(self) -> tuple[str, ...]:
@@ -43,6 +49,11 @@ class Labels:
     def pair_names(self) -> tuple[str, ...]:
         """Pairs as text: ``general|german``."""
         return tuple(f"{domain}|{target}" for domain, target in self.pair)
+
+    @property
+    def sized_names(self) -> tuple[str, ...]:
+        """Pairs at each model size as text: ``general|german|98,304``."""
+        return tuple(f"{pair}|{size:,.12g}" for pair in self.pair_names for size in self.size)
 
     @property
     def pair_domain(self) -> tuple[int, ...]:
@@ -61,21 +72,48 @@ class Labels:
             "other": self.domain[1:],
             "pair": self.pair_names,
             "level": self.level_names,
+            "sized": self.sized_names,
         }
 
-    def place(self, dim: str, domain: str, target: str | None, start: str | None) -> int:
+    def size_place(self, n_params: float | None) -> int | None:
+        """Index of a model size.
+
+        Parameters
+        ----------
+        n_params : float or None
+            Number of parameters; None if unknown.
+
+        Returns
+        -------
+        int or None
+            None if no fitted run has it.
+        """
+        wanted = n_params or 0.0
+        found = (k for k, size in enumerate(self.size) if abs(wanted - size) <= SAME_SIZE * size)
+        return next(found, None)
+
+    def place(
+        self,
+        dim: str,
+        domain: str,
+        target: str | None,
+        start: str | None,
+        n_params: float | None = None,
+    ) -> int:
         """Index along a dimension of the entry for a run evaluated on a domain.
 
         Parameters
         ----------
         dim : str
-            ``domain``, ``pair`` or ``level``.
+            ``domain``, ``pair``, ``level`` or ``sized``.
         domain : str
             Evaluated domain.
         target : str or None
             Target of the run; None in pre-training.
         start : str or None
             Start checkpoint; None from scratch.
+        n_params : float, optional
+            Model size, for ``sized``: one of `size`.
 
         Returns
         -------
@@ -96,4 +134,7 @@ class Labels:
             return 0 if target is None else self.pair.index((domain, target))
         if dim == "level":
             return 0 if start is None else self.checkpoint.index(start) * len(self.domain) + d
+        if dim == "sized":
+            pair = 0 if target is None else self.pair.index((domain, target))
+            return pair * len(self.size) + (self.size_place(n_params) or 0)
         raise KeyError(dim)

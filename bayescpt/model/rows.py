@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescpt.data.areas import warmup_end
+from bayescpt.data.sizes import SAME_SIZE
 from bayescpt.errors import FitError
 from bayescpt.laws.observed import observed_trajectory
 from bayescpt.laws.points import References
@@ -27,7 +28,7 @@ Floats = NDArray[np.float64]
 
 # Gap before the first row of a curve, in run lengths; inf would turn the gradient into NaN.
 NO_ROW_BEFORE = 1e6
-INDEX = ("first", "level", "domain", "pair", "curve")
+INDEX = ("first", "level", "domain", "pair", "curve", "sized")
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class Rows:
         Reference points.
     segment : dict of ndarray, shape (S,)
         ``first`` (row), ``level`` (index into checkpoint x domain), ``domain``, ``pair``, ``curve``
-        (index into `Labels.curve`), ``is_cpt``, ``is_target``, ``replay`` and the law's segment
-        features.
+        (index into `Labels.curve`), ``sized`` where the law has it, ``is_cpt``, ``is_target``,
+        ``replay`` and the law's segment features.
     row : dict of ndarray, shape (N,)
         ``segment``, ``place`` (index into the bases, consecutive along a segment), ``fraction``,
         ``step``, ``run``, ``domain``, ``previous`` (previous row of the same run and domain, or the
@@ -170,10 +171,21 @@ class _Packer:
             checkpoint=tuple(dict.fromkeys(str(path.start) for path in cpt)),
             run=(),
             curve=(),
+            size=self._sizes(cpt),
         )
         self.most = losses_of_curve(self.study)
         self.curves: list[tuple[str, str]] = []
         self.n_rows, self.n_places = 0, 0
+
+    def _sizes(self, cpt: list[Trajectory]) -> tuple[float, ...]:
+        """Model sizes that parameters of the law are told apart by."""
+        if not any("sized" in parameter.dims for parameter in self.card.parameters()):
+            return ()
+        out: list[float] = []
+        for size in sorted(path.n_params or 0.0 for path in cpt):
+            if not out or size > out[-1] * (1.0 + SAME_SIZE):
+                out.append(size)
+        return tuple(out)
 
     def add_run(self, name: str) -> None:
         """Add the rows of a run on all its domains."""
@@ -230,6 +242,9 @@ class _Packer:
             "is_target": float(path.is_cpt and domain == path.target),
             **features["segment"],
         }
+        if self.labels.size:
+            where = ("sized", domain, target, start, path.n_params)
+            same["sized"] = self.labels.place(*where)
         before = len(self.segment.get("first", ()))
         for bound in bounds:
             entry = {**same, "first": self.n_rows + bound, "replay": ratio[bound]}
@@ -271,6 +286,7 @@ class _Packer:
             self.labels.checkpoint,
             tuple(self.used),
             tuple(self.curves),
+            self.labels.size,
         )
         compressed = {key: compress(np.concatenate(parts)) for key, parts in self.basis.items()}
         segment = {

@@ -83,22 +83,21 @@ def known_starts(
     return out
 
 
-def start_shares(
-    segment: Mapping[str, NDArray[np.generic]], n_domains: int, n_levels: int
-) -> Floats:
-    """Weights whose products with the levels are the mean level of each domain.
+def start_shares(segment: Mapping[str, NDArray[np.generic]], n_levels: int) -> Floats:
+    """Weights whose products with the levels are the mean level of the peers of each.
 
     Parameters
     ----------
     segment : Mapping of str to ndarray, shape (S,)
         Segments, see `bayescpt.model.rows.Rows`.
-    n_domains, n_levels : int
-        Number of domains, and of levels, those that no row depends on included.
+    n_levels : int
+        Number of levels, those that no row depends on included.
 
     Returns
     -------
-    ndarray, shape (domains, levels)
-        Of a domain, the start checkpoints of its fitted runs count the same; 0 where it has none.
+    ndarray, shape (levels, levels)
+        The peers of a level are those of the fitted runs on the same domain, of the same model size
+        where the law has a term for it. They count the same; 0 for a level that no row depends on.
 
     Examples
     --------
@@ -107,13 +106,16 @@ def start_shares(
     ...     "level": np.array([0, 1, 2]),
     ...     "domain": np.array([0, 1, 0]),
     ... }
-    >>> start_shares(segment, 2, 4).tolist()
-    [[0.5, 0.0, 0.5, 0.0], [0.0, 1.0, 0.0, 0.0]]
+    >>> start_shares(segment, 4).tolist()
+    [[0.5, 0.0, 0.5, 0.0], [0.0, 1.0, 0.0, 0.0], [0.5, 0.0, 0.5, 0.0], [0.0, 0.0, 0.0, 0.0]]
     """
     cpt = np.asarray(segment["is_cpt"]) > 0
-    out = np.zeros((n_domains, n_levels))
-    out[np.asarray(segment["domain"])[cpt], np.asarray(segment["level"])[cpt]] = 1.0
-    return out / np.maximum(out.sum(axis=1, keepdims=True), 1.0)
+    level = np.asarray(segment["level"])[cpt]
+    kind = np.full((n_levels, 2), np.nan)
+    kind[level, 0] = np.asarray(segment["domain"])[cpt]
+    kind[level, 1] = np.asarray(segment["log_size"])[cpt] if "log_size" in segment else 0.0
+    same = (kind[:, None] == kind[None]).all(axis=2).astype(float)
+    return np.asarray(same / np.maximum(same.sum(axis=1, keepdims=True), 1.0))
 
 
 def start_notes(labels: Labels, start: dict[str, Floats]) -> list[str]:

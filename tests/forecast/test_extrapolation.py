@@ -62,6 +62,15 @@ def test_units_are_marked_differences():
         assert extrapolation_distance(recipe(path(**other)), KNOWN) == pytest.approx(1.0, abs=0.02)
 
 
+def test_a_model_of_another_size_is_farther_where_both_sizes_are_known():
+    def sized(n_params):
+        return recipe(replace(path(), n_params=n_params))
+
+    assert extrapolation_distance(sized(1e6), KNOWN) == 0.0
+    found = [extrapolation_distance(sized(size), [sized(1e6)]) for size in (1e6, 4e6, 16e6, 1e5)]
+    np.testing.assert_allclose(found, [0.0, 1.0, 2.0, np.log(10) / np.log(4)])
+
+
 def test_further_is_further_up_to_a_limit():
     found = [extrapolation_distance(recipe(path(peak=2e-3 * 2**k)), KNOWN) for k in (0, 1, 2, 5)]
     assert found == sorted(found)

@@ -27,6 +27,7 @@ LAWS = [
     'replay = "exponential"',
     'replay = "none"',
     'replay = "memory"\nannealing = "area"\nrewarm = "own"',
+    'replay = "fade"\nannealing = "area"\nlevel = "washed"\nrewarm = "tied"\nsize = "power"',
 ]
 
 

@@ -1,7 +1,8 @@
 """One truth test for every registered term: NumPy, xarray, PyTensor and the compiled pass agree."""
 
+import operator
 from dataclasses import replace
-from functools import cache
+from functools import cache, reduce
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from pytensor.compile.mode import Mode
 
 from bayescpt.data import Study
 from bayescpt.evaluate import simulate_study
+from bayescpt.evaluate.several_sizes import several_sizes
 from bayescpt.forecast import Draws
 from bayescpt.forecast.expected import expected_curve
 from bayescpt.inference.symbols import add_symbols
@@ -93,7 +95,18 @@ def studies():
         pd.concat([made.curves, own]), pd.concat([runs, curriculum]), table, name="truth",
         general=made.general,
     )  # fmt: skip
-    return {True: both, False: simulate_study(continual=False, pt_eval_every=3000).study}
+    pretraining = simulate_study(continual=False, pt_eval_every=3000).study
+    return {
+        (True, False): both,
+        (False, False): pretraining,
+        (True, True): several_sizes(both, {4.0: 0.6}),
+        (False, True): several_sizes(pretraining, {4.0: 0.6}),
+    }
+
+
+def study_of(card):
+    """The study that a card is evaluated on: of two model sizes where its law has a term for it."""
+    return studies()[card.continual, card.choices.get("size", "none") != "none"]
 
 
 def draw(card, rows, seed, changed=None):
@@ -116,7 +129,7 @@ def draw(card, rows, seed, changed=None):
 def mean_function(name, fused):
     """Expected loss of every row as a function of the parameters, by name."""
     card = CARDS[name]
-    model = rows_model(make_rows(studies()[card.continual], card), card, fused=fused)
+    model = rows_model(make_rows(study_of(card), card), card, fused=fused)
     loss = model["loss"].owner
     mean = loss.op.dist_params(loss)[0]
     function = pytensor.function(model.free_RVs, mean, mode=PLAIN, on_unused_input="ignore")
@@ -126,7 +139,7 @@ def mean_function(name, fused):
 def means_of(values, name):
     """Expected loss of every row, by the plain graph and by the compiled pass."""
     card = CARDS[name]
-    point = sampled_point(values, make_rows(studies()[card.continual], card), card)
+    point = sampled_point(values, make_rows(study_of(card), card), card)
     return (mean_function(name, fused)(point) for fused in ("nothing", "mean"))
 
 
@@ -170,6 +183,7 @@ def by_xarray(values, rows, card, study):
             "domain": domain,
             "pair": f"{domain}|{path.target}",
             "level": f"{path.start}|{domain}",
+            "sized": f"{domain}|{path.target}|{path.n_params:,.12g}",
         }
         p = {}
         for name, value in posterior.data_vars.items():
@@ -197,7 +211,8 @@ def density_and_gradient(rows, card, fused):
     """Function of a point: log density and gradient by every variable."""
     model = rows_model(rows, card, fused=fused)
     variables = model.value_vars
-    total = model.logp()
+    # One by one: PyTensor's Python mode adds at most 32 terms at once.
+    total = reduce(operator.add, (part.sum() for part in model.logp(sum=False)))
     function = pytensor.function(
         variables, [total, *pytensor.grad(total, variables)], mode=PLAIN, on_unused_input="ignore"
     )
@@ -207,7 +222,7 @@ def density_and_gradient(rows, card, fused):
 @pytest.mark.parametrize("name", CARDS)
 def test_the_equation_is_the_same_everywhere(name):
     card = CARDS[name]
-    study = studies()[card.continual]
+    study = study_of(card)
     rows = make_rows(study, card)
     if card.continual:
         assert {0.0, 0.25, 1.0} <= set(rows.segment["replay"])
@@ -243,7 +258,7 @@ ENDS = {"low ends": 1e-4, "high ends": 1.0 - 1e-4}
 @pytest.mark.parametrize("name", CARDS)
 def test_limits_are_finite_and_the_same_everywhere(name, limit):
     card = CARDS[name]
-    study = studies()[card.continual]
+    study = study_of(card)
     rows = make_rows(study, card)
     changed = LIMITS.get(limit) or {
         p.name: card.priors[p.name].frozen().ppf(ENDS[limit]) for p in card.law.parameters
@@ -268,7 +283,7 @@ ELSEWHERE = ("annealing", "cpt", "cpt_replay")
 def test_gradients_are_those_of_automatic_differentiation_and_finite_differences(name):
     card = CARDS[name]
     card = card if card.marginal_effects else replace(card, run_effects=())
-    rows = make_rows(studies()[card.continual], card)
+    rows = make_rows(study_of(card), card)
     model, plain = density_and_gradient(rows, card, "nothing")
     _, compiled = density_and_gradient(rows, card, "density")
     rng = np.random.default_rng(5)
@@ -297,16 +312,18 @@ def test_gradients_are_those_of_automatic_differentiation_and_finite_differences
 def test_a_continual_run_stays_at_its_start_before_its_first_step(name):
     """Every term is 0 at step 0, but a jump such as that of a re-warm-up of its own."""
     card = CARDS[name]
-    study = studies()[True]
+    study = study_of(card)
     rows = make_rows(study, card)
     draws = Draws(posterior_of([draw(card, rows, 1)], rows, card), card, study, rows)
-    path = run_trajectory(study, "r0_wsd")
+    path = run_trajectory(study, study.cpt_runs[0])
     view = View(path, np.array([0]), rows.refs)
-    jumps = [term for term in card.law.terms if term.flat and term.slot != "level"]
+    flat = [term for term in card.law.terms if term.flat]
     for domain in rows.labels.domain:
         found = expected_curve(draws, view, domain, np.random.default_rng(0))[:, 0]
         p = draws.parameters(path, domain)
         f = draws.features(view, domain)
-        start = draws.start_level(path, domain, np.random.default_rng(0))
-        start = start + sum(term.value(p, f) for term in jumps)
+        level = draws.start_level(path, domain, np.random.default_rng(0))
+        p |= {"start_level": level, "start_mean": level}
+        p = card.law.adjusted(p, f)
+        start = sum(term.value(p, f) for term in flat)
         np.testing.assert_allclose(found, start, rtol=1e-12)

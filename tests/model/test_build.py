@@ -133,7 +133,9 @@ def complaints(losses, rows):
     return found
 
 
-@pytest.mark.parametrize("name", ["annealing", "cpt", "cpt_fade", "cpt_momentum", "cpt_replay"])
+@pytest.mark.parametrize(
+    "name", ["annealing", "cpt", "cpt_fade", "cpt_momentum", "cpt_replay", "cpt_sizes"]
+)
 def test_prior_curves_of_shipped_cards_look_like_loss_curves(study, name):
     assert not complaints(*prior_curves(study, load_card(name)))
 
@@ -191,7 +193,9 @@ def test_do_simulates_from_chosen_parameters(default, study):
             assert loss[:, here].mean() - start == pytest.approx(shift, abs=0.2)
 
 
-@pytest.mark.parametrize("name", ["cpt", "cpt_fade", "cpt_momentum", "cpt_replay", "variants"])
+@pytest.mark.parametrize(
+    "name", ["cpt", "cpt_fade", "cpt_momentum", "cpt_replay", "cpt_sizes", "variants"]
+)
 def test_where_chains_start_does_not_depend_on_the_study(study, card, name):
     """A sampler compiled for one study is used for others of its structure."""
     made, part = card_of(name, card), study.select(study.cpt_runs[:-1])

@@ -18,14 +18,17 @@ CPT = '[law]\nshift = "power"\nreplay = "own_share"\n'
 
 def test_shipped_cards():
     pretraining = ("annealing", "annealing_mpl")
-    assert shipped_cards() == (*pretraining, "cpt", "cpt_fade", "cpt_momentum", "cpt_replay")
+    sizes = ("cpt_fade_sizes", "cpt_momentum", "cpt_replay", "cpt_sizes")
+    assert shipped_cards() == (*pretraining, "cpt", "cpt_fade", *sizes)
     cards = {name: load_card(name) for name in shipped_cards()}
     assert all(card.name == name and card.description for name, card in cards.items())
-    assert [card.continual for card in cards.values()] == [False, False, True, True, True, True]
+    assert [card.continual for card in cards.values()] == [False, False, *[True] * 6]
     replay = [card.choices["replay"] for card in cards.values()]
-    assert replay == ["none", "none", "none", "fade", "memory", "memory"]
+    assert replay == ["none", "none", "none", "fade", "fade", "memory", "memory", "fade"]
     annealing = [card.choices["annealing"] for card in cards.values()]
-    assert annealing == ["power", "multi_power", "momentum", "area", "momentum", "area"]
+    assert annealing == [
+        *("power", "multi_power", "momentum", "area", "area", "momentum", "area", "area")
+    ]
 
 
 def test_defaults_are_those_of_the_tables():
@@ -343,7 +346,7 @@ def test_an_error_in_a_file_names_it(tmp_path):
 def test_an_unknown_name_lists_the_cards():
     with pytest.raises(
         CardError,
-        match=r"no card 'cpt_2': .* annealing, annealing_mpl, cpt, cpt_fade, cpt_momentum",
+        match=r"no card 'cpt_2': .* annealing, annealing_mpl, cpt, cpt_fade, cpt_fade_sizes",
     ):
         load_card("cpt_2")
 

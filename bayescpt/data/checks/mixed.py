@@ -1,4 +1,4 @@
-"""Check that the runs of a study have one model size and one batch size."""
+"""Check that runs have the model size of the run they start from, and one batch size."""
 
 from __future__ import annotations
 
@@ -45,10 +45,11 @@ def check_allow_mixed(allow_mixed: Iterable[str]) -> tuple[str, ...]:
 
 
 def check_mixed(runs: pd.DataFrame, curves: pd.DataFrame, allow_mixed: Iterable[str] = ()) -> None:
-    """Check that model size and batch size are the same in all runs that a fit can use.
+    """Check the model sizes and batch sizes of all runs that a fit can use.
 
-    These are the runs with a curve and those that they start from or branch off. Missing values
-    are not compared.
+    These are the runs with a curve and those that they start from or branch off. The batch size is
+    the same in all of them. The model size is the same in runs that descend from one base; a study
+    may have bases of several sizes. Missing values are not compared.
 
     Parameters
     ----------
@@ -62,25 +63,69 @@ def check_mixed(runs: pd.DataFrame, curves: pd.DataFrame, allow_mixed: Iterable[
     Raises
     ------
     StudyError
-        If ``n_params`` differs by more than 1%, or ``tokens_per_step`` at all; the message names
-        the two runs with the smallest and the largest value.
+        If ``n_params`` differs by more than 1% between runs of one base, or ``tokens_per_step`` at
+        all; the message names the two runs with the smallest and the largest value.
     """
     used = runs[runs["run"].isin(_runs_with_descendants(runs, set(curves["run"])))]
-    for column, tolerance in TOLERANCES.items():
-        known = used[used[column].notna()]
-        if column in allow_mixed or known.empty:
+    for column in TOLERANCES:
+        found = () if column in allow_mixed else differing(used, column)
+        if not found:
             continue
+        (low, smallest), (high, largest) = found
+        size = MEANINGS[column]
+        why = (
+            f"runs that start from one base have one {size}: correct the values, give each {size} "
+            "a base of its own"
+            if column == "n_params"
+            else f"the laws describe runs of one {size}: correct the values, make one study per "
+            f"{size}"
+        )
+        raise StudyError(
+            f"runs: {column} is {smallest:,.12g} in run {low!r} but {largest:,.12g} in run "
+            f"{high!r}; {why}, or, to fit the runs "
+            f'together all the same, set allow_mixed = ["{column}"] in the table [study] of '
+            "study.toml (allow_mixed of Study.from_frames)"
+        )
+
+
+def differing(runs: pd.DataFrame, column: str) -> tuple[tuple[str, float], ...]:
+    """Two runs whose values differ although the laws need them to be the same.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        Table of runs.
+    column : str
+        ``n_params``, compared between the runs that descend from one base, or ``tokens_per_step``,
+        compared between all.
+
+    Returns
+    -------
+    tuple of (str, float)
+        Run and value, the smallest first; empty if all are the same.
+    """
+    base = _bases(runs) if column == "n_params" else pd.Series("", runs.index)
+    for _, known in runs[runs[column].notna()].groupby(base, sort=False):
         names, values = known["run"].to_numpy(), known[column].to_numpy(np.float64)
         low, high = values.argmin(), values.argmax()
-        if values[high] > values[low] * (1.0 + tolerance):
-            size = MEANINGS[column]
-            raise StudyError(
-                f"runs: {column} is {values[low]:,.12g} in run {names[low]!r} but "
-                f"{values[high]:,.12g} in run {names[high]!r}; the laws describe runs of one "
-                f"{size}: correct the values, make one study per {size}, or, to fit the runs "
-                f'together all the same, set allow_mixed = ["{column}"] in the table [study] of '
-                "study.toml (allow_mixed of Study.from_frames)"
-            )
+        if values[high] > values[low] * (1.0 + TOLERANCES[column]):
+            return (str(names[low]), float(values[low])), (str(names[high]), float(values[high]))
+    return ()
+
+
+def _bases(runs: pd.DataFrame) -> pd.Series:
+    """First run that each run descends from, by the runs that they start from or branch off."""
+    links = {
+        run: next((link for link in row if isinstance(link, str) and link), None)
+        for run, *row in runs[["run", "branch_of", "parent"]].itertuples(index=False)
+    }
+    out = []
+    for name in runs["run"]:
+        seen = [name]
+        while (link := links.get(seen[-1])) is not None and link not in seen:
+            seen.append(link)
+        out.append(seen[-1])
+    return pd.Series(out, runs.index)
 
 
 def _runs_with_descendants(runs: pd.DataFrame, measured: set[str]) -> set[str]:

@@ -94,7 +94,7 @@ def effect_spread(draws: Draws, trajectory: Trajectory, domain: str, distance: f
     ndarray, shape (effects, draws)
         Nats.
     """
-    key = ("effects", trajectory.phase, trajectory.target, domain)
+    key = ("effects", trajectory.phase, trajectory.target, trajectory.n_params, domain)
     squares = draws.cache.get(key)
     if squares is None:
         # Shared by all plans, up to their distance.

@@ -26,8 +26,9 @@ START_WASH = Parameter(
 class WashedLevel(Level):
     """Level of which a share is undone: ``start_level - start_wash (start_level - start_mean)``.
 
-    ``start_mean`` is the mean level of the fitted start checkpoints of a domain, nats. Runs from
-    one checkpoint do not identify the share, and do not depend on it.
+    ``start_mean`` is the mean level of the fitted start checkpoints on a domain, of the same model
+    size where the law has a term for it, nats. Runs from one checkpoint do not identify the share,
+    and do not depend on it.
 
     Examples
     --------
@@ -41,7 +42,7 @@ class WashedLevel(Level):
     name = "washed"
     in_paper = False
     derived: ClassVar[Mapping[str, tuple[str, tuple[str, ...]]]] = {
-        **Level.derived, "start_mean": ("nat", ("domain",)),
+        **Level.derived, "start_mean": ("nat", ("level",)),
     }  # fmt: skip
 
     @property

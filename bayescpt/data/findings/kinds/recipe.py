@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
-from bayescpt.data.checks.mixed import MEANINGS, TOLERANCES
+from bayescpt.data.checks.mixed import MEANINGS, differing
 from bayescpt.data.checks.plausible import lr_notes
 from bayescpt.data.final_losses import is_final
 from bayescpt.data.findings.registry import Finding, register_finding
@@ -47,17 +45,13 @@ def mixed(view: StudyView) -> Iterator[Finding]:
     # Laws of final losses have a term for the size.
     allowed = () if is_final(view.study) else view.study.allow_mixed
     for column in allowed:
-        known = view.study.runs[view.study.runs[column].notna()]
-        if known.empty:
-            continue
-        values = known[column].to_numpy(np.float64)
-        low, high = int(values.argmin()), int(values.argmax())
-        if values[high] > values[low] * (1.0 + TOLERANCES[column]):
-            runs = (str(known["run"].iloc[low]), str(known["run"].iloc[high]))
+        if found := differing(view.study.runs, column):
+            (low, smallest), (high, largest) = found
             yield Finding(
                 "mixed",
-                runs,
-                f"{column} is {values[low]:,.12g} in run {runs[0]!r} but {values[high]:,.12g} in "
-                f"run {runs[1]!r} (allow_mixed): the laws have no term for the {MEANINGS[column]}, "
-                "and take what it does for something else",
+                (low, high),
+                f"{column} is {smallest:,.12g} in run {low!r} but {largest:,.12g} in run {high!r} "
+                f"(allow_mixed): the laws have no term for the {MEANINGS[column]} "
+                + ("of runs from one base, " if column == "n_params" else "")
+                + "and take what it does for something else",
             )
