@@ -17,13 +17,17 @@ def test_examples_run(name):
     assert results.failed == 0
 
 
+# Results, shown by the calls that return them.
+RESULTS = {"Decision", "GoalMap", "Optimum"}
+RESULTS |= {"BalancePoints", "CriticalPoint", "Findings", "TurningLength"}
+
+
 def test_every_public_call_has_an_example():
     finder = doctest.DocTestFinder(recurse=False)
     without = [
         name
         for name in decide.__all__
-        if name
-        not in ("Decision", "GoalMap", "Optimum")  # results, shown by the calls that return them
+        if name not in RESULTS
         and not any(test.examples for test in finder.find(getattr(decide, name), name))
     ]
     assert not without

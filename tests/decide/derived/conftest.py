@@ -35,7 +35,7 @@ class FormulaScreener:
     def place(self, plan):
         path = SimpleNamespace(
             start=plan.start, lr=plan.schedule.lr, n_steps=plan.schedule.n_steps, is_cpt=True,
-            replay=np.full(1, plan.replay_ratio), phase="cpt",
+            replay=np.full(1, plan.replay_ratio), phase="cpt", n_params=None, lr_unit=1.0,
         )  # fmt: skip
         return SimpleNamespace(plan=plan, outside=tuple(self._owner.fitted.outside(path)))
 
