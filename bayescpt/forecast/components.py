@@ -42,7 +42,8 @@ def expected_terms(draws: Draws, view: View, domain: str) -> dict[str, Floats]:
     """
     # Nothing is drawn: the start checkpoint was fitted.
     inputs = curve_inputs(draws, view, domain, np.random.default_rng(0))
-    p, f = inputs.parameters, inputs.at()
+    f = inputs.at()
+    p = draws.card.law.adjusted(inputs.parameters, f)
     shape = (draws.size, view.steps.size)
     out: dict[str, Floats] = {}
     for term in draws.card.law.terms:
