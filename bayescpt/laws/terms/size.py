@@ -108,7 +108,7 @@ class Size(Term):
     >>> from bayescpt.laws.term import Setting
     >>> term = Size(Setting({"annealing": "area", "shift": "power", "size": "power"}))
     >>> p = {"shift_ref": 0.8, "onset": 30.0, "size_shift": -0.1, "size_speed": 0.0}
-    >>> {k: round(v, 3) for k, v in term.adjusted(p, {"log_size": np.log(10.0)}).items()}
+    >>> {k: float(round(v, 3)) for k, v in term.adjusted(p, {"log_size": np.log(10.0)}).items()}
     {'shift_ref': 0.635, 'onset': 30.0}
     """
 
