@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -204,17 +205,14 @@ def contractions(posterior: xr.Dataset, card: Card) -> list[tuple[float, str]]:
     for name, prior in card.priors.items():
         if name not in posterior:
             continue
-        rest = [dim for dim in posterior[name].dims if dim not in ("chain", "draw")]
         # Quartiles, since a prior may have infinite variance.
         low, high = prior.frozen().ppf([0.25, 0.75])
         spread = posterior[name].quantile([0.25, 0.75], dim=("chain", "draw"))
         ratio = (spread.isel(quantile=1) - spread.isel(quantile=0)) / (high - low)
-        values = np.atleast_1d(ratio.to_numpy())
-        labels = posterior[rest[0]].to_numpy() if rest else [""]
         ratios += [
-            (float(v), f"{name}[{label}]" if rest else name)
-            for v, label in zip(values, labels, strict=True)
-            if card.uses(name, str(label))
+            (value, f"{name}[{label}]" if label else name)
+            for value, label in _entries(ratio)
+            if card.uses(name, label)
         ]
     return sorted(ratios, reverse=True)
 
@@ -276,15 +274,21 @@ def _array(value: Any) -> np.ndarray:
     return np.asarray(value, dtype=float)
 
 
+def _entries(values: xr.DataArray) -> list[tuple[float, str]]:
+    """Values of an array and their labels, those of several dims joined by commas."""
+    labels = product(*(values[dim].to_numpy() for dim in values.dims))
+    return [
+        (float(value), ", ".join(map(str, label)))
+        for value, label in zip(values.to_numpy().ravel(), labels, strict=True)
+    ]
+
+
 def _worst(stat: xr.Dataset, largest: bool) -> tuple[float, str]:
     """Worst value over all parameters, and the parameter that has it."""
     labelled: list[tuple[float, str]] = []
     for name, values in stat.data_vars.items():
-        flat = np.atleast_1d(values.to_numpy()).ravel()
-        labels = values[values.dims[0]].to_numpy() if values.dims else [""]
         labelled += [
-            (float(v), f"{name}[{label}]" if values.dims else str(name))
-            for v, label in zip(flat, labels, strict=True)
+            (value, f"{name}[{label}]" if label else str(name)) for value, label in _entries(values)
         ]
     # NaN (a chain that never moved) counts as the worst.
     for value, label in labelled:
