@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayescpt.inference.checks import convergence_checks
+from bayescpt.inference.checks import contractions, convergence_checks
 from bayescpt.model.card_file import parse_card
+from bayescpt.model.final_card import load_final_card
 
 CARD = parse_card('name = "test"\ndescription = "Pre-training."\n[law]')
 CHAINS, DRAWS = 4, 500
@@ -124,6 +125,23 @@ def test_a_parameter_left_at_its_prior_warns_by_name(posterior, stats):
     assert found.value == pytest.approx(1.0, abs=0.1)
     assert f"{NAME}[{DOMAIN}]" in found.advice
     assert f"{NAME}[general]" not in found.advice
+
+
+def test_entries_of_two_dims_have_both_labels(stats):
+    """The wrong answer: fits of the mixing law, with values by set and source, raised."""
+    rng = np.random.default_rng(3)
+    values = 1.0 + 0.01 * rng.standard_normal((CHAINS, DRAWS, 2, 3))
+    values[0, :, 1, 2] += 1.0
+    coords = {"set": ["general", DOMAIN], "source": ["web", "books", "code"]}
+    posterior = xr.Dataset({"pure": (("chain", "draw", *coords), values)}, coords)
+    card = load_final_card("mixing")
+    labels = [label for _, label in contractions(posterior, card)]
+    assert sorted(labels) == sorted(
+        f"pure[{one}, {source}]" for one in coords["set"] for source in coords["source"]
+    )
+    found = by_name(posterior, stats, card)["R-hat"]
+    assert found.status == "fail"
+    assert f"pure[{DOMAIN}, code]" in found.advice
 
 
 def test_a_finding_is_plain_values(posterior, stats):
