@@ -12,10 +12,17 @@ from bayescpt.model.priors import parse_prior
 FLAGS = list(itertools.product((False, True), repeat=3))
 
 
+# Slots whose terms know nothing of the others: each choice meets each of theirs, not all at once.
+APART = ("annealing", "size")
+
+
 def laws():
-    """Choices of every law that registered terms make up."""
+    """Choices of laws that registered terms make up."""
     for names in itertools.product(*map(choices_of, TERMS)):
         choices = dict(zip(TERMS, names, strict=True))
+        unlike = {slot for slot, name in choices.items() if name != DEFAULTS.get(slot, "none")}
+        if unlike.intersection(APART) and len(unlike) > 2:
+            continue
         kinds = [TERMS[slot].get(name) for slot, name in choices.items()]
         chosen = [kind for kind in kinds if kind is not None]
         continual = choices["shift"] != "none"
