@@ -24,6 +24,7 @@ from bayescpt.forecast.ranges import range_warnings, steps_outside
 from bayescpt.forecast.reach import check_reach
 from bayescpt.forecast.starts import observed_range, start_losses
 from bayescpt.forecast.steps import chosen_steps, within
+from bayescpt.forecast.tails import equal_tails
 
 # Bytes of the draws of a forecast; a larger one is refused, and can be had in blocks.
 MEMORY_LIMIT = 4e9
@@ -139,11 +140,9 @@ class Forecast:
         >>> [round(float(band[name]), 6) for name in ("lower", "median", "upper")]
         [5.0, 50.0, 95.0]
         """
-        if not 0 < prob < 1:
-            raise PlanError(f"prob = {prob!r}: give a probability between 0 and 1, such as 0.9")
+        low, high = equal_tails(prob)
         if kind not in ("loss", "mu"):
             raise PlanError(f"kind = {kind!r}: give 'loss' or 'mu'")
-        tail = (1.0 - prob) / 2.0
         curves = self.dataset[kind]
         values = curves.transpose("chain", "draw", "plan", "domain", "step").to_numpy()
         flat = values.reshape(-1, *values.shape[2:])
@@ -151,7 +150,7 @@ class Forecast:
         for here in blocks(flat.shape[-1]):
             # One copy of the draws is sorted at a time.
             part = flat[..., here]
-            quantiles[..., here] = np.quantile(part, [tail, 0.5, 1.0 - tail], axis=0)
+            quantiles[..., here] = np.quantile(part, [low, 0.5, high], axis=0)
         dims = ("plan", "domain", "step")
         return xr.Dataset(
             {name: (dims, quantiles[k]) for k, name in enumerate(("lower", "median", "upper"))},

@@ -306,8 +306,8 @@ class Draws:
         if "level" not in self.posterior["start_mean"].dims:
             # Of a fit saved before laws knew sizes.
             return self.value("start_mean", self.labels.domain.index(domain))
-        mine = self.size_place(trajectory)
-        alike = [name for name, path in self._from.items() if self.size_place(path) == mine]
+        mine = self.log_size(trajectory)
+        alike = [name for name, path in self._from.items() if self.log_size(path) == mine]
         own = [name for name in self._from if name == trajectory.start]
         for start in (*own, *alike):
             place = self.labels.place("level", domain, None, start)
@@ -318,8 +318,8 @@ class Draws:
         known = [loss for loss in losses if loss is not None]
         return np.full(self.size, np.mean(known)) if known else level
 
-    def size_place(self, trajectory: Trajectory) -> float:
-        """Place of a model size under the law, 0 where the law knows no sizes.
+    def log_size(self, trajectory: Trajectory) -> float:
+        """Model size under the law, 0 where the law knows no sizes.
 
         Parameters
         ----------
@@ -331,10 +331,11 @@ class Draws:
         float
             Log of the size over the reference.
         """
+        size = next((term for term in self.card.law.terms if term.slot == "size"), None)
+        if size is None:
+            return 0.0
         view = View(trajectory, np.array([trajectory.n_steps]), self.rows.refs)
-        sizes = (term for term in self.card.law.terms if term.slot == "size")
-        found = [term.features(view, False).get("log_size", 0.0) for term in sizes]
-        return float(found[0]) if found else 0.0
+        return float(size.features(view, False).get("log_size", 0.0))
 
     @cached_property
     def _from(self) -> dict[str, Trajectory]:

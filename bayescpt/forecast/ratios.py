@@ -19,6 +19,7 @@ from bayescpt.forecast.final_plans import (
     mixture,
 )
 from bayescpt.forecast.plan import Plan
+from bayescpt.forecast.tails import equal_tails
 
 Array = NDArray[np.float64]
 # Replay ratios at which losses are compared: no replay, then even steps of its logarithm, since the
@@ -84,10 +85,7 @@ class Ratio:
         PlanError
             If `prob` is not between 0 and 1.
         """
-        if not 0 < prob < 1:
-            raise PlanError(f"prob = {prob!r}: give a probability between 0 and 1, such as 0.9")
-        tail = (1.0 - prob) / 2.0
-        low, high = np.quantile(self.target_share, [tail, 1.0 - tail])
+        low, high = np.quantile(self.target_share, equal_tails(prob))
         return float(low), float(high)
 
     def __repr__(self) -> str:

@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bayescpt.data.html import html_block
-from bayescpt.errors import ConvergenceError, FitError
+from bayescpt.errors import FitError
 from bayescpt.forecast import Forecast, Plan
 from bayescpt.forecast.disagreement import disagreements
 from bayescpt.forecast.forecast import check_memory
@@ -310,13 +310,8 @@ class Ensemble(Fit):
         )
 
     def _check(self, allow_failed: bool) -> None:
-        if self.failed and not allow_failed:
-            advice = "; ".join(check.advice for check in self.checks() if check.status == "fail")
-            raise ConvergenceError(
-                f"this ensemble failed {', '.join(self.failed_checks)}, so its intervals are not "
-                f"reliable: {advice}. Leave the card out, or, to proceed anyway, pass "
-                "allow_failed=True (--allow-failed)"
-            )
+        remedy = "Leave the card out, or, to proceed anyway,"
+        self._require_passed(allow_failed, "ensemble", remedy)
 
     @takes_seed
     def forecast(

@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bayescpt.data import Study
-from bayescpt.errors import ConvergenceError, FitError
+from bayescpt.errors import FitError
 from bayescpt.forecast import Forecast, Plan
 from bayescpt.forecast.final_losses import FinalScreener, forecast_final
 from bayescpt.forecast.final_plans import FinalDraws
@@ -177,12 +177,7 @@ class FinalFit(Fit):
         ConvergenceError
             If a check failed and `allow_failed` is not set.
         """
-        if self.failed and not allow_failed:
-            advice = "; ".join(check.advice for check in self.checks() if check.status == "fail")
-            raise ConvergenceError(
-                f"this fit failed {', '.join(self.failed_checks)}, so its intervals are not "
-                f"reliable: {advice}. To proceed anyway, pass allow_failed=True (--allow-failed)"
-            )
+        self._require_passed(allow_failed)
         return self._final_draws
 
     @takes_seed

@@ -256,13 +256,19 @@ class Fit(CurveRatios):
         >>> draws.size  # doctest: +SKIP
         4000
         """
+        self._require_passed(allow_failed)
+        return Draws(self.posterior, self.card, self.study, self.rows)
+
+    def _require_passed(
+        self, allow_failed: bool, what: str = "fit", remedy: str = "To proceed anyway,"
+    ) -> None:
+        """Raise if a check failed, unless that is allowed."""
         if self.failed and not allow_failed:
             advice = "; ".join(check.advice for check in self.checks() if check.status == "fail")
             raise ConvergenceError(
-                f"this fit failed {', '.join(self.failed_checks)}, so its intervals are not "
-                f"reliable: {advice}. To proceed anyway, pass allow_failed=True (--allow-failed)"
+                f"this {what} failed {', '.join(self.failed_checks)}, so its intervals are not "
+                f"reliable: {advice}. {remedy} pass allow_failed=True (--allow-failed)"
             )
-        return Draws(self.posterior, self.card, self.study, self.rows)
 
     @takes_seed
     def forecast(

@@ -1,22 +1,15 @@
 """Stacked training of case_studies/make_study: runs only where PyTorch is installed."""
 
 import importlib
-import sys
-from pathlib import Path
 
 import pytest
 
 torch = pytest.importorskip("torch", reason="the group fleet is not installed")
-FOLDER = Path(__file__).parents[2] / "case_studies" / "make_study"
 
 
 @pytest.fixture(scope="module")
-def stack():
-    sys.path.insert(0, str(FOLDER))
-    try:
-        yield importlib.import_module("stack")
-    finally:
-        sys.path.remove(str(FOLDER))
+def stack(scripts_path):
+    return importlib.import_module("stack")
 
 
 def train(stack, seeds, tokens, shape, steps):

@@ -1,30 +1,12 @@
 """The recipes, data order and study builder of case_studies/make_study; training needs PyTorch."""
 
-import importlib
-import sys
 from collections import Counter, defaultdict
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from bayescpt.data import read_study
-
-FOLDER = Path(__file__).parents[2] / "case_studies" / "make_study"
-
-
-@pytest.fixture(scope="module")
-def modules():
-    if not FOLDER.is_dir():
-        pytest.skip("the case studies are not installed")
-    sys.path.insert(0, str(FOLDER))
-    try:
-        yield {
-            name: importlib.import_module(name) for name in ("recipes", "stream", "build_studies")
-        }
-    finally:
-        sys.path.remove(str(FOLDER))
 
 
 @pytest.fixture(scope="module")

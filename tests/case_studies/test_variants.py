@@ -1,10 +1,7 @@
 """The recipes of the variants in case_studies/make_study, and the fleet's plan beside them."""
 
 import hashlib
-import importlib
-import sys
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,22 +9,9 @@ import pytest
 
 from bayescpt.data import read_study
 
-FOLDER = Path(__file__).parents[2] / "case_studies" / "make_study"
 # Of the plan that the shipped fleet was trained from.
 FLEET_RUNS = "b3160f7ba67b5f77fb05c795c1570593e84cd2f518e187840d5a8e37adfbbfef"
 FLEET_SCHEDULES = "01818ea315a0671443f0cc8de59edd76c2eed9f92d0e5f47a6a157930a3be11a"
-
-
-@pytest.fixture(scope="module")
-def modules():
-    if not FOLDER.is_dir():
-        pytest.skip("the case studies are not installed")
-    sys.path.insert(0, str(FOLDER))
-    try:
-        names = ("recipes", "variants", "stream", "build_variants", "pace")
-        yield {name: importlib.import_module(name) for name in names}
-    finally:
-        sys.path.remove(str(FOLDER))
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,14 @@ def test_shipped_cards():
     ]
 
 
+@pytest.mark.parametrize("name", ["cpt_sizes", "cpt_fade_sizes"])
+def test_cards_for_several_sizes_share_the_priors_of_cpt_fade(name):
+    one, several = (load_card(card).to_dict()["priors"] for card in ("cpt_fade", name))
+    shared = {key: prior for key, prior in several.items() if key in one}
+    assert shared == {key: one[key] for key in shared}
+    assert {key for key in several if key not in one} == {k for k in several if "size_" in k}
+
+
 def test_defaults_are_those_of_the_tables():
     card = parse_card(HEAD + CPT)
     assert card.parameterisation == "reference"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bayescpt.decide.derived.ends import Ends
 from bayescpt.decide.derived.family import Family, open_family
-from bayescpt.decide.derived.quantity import Quantity
+from bayescpt.decide.derived.quantity import Quantity, rise_curve
 from bayescpt.decide.forecaster import Forecaster
 from bayescpt.decide.space import Space
 from bayescpt.errors import PlanError
@@ -176,11 +176,7 @@ def of_family(
     every = (over[0] <= 0) if helps else (over[-1] <= 0)
     by_draw = np.where(none, np.inf if helps else -np.inf, found)
     by_draw = np.where(every, -np.inf if helps else np.inf, by_draw)
-    lower, median, upper = np.quantile(lowest, [0.05, 0.5, 0.95], axis=1)
-    curve = pd.DataFrame(
-        {"lower": lower, "median": median, "upper": upper, "prob_back": (over <= 0).mean(axis=1)},
-        index=pd.Index(values, name=setting),
-    )
+    curve = rise_curve(lowest, over, pd.Index(values, name=setting))
     horizon = int(max(lengths))
     said = (f"no value up to {values[-1]:.3g} brings it back", "all values searched bring it back")
     return CriticalPoint(

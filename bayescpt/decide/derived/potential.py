@@ -15,6 +15,7 @@ from bayescpt.decide.forecaster import Forecaster
 from bayescpt.decide.montecarlo import probability_mcse
 from bayescpt.errors import PlanError
 from bayescpt.forecast import Plan
+from bayescpt.forecast.tails import equal_tails
 from bayescpt.random_seed import takes_seed
 
 
@@ -112,8 +113,7 @@ def loss_potential(
     >>> table = bc.loss_potential(fit, plan)  # doctest: +SKIP
     >>> table[["potential", "german_median", "german_prob_lower"]]  # doctest: +SKIP
     """
-    if not 0 < prob < 1:
-        raise PlanError(f"prob = {prob!r}: give a probability between 0 and 1, such as 0.9")
+    tails = equal_tails(prob)
     ends = Ends(fit, allow_failed, extrapolate, random_seed)
     names = list(dict.fromkeys(ends.screener.checkpoints if starts is None else starts))
     if not names:
@@ -132,7 +132,7 @@ def loss_potential(
         if np.isnan(losses[:, d]).any():
             continue
         shown.append(domain)
-        columns = _columns(ends, losses[:, d], prob)
+        columns = _columns(ends, losses[:, d], tails)
         table[f"{domain}_start"] = np.median(at_start[:, d], axis=1)
         for name, values in columns.items():
             table[f"{domain}_{name}"] = values
@@ -141,9 +141,9 @@ def loss_potential(
     return table
 
 
-def _columns(ends: Ends, losses: Any, prob: float) -> dict[str, Any]:
+def _columns(ends: Ends, losses: Any, tails: tuple[float, float]) -> dict[str, Any]:
     """Intervals of the ends, and differences from the first, of one domain."""
-    at = [(1 - prob) / 2, 0.5, (1 + prob) / 2]
+    at = [tails[0], 0.5, tails[1]]
     lower, median, upper = np.quantile(losses, at, axis=1)
     difference = losses - losses[0]
     low, middle, high = np.quantile(difference, at, axis=1)

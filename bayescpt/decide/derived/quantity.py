@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from bayescpt.decide.montecarlo import probability_mcse
 from bayescpt.errors import PlanError
+from bayescpt.forecast.tails import equal_tails
 
 Array = NDArray[np.float64]
 
@@ -108,10 +110,8 @@ class Quantity:
         PlanError
             If `prob` is not between 0 and 1.
         """
-        if not 0 < prob < 1:
-            raise PlanError(f"prob = {prob!r}: give a probability between 0 and 1, such as 0.9")
-        tail = (1.0 - prob) / 2.0
-        return self.quantile(tail), self.quantile(1.0 - tail)
+        lower, upper = equal_tails(prob)
+        return self.quantile(lower), self.quantile(upper)
 
     def show(self, value: float) -> str:
         """Text of a value of this quantity.
@@ -166,3 +166,27 @@ def show_within(value: float, low: float, high: float) -> str:
     if value == np.inf:
         return f"> {high:,.6g}"
     return f"{float(f'{value:.3g}'):,.6g}"
+
+
+def rise_curve(rise: Array, over: Array, index: pd.Index) -> pd.DataFrame:
+    """Rise of the general loss over the start, by the value of a setting.
+
+    Parameters
+    ----------
+    rise : ndarray, shape (n, n_draws)
+        nats/token.
+    over : ndarray, shape (n, n_draws)
+        What of it exceeds the tolerance.
+    index : pandas.Index, length n
+        Values of the setting.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``lower``, ``median`` and ``upper`` (90%) of the rise, and ``prob_back``, the probability
+        that it is within the tolerance.
+    """
+    lower, median, upper = np.quantile(rise, [0.05, 0.5, 0.95], axis=1)
+    back = (over <= 0).mean(axis=1)
+    columns = {"lower": lower, "median": median, "upper": upper, "prob_back": back}
+    return pd.DataFrame(columns, index=index)

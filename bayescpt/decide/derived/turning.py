@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bayescpt.decide.derived.ends import Ends
 from bayescpt.decide.derived.family import Family, open_family
-from bayescpt.decide.derived.quantity import Quantity
+from bayescpt.decide.derived.quantity import Quantity, rise_curve
 from bayescpt.decide.forecaster import Forecaster
 from bayescpt.decide.space import Space
 from bayescpt.errors import PlanError
@@ -158,14 +158,10 @@ def of_family(
         )
     plans = family.plans([{"num_training_steps": int(n)} for n in lengths])
     start = ends.starts(plans[:1])[0, ends.general]
-    over = ends.rises(plans, ends.general) - allowed_rise(tolerance, start)
+    rise = ends.rises(plans, ends.general)
+    over = rise - allowed_rise(tolerance, start)
     values = first_return(lengths, over)
-    rise = over + allowed_rise(tolerance, start)
-    lower, median, upper = np.quantile(rise, [0.05, 0.5, 0.95], axis=1)
-    curve = pd.DataFrame(
-        {"lower": lower, "median": median, "upper": upper, "prob_back": (over <= 0).mean(axis=1)},
-        index=pd.Index(lengths.astype(int), name="steps"),
-    )
+    curve = rise_curve(rise, over, pd.Index(lengths.astype(int), name="steps"))
     horizon = f"{lengths[-1]:,.0f} steps"
     return TurningLength(
         name="turning length, steps",
