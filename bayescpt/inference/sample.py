@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from contextlib import nullcontext
 from pathlib import Path
@@ -41,9 +42,9 @@ NUTS = {"adaptation": "low_rank", "maxdepth": MAX_DEPTH}
 # Few pilots leave curved ridges. On four simulated pilots from an open base, 4 times the draws left
 # 360 effective ones of a replay exponent.
 EXTEND = 8
-# A near miss, by R-hat and effective draws, needs few more draws, and no smaller steps: five of 20
-# simulated studies of four pilots from an open base.
-NEAR_RHAT, NEAR_ESS, NEAR_EXTEND = 1.02, SMALLEST_ESS / 2, 3
+# Chains that agree better than this need more draws, not smaller steps: as many as would have given
+# 1.6 times the effective draws asked for, and at least 3 times as many, as that estimate is rough.
+NEAR_RHAT, ESS_MARGIN, LEAST_FACTOR = 1.03, 1.6, 3
 # Checks that more draws can fix, or smaller steps.
 _MIXING = {"R-hat", "bulk ESS", "tail ESS", "divergences"}
 # Acceptance rate of the second try: longer chains reach narrower places, where they diverge.
@@ -91,7 +92,8 @@ def fit(
     extend : int
         If the chains have not mixed or diverged, sample once more with twice the warm-up, `extend`
         times the draws, thinned by `extend`, and a target acceptance rate of .99; 1 disables this.
-        After a near miss, 3 times the draws at the same acceptance rate are tried first.
+        If only too few draws are effective, and fewer than `extend` times as many will do, those
+        are tried first, with the same warm-up and acceptance rate.
         Does not apply to a single chain, or if the total number of draws is below the effective
         sample size that the checks require, 400.
     work : str or Path, optional
@@ -164,9 +166,9 @@ def fit(
         result = sampling.fit("chain", draws, tune, 1, target_accept)
         # With fewer draws the checks cannot pass, so the user did not expect them to.
         extendable = min(extend, chains) > 1 and chains * draws >= SMALLEST_ESS
-        if extendable and _is_near_miss(result) and extend > NEAR_EXTEND:
+        if extendable and (factor := _more_draws(result)) and factor < extend:
             _say_unmixed(progress, result)
-            result = sampling.fit("more-chain", draws, 2 * tune, NEAR_EXTEND, target_accept)
+            result = sampling.fit("more-chain", draws, tune, factor, target_accept)
         if extendable and _unmixed(result):
             _say_unmixed(progress, result)
             accept = max(target_accept, CAREFUL_ACCEPT)
@@ -180,13 +182,15 @@ def _unmixed(made: Fit) -> list[str]:
     return failed if _MIXING.intersection(failed) else []
 
 
-def _is_near_miss(made: Fit) -> bool:
-    """Whether some more draws will mend what failed."""
+def _more_draws(made: Fit) -> int | None:
+    """How many times the draws will mend what failed; None if more draws alone will not."""
     if "divergences" in (failed := _unmixed(made)) or not failed:
-        return False
+        return None
     value = {check.name: check.value for check in made.convergence}
-    fewest = min(value["bulk ESS"], value["tail ESS"])
-    return value["R-hat"] <= NEAR_RHAT and fewest >= NEAR_ESS
+    if value["R-hat"] > NEAR_RHAT:
+        return None
+    fewest = max(1.0, min(value["bulk ESS"], value["tail ESS"]))
+    return max(LEAST_FACTOR, math.ceil(ESS_MARGIN * SMALLEST_ESS / fewest))
 
 
 def _say_unmixed(progress: bool, made: Fit) -> None:

@@ -25,7 +25,7 @@ from bayescpt.inference import default_card, load_fit
 from bayescpt.inference.chains import chain_seed
 from bayescpt.inference.checks import make_check
 from bayescpt.inference.fit_file import seal_fit
-from bayescpt.inference.sample import EXTEND, _is_near_miss
+from bayescpt.inference.sample import EXTEND, _more_draws
 from bayescpt.laws.noise_parameters import NU
 from bayescpt.model.priors import parse_prior
 
@@ -205,23 +205,26 @@ def test_the_command_line_samples_longer_as_the_library_does():
 
 
 @pytest.mark.parametrize(
-    ("values", "near"),
+    ("values", "factor"),
     [
-        ({"R-hat": 1.012, "bulk ESS": 500.0, "tail ESS": 250.0}, True),
-        ({"R-hat": 1.012, "bulk ESS": 500.0, "tail ESS": 150.0}, False),
-        ({"R-hat": 1.03, "bulk ESS": 500.0, "tail ESS": 500.0}, False),
-        ({"R-hat": 1.012, "bulk ESS": 500.0, "tail ESS": 500.0, "divergences": 0.1}, False),
-        ({"R-hat": 1.001, "bulk ESS": 500.0, "tail ESS": 500.0}, False),
+        ({"R-hat": 1.012, "bulk ESS": 500.0, "tail ESS": 250.0}, 3),
+        ({"R-hat": 1.012, "bulk ESS": 150.0, "tail ESS": 500.0}, 5),
+        ({"R-hat": 1.012, "bulk ESS": 500.0, "tail ESS": 500.0}, 3),
+        ({"R-hat": 1.04, "bulk ESS": 500.0, "tail ESS": 250.0}, None),
+        ({"R-hat": 1.012, "bulk ESS": 500.0, "tail ESS": 250.0, "divergences": 0.1}, None),
+        ({"R-hat": 1.001, "bulk ESS": 500.0, "tail ESS": 500.0}, None),
     ],
 )
-def test_a_near_miss_is_told_from_chains_that_did_not_mix(values, near):
+def test_too_few_effective_draws_say_how_many_more_are_needed(values, factor):
     made = [make_check(name, value, "advice") for name, value in values.items()]
-    assert _is_near_miss(SimpleNamespace(convergence=made)) == near
+    assert _more_draws(SimpleNamespace(convergence=made)) == factor
 
 
-def test_a_near_miss_is_sampled_a_little_longer_first(study, settings, sampled, monkeypatch):
-    verdicts = iter([True])
-    monkeypatch.setattr(sample_module, "_is_near_miss", lambda made: next(verdicts))
+def test_a_near_miss_is_sampled_as_much_longer_as_it_needs_first(
+    study, settings, sampled, monkeypatch
+):
+    verdicts = iter([3])
+    monkeypatch.setattr(sample_module, "_more_draws", lambda made: next(verdicts))
     few = {**settings, "draws": 200, "tune": 150}
     made = bc.fit(study, "cpt_replay", **few, extend=8)
     tries = [one["draws"] for one in sampled[:: few["chains"]]]
