@@ -315,9 +315,10 @@ def _draw(
         table = draw_curves(card, design, setup.drawn, values, noise_seed)
         pilots = table
         if card.marginal_effects:
-            # In the likelihood, effects have the size that they have near the pilots.
-            near = values.assign(discrepancy_far=0.0 * values["discrepancy_far"])
-            pilots = draw_curves(card, design, setup.drawn, near, noise_seed)
+            # The effects of pilots have the size that the likelihood gives them.
+            near, far = values["discrepancy_near"], values["discrepancy_far"]
+            own = values.assign(discrepancy_near=near**0.0, discrepancy_far=0.0 * far)
+            pilots = draw_curves(card, design, setup.drawn, own, noise_seed)
         train = with_losses(design, pilots[setup.visible].reset_index(drop=True))
         losses = train.curves["loss"]
         possible = bool((np.isfinite(losses) & (losses > 0)).all())

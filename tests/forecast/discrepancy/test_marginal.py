@@ -6,7 +6,13 @@ import pytest
 from bayescpt.data import schedules
 from bayescpt.evaluate.generate import draw_spreads
 from bayescpt.forecast import Draws, Plan
-from bayescpt.forecast.discrepancy.judge import FITTED_FAR, add_discrepancy, fitted_curves
+from bayescpt.forecast.discrepancy import judge
+from bayescpt.forecast.discrepancy.judge import (
+    FITTED_FAR,
+    FITTED_NEAR,
+    add_discrepancy,
+    fitted_curves,
+)
 from bayescpt.forecast.discrepancy.spread import effect_spread, effect_unit
 from bayescpt.forecast.plan import plan_trajectory
 
@@ -31,15 +37,19 @@ def test_the_unit_is_the_fitted_size_at_the_ratio_of_the_effect(marginal):
         np.testing.assert_array_equal(effect_unit(marginal, "drift", path, domain), 2.0 * size)
 
 
-def test_near_the_pilots_the_spread_is_the_fitted_size_and_far_away_it_is_larger(marginal):
+def test_a_new_run_deviates_less_than_the_pilots_near_them_and_more_far_away(marginal):
     posterior = add_discrepancy(marginal, seed=3)
     draws = Draws(posterior, marginal.card, marginal.study, marginal.rows)
     path = path_of(draws, 0.25)
     near, away = (effect_spread(draws, path, "general", distance) for distance in (0.0, 2.0))
-    np.testing.assert_allclose(near[0], draws.value("run_sd", 0))
-    ratio = np.log(np.sqrt((away[0] / near[0]) ** 2 - 1.0) / 2.0)
-    mean, sd = FITTED_FAR
-    assert abs(ratio.mean() - mean) < 5 * sd / np.sqrt(ratio.size)
+    size = draws.value("run_sd", 0)
+    found = {
+        "near": (near[0] / size, FITTED_NEAR),
+        "far": (np.sqrt(away[0] ** 2 - near[0] ** 2) / size / 2.0, FITTED_FAR),
+    }
+    for ratio, (mean, sd) in found.values():
+        assert abs(np.log(ratio).mean() - mean) < 5 * sd / np.sqrt(ratio.size)
+        assert np.log(ratio).std() == pytest.approx(sd, rel=0.25)
 
 
 def test_effects_of_fitted_runs_are_drawn_given_their_rows(marginal):
@@ -51,12 +61,26 @@ def test_effects_of_fitted_runs_are_drawn_given_their_rows(marginal):
             np.sum((left / curve.noise) ** 2, axis=1)
             for left in (curve.residual, curve.residual - explained)
         )
-        # Of a run that is tens of nats off, effects take away all that their sizes allow.
-        assert np.mean(after < before) > 0.99
+        # Of a run that is tens of nats off, effects take away all that their sizes allow, up to
+        # their own spread: about one unit for each.
+        assert np.mean(after < before + 20.0) > 0.99
+        assert np.median(after / before) < 0.9
 
 
 def test_simulated_runs_have_the_effects_that_forecasts_draw(marginal):
     one = marginal.posterior.isel(chain=[0], draw=[0])
     found = draw_spreads(marginal.card, one, np.random.default_rng(1))
-    assert (found["discrepancy_near"] == 1.0).all()
-    assert (found["discrepancy_far"] > 0.0).all()
+    for name, (mean, sd) in {"near": FITTED_NEAR, "far": FITTED_FAR}.items():
+        ratio = np.log(found[f"discrepancy_{name}"].to_numpy())
+        assert (np.abs(ratio - mean) < 6 * sd).all()
+        assert np.ptp(ratio) > 0.0
+
+
+def test_effects_of_fitted_runs_have_the_size_of_the_likelihood(marginal, monkeypatch):
+    sizes = []
+    monkeypatch.setattr(
+        judge, "_draw_effects", lambda curve, spread, rng: (sizes.append(spread), 0.0 * spread)[1]
+    )
+    add_discrepancy(marginal, seed=3)
+    for curve, spread in zip(fitted_curves(marginal), sizes, strict=True):
+        np.testing.assert_allclose(spread[0], marginal.value("run_sd", curve.domain))
