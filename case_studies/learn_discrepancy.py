@@ -6,11 +6,12 @@ shares that with the pilots. The standard deviation of its effects is
 
     run_sd * sqrt(near^2 + (far * distance)^2)
 
-and near and far are seen only on runs that were left out: four random pilots of each study are
-fitted, and the last losses of all its other runs compared with the forecast of the law. Both ratios
-are log-normal between studies and sets; one last loss in twenty may be four times as far off.
+and near and far are seen only on runs that were left out: four or eight random pilots of each study
+are fitted, and the last losses of all its other runs compared with the forecast of the law. Both
+ratios are log-normal between studies and sets; one last loss in twenty may be four times as far
+off.
 
-    uv run python -m case_studies.learn_discrepancy    # 5 minutes
+    uv run python -m case_studies.learn_discrepancy    # 10 minutes
 
 prints their distributions for each study left out in turn, and how the bands of that study come out
 with them, with those of the package, and with ratios of 1 and .7, as they were.
@@ -41,7 +42,8 @@ VARIANTS = (
     "batch", "no_decay", "overtrained", "muon", "from_code", "mixture", "fresh", "lengths"
 )  # fmt: skip
 STUDIES = ("cpt_micro", *(f"variant_{name}" for name in VARIANTS))
-PILOTS, REPEATS = 4, 2
+# Number of pilots, and of the draw of them.
+FITS = ((4, 1), (4, 2), (8, 1))
 DRAWS = 500
 OUTLIERS, OUTLYING = 0.05, 4.0
 # Equally likely values of a standard normal variable.
@@ -65,13 +67,15 @@ BEFORE = Ratios((0.0, 0.0), (float(np.log(0.7)), 0.5))
 NOW = Ratios(FITTED_NEAR, FITTED_FAR)
 
 
-def last_errors(study: Study, repeat: int) -> pd.DataFrame:
-    """Last losses of runs that were left out, against the law fitted to four pilots.
+def last_errors(study: Study, pilots: int, repeat: int) -> pd.DataFrame:
+    """Last losses of runs that were left out, against the law fitted to a few pilots.
 
     Parameters
     ----------
     study : Study
-        Study with at least six runs from one start checkpoint.
+        Study with more runs than pilots from one start checkpoint.
+    pilots : int
+        Number of pilots.
     repeat : int
         Number of the draw of pilots, from 1.
 
@@ -83,12 +87,12 @@ def last_errors(study: Study, repeat: int) -> pd.DataFrame:
     """
     splits = [
         split
-        for split in split_by_pilots(study, PILOTS, repeat)
+        for split in split_by_pilots(study, pilots, repeat)
         if split.labels["repeat"] == repeat
     ]
     fitted = fit(splits[0].train, draws=DRAWS, progress=False)
     rows = [
-        row | {"study": study.name, "repeat": repeat, "run": split.run}
+        row | {"study": study.name, "pilots": pilots, "repeat": repeat, "run": split.run}
         for split in splits
         for row in _errors(fitted, study, split.run)
     ]
@@ -163,7 +167,7 @@ def log_likelihood(table: pd.DataFrame, ratios: Ratios) -> float:
         for share, times in ((1.0 - OUTLIERS, 1.0), (OUTLIERS, OUTLYING))
     ]
     by_row = pd.DataFrame(np.logaddexp(*parts))
-    keys = [table[name].to_numpy() for name in ("study", "repeat", "domain")]
+    keys = [table[name].to_numpy() for name in ("study", "pilots", "repeat", "domain")]
     together = by_row.groupby(keys).sum().to_numpy()
     top = together.max(axis=1, keepdims=True)
     return float((np.log(np.exp(together - top).mean(axis=1)) + top[:, 0]).sum())
@@ -244,14 +248,16 @@ def main() -> None:
     tables = []
     for name in STUDIES:
         study = load_example(name)
-        tables += [last_errors(study, repeat) for repeat in range(1, REPEATS + 1)]
-        print(f"{name}: {sum(map(len, tables[-REPEATS:]))} last losses", flush=True)
+        tables += [last_errors(study, pilots, repeat) for pilots, repeat in FITS]
+        print(f"{name}: {sum(map(len, tables[-len(FITS) :]))} last losses", flush=True)
     table = pd.concat(tables, ignore_index=True)
     rows = pd.DataFrame(left_out(table)).set_index("study")
     print(rows.T.to_string(float_format="{:.2f}".format))
     print(f"all studies: {learn(table)}; in the package: {NOW}")
-    for label, ratios in (("package", NOW), ("before", BEFORE)):
-        print(label, {key: round(value, 3) for key, value in bands(table, ratios).items()})
+    for pilots, own in table.groupby("pilots"):
+        for label, ratios in (("package", NOW), ("before", BEFORE)):
+            found = {key: round(value, 3) for key, value in bands(own, ratios).items()}
+            print(f"{pilots} pilots, {label}: {found}")
 
 
 if __name__ == "__main__":

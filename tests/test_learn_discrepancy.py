@@ -22,7 +22,7 @@ def simulated(seed: int, groups: int = 40, runs: int = 15) -> pd.DataFrame:
         rows.append(
             pd.DataFrame(
                 {
-                    "study": f"s{study}", "repeat": 1, "domain": "general",
+                    "study": f"s{study}", "pilots": 4, "repeat": 1, "domain": "general",
                     "error": sd * rng.standard_normal(runs),
                     "variance": variance, "unit": unit, "distance": distance,
                 }
@@ -55,7 +55,7 @@ def test_bands_of_the_true_ratios_hold_and_those_of_others_do_not(seed):
 @pytest.mark.slow
 def test_left_out_runs_of_a_real_study_have_errors_and_units():
     study = load_example("variant_lengths")
-    table = last_errors(study, 1)
+    table = last_errors(study, 4, 1)
     assert table.groupby("domain").size().nunique() == 1
     assert set(table["run"]) <= set(study.cpt_runs)
     assert table["run"].nunique() == len(study.cpt_runs) - 4

@@ -37,7 +37,7 @@ NEAR_SCALE = 1.0
 FAR_SCALE = 1.0
 # Mean and sd of the log of the ratios where the sizes of effects are fitted, by leaving runs out of
 # nine real studies: `case_studies/learn_discrepancy.py`.
-FITTED_NEAR, FITTED_FAR = (np.log(0.5), 0.4), (np.log(0.5), 0.7)
+FITTED_NEAR, FITTED_FAR = (np.log(0.5), 0.4), (np.log(0.6), 0.6)
 # Mean of a half-normal variable of scale 1.
 HALF_MEAN = np.sqrt(2.0 / np.pi)
 # One run in ten may be an outlier, so that a single run cannot widen all bands.
