@@ -23,7 +23,7 @@ from case_studies.how_many_pilots.tasks import SAMPLER, Task, all_tasks
 
 ROOT = Path(__file__).parents[2]
 WORK = ROOT / "build" / "how_many_pilots"
-DRAWS = 2
+DRAWS = 1
 
 
 def fitted(task: Task, folder: Path) -> Backtest:
@@ -32,7 +32,7 @@ def fitted(task: Task, folder: Path) -> Backtest:
     paths = {part: folder / f"{task.name}.{part}.parquet" for part in parts}
     if not all(path.exists() for path in paths.values()):
         begun = time.process_time()
-        made = task.run(SAMPLER)
+        made = task.run(**SAMPLER)
         fits = made.fits.assign(processor_seconds=time.process_time() - begun)
         for part, table in {"table": made.table, "fits": fits, "finals": made.finals}.items():
             write_file(paths[part], lambda draft, table=table: table.to_parquet(draft))

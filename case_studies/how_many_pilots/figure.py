@@ -17,7 +17,7 @@ PANELS = {
 
 
 def by_number(tables: Tables) -> pd.DataFrame:
-    """Scores by domain and number of random pilots, on runs that every number forecasts."""
+    """Scores by domain and number of pilots, on runs that every number forecasts."""
     return means(on_common_runs(tables.forecasts), ["domain", "pilots"], [*PANELS, "last_inside"])
 
 

@@ -114,16 +114,13 @@ def calibration(goals: pd.DataFrame) -> GoalCalibration:
 
 
 def on_common_runs(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Those forecasts from random pilots whose run was forecast at every number of pilots.
+    """Those forecasts whose run was forecast from every number of pilots of its draw.
 
     A run that is a pilot of a larger draw is forecast from the smaller ones only, so that numbers
     of pilots would be compared on different runs.
     """
-    random = forecasts[forecasts["draw"] > 0]
-    keys = ["study", "draw", "run"]
-    numbers = random.groupby("study")["pilots"].transform("nunique")
-    seen = random.groupby(keys)["pilots"].transform("nunique")
-    return random[seen == numbers]
+    seen = forecasts.groupby(["study", "draw", "run"])["pilots"].transform("nunique")
+    return forecasts[seen == forecasts["pilots"].nunique()]
 
 
 def means(forecasts: pd.DataFrame, by: list[str], columns: list[str]) -> pd.DataFrame:

@@ -1,8 +1,8 @@
 """Which pilots are fitted, and which runs are forecast from them.
 
 The studies are seven of 20 runs that taught `cpt_fade` no prior and share a plan: variants that are
-not kept for one look at the end. All random pilots of a draw start from the checkpoint that most
-runs of the study start from, and those of a smaller number are among those of a larger one.
+not kept for one look at the end. All pilots of a draw start from the checkpoint that most runs of
+the study start from, and those of a smaller number are among those of a larger one.
 """
 
 from __future__ import annotations
@@ -16,18 +16,13 @@ import pandas as pd
 import bayescpt as bc
 from bayescpt.data import Study
 from bayescpt.evaluate import Backtest
-from bayescpt.evaluate.outside import joined, outside_pilots
 
 STUDIES = tuple(
     f"variant_{name}"
     for name in ("batch", "fresh", "from_code", "mixture", "muon", "no_decay", "overtrained")
 )
 # The most for which `cpt_fade` is the default card.
-NUMBERS = (3, 4, 6, 8)
-# Recipes that all seven have (kind "core"). The first four are at the edges: no replay and much of
-# it, a quarter of the peak, another schedule.
-CHOSEN = ("r0_wsd", "r50_wsd", "r25_wsd_p25", "r10_cos", "r25_wsd", "r5_cos_p50")
-CHOSEN_NUMBERS = (4, 6)
+NUMBERS = (4, 6, 8)
 SAMPLER = {"draws": 1000, "tune": 500, "chains": 2, "extend": 1, "cores": 1}
 
 
@@ -40,7 +35,7 @@ class Task:
     study : str
         Name of an example study.
     draw : int
-        Number of the draw of random pilots, from 1; 0 for the first of `CHOSEN`.
+        Number of the draw of pilots, from 1.
     pilots : int
         Number of pilots.
     """
@@ -52,23 +47,19 @@ class Task:
     @property
     def name(self) -> str:
         """Name of the fit, which is that of its files."""
-        return f"{self.study}-{f'draw{self.draw}' if self.draw else 'chosen'}-{self.pilots}"
+        return f"{self.study}-draw{self.draw}-{self.pilots}"
 
-    def run(self, sampler: dict[str, Any]) -> Backtest:
-        """Fit the pilots and forecast the others."""
-        study = bc.load_example(self.study)
-        if self.draw:
-            return bc.backtest(
-                study, by="pilots", pilots=self.pilots, repeats=1, random_seed=self.draw,
-                pilots_from={"parent": main_start(self.study)}, **sampler,
-            )  # fmt: skip
-        fitted = list(CHOSEN[: self.pilots])
-        made = bc.backtest(study, by="split", fit_runs=fitted, **sampler)
-        held_out = list(made.table["run"].unique())
-        part = study.select([*fitted, *held_out])
-        outside = {name: joined(outside_pilots(part, fitted, name)) for name in held_out}
-        table = made.table.assign(outside=made.table["run"].map(outside))
-        return Backtest(table, made.fits.assign(pilots=", ".join(fitted)), made.finals)
+    def run(self, **options: Any) -> Backtest:
+        """Fit the pilots and forecast the others, with options of `bayescpt.backtest`."""
+        return bc.backtest(
+            bc.load_example(self.study),
+            by="pilots",
+            pilots=self.pilots,
+            repeats=1,
+            pilots_from={"parent": main_start(self.study)},
+            random_seed=self.draw,
+            **options,
+        )
 
 
 @cache
@@ -80,14 +71,13 @@ def main_start(study: str) -> str:
 
 
 def all_tasks(draws: int) -> list[Task]:
-    """Every fit: draws of random pilots, and the chosen ones."""
-    random = [
+    """Every fit: all studies for each number of pilots of each draw."""
+    return [
         Task(study, draw, pilots)
         for draw in range(1, draws + 1)
         for pilots in NUMBERS
         for study in STUDIES
     ]
-    return random + [Task(study, 0, pilots) for pilots in CHOSEN_NUMBERS for study in STUDIES]
 
 
 def by_forecast(made: Backtest, task: Task, after: float = 0.1) -> pd.DataFrame:

@@ -20,13 +20,10 @@ STUDY = "variant_fresh"
 @pytest.fixture(scope="module")
 def made():
     """Forecasts of a few tasks by a method that does not sample."""
-    study = bc.load_example(STUDY)
     out = {}
     for pilots in (3, 8):
-        out[tasks.Task(STUDY, 1, pilots)] = bc.backtest(
-            study, by="pilots", pilots=pilots, repeats=1, random_seed=1, method=last_value,
-            pilots_from={"parent": tasks.main_start(STUDY)},
-        )  # fmt: skip
+        task = tasks.Task(STUDY, 1, pilots)
+        out[task] = task.run(method=last_value)
     return out
 
 
@@ -42,12 +39,11 @@ def test_pilots_of_smaller_draws_are_among_those_of_larger_ones(made):
     assert few < more
 
 
-def test_no_run_for_the_last_look_is_used_and_all_studies_have_the_chosen_recipes():
+def test_no_study_is_kept_for_the_last_look():
     for name in tasks.STUDIES:
-        runs = bc.load_example(name).runs.set_index("run")
+        runs = bc.load_example(name).runs
         assert not (runs["split"] == "test").any()
-        assert set(tasks.CHOSEN) <= set(runs.index)
-        assert set(runs.loc[list(tasks.CHOSEN), "parent"]) == {tasks.main_start(name)}
+        assert (runs["parent"] == tasks.main_start(name)).sum() > max(tasks.NUMBERS)
 
 
 def test_scores_of_a_curve_are_those_of_its_later_losses(made, tables):
@@ -71,11 +67,6 @@ def test_numbers_are_compared_on_the_same_runs(tables):
     common = kept.on_common_runs(rows)
     by = {number: set(part["run"]) for number, part in common.groupby("pilots")}
     assert by[3] == by[8] == set(rows["run"]) - pilots
-
-
-def test_chosen_pilots_are_no_draw(tables):
-    chosen = tables.forecasts.assign(draw=0)
-    assert kept.on_common_runs(pd.concat([tables.forecasts, chosen]))["draw"].eq(1).all()
 
 
 def test_goals_are_the_same_for_every_fit_of_a_study(made, tables):
@@ -122,7 +113,7 @@ def test_the_figure_shows_the_means(tables):
 def test_a_finished_fit_is_not_made_again(made, tmp_path, monkeypatch):
     task, one = next(iter(made.items()))
     calls = []
-    monkeypatch.setattr(tasks.Task, "run", lambda self, sampler: calls.append(self) or one)
+    monkeypatch.setattr(tasks.Task, "run", lambda self, **options: calls.append(self) or one)
     first = command.fitted(task, tmp_path)
     second = command.fitted(task, tmp_path)
     assert calls == [task]
