@@ -22,7 +22,7 @@ STUDIES = tuple(
     for name in ("batch", "fresh", "from_code", "mixture", "muon", "no_decay", "overtrained")
 )
 # The most for which `cpt_fade` is the default card.
-NUMBERS = (4, 6, 8)
+NUMBERS = (4, 8)
 SAMPLER = {"draws": 1000, "tune": 500, "chains": 2, "extend": 1, "cores": 1}
 
 
