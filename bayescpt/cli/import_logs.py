@@ -83,11 +83,14 @@ def import_logs(  # numpydoc ignore=PR01
     model whose pre-training is unknown.
     """
     from bayescpt.data import read_study
+    from bayescpt.data.io import study_files
     from bayescpt.data.readers.assemble import assemble
     from bayescpt.data.readers.folder import write_folder
 
-    about = None if out.is_file() else out / "study.toml"
-    check_outputs({"--out": about}, {"--figure": figure}, paths)
+    if out.resolve() in [path.resolve() for path in paths if path.is_dir()]:
+        raise StudyError(f"--out {out}: is a folder of logs; give the study a folder of its own")
+    for path in [] if out.is_file() else study_files(out):
+        check_outputs({"--out": path}, {"--figure": figure}, paths)
     before = out / "runs.csv" if overwrite and (out / "runs.csv").is_file() else None
     made = assemble(paths, runs, read_map(column_map), general, phase, before)
     files = write_folder(made, out, overwrite)

@@ -22,6 +22,7 @@ from bayescpt.errors import ScheduleError, StudyError
 from bayescpt.files import Write, write_new_folder
 from bayescpt.toml_file import read_toml
 
+TABLES = ("runs", "curves", "lrs")
 TOML_KEYS = (
     *("name", "general", "loss_unit", "notes", "allow_mixed"),
     *("curves_unit", "bytes_per_token"),
@@ -90,11 +91,32 @@ def read_study(folder: str | os.PathLike[str]) -> Study:
         raise StudyError(_with_file(folder, str(error))) from error
 
 
+def study_files(folder: str | os.PathLike[str]) -> list[Path]:
+    """Files that are read of a study folder, whether they are there or not.
+
+    Parameters
+    ----------
+    folder : path
+        The folder.
+
+    Returns
+    -------
+    list of Path
+
+    Examples
+    --------
+    >>> [path.name for path in study_files("pilots")][:3]
+    ['study.toml', 'runs.csv', 'runs.parquet']
+    """
+    tables = (f"{table}.{kind}" for table in TABLES for kind in ("csv", "parquet"))
+    return [Path(folder) / name for name in ("study.toml", *tables)]
+
+
 def _with_file(folder: Path, message: str) -> str:
     """A message about a table with the file that it is in."""
     table = message.partition(":")[0]
     for path in (folder / f"{table}.csv", folder / f"{table}.parquet"):
-        if table in ("runs", "curves", "lrs") and path.exists():
+        if table in TABLES and path.exists():
             return f"study {folder}: {path.name}{message[len(table) :]}"
     return f"study {folder}: {message}"
 

@@ -86,6 +86,7 @@ COMMANDS = {
     "forecast": ("forecast", *PLANS),
     "goal": ("goal", *PLANS, "--goal", "general=3.4"),
     "compare": ("compare", *PLANS, "--goal", "general=3.4"),
+    "findings": ("findings", "fit.nc", "--allow-failed"),
 }
 
 
@@ -109,7 +110,7 @@ def test_json_holds_names_as_they_are(cli, command):
     _, out, _ = cli(*COMMANDS[command], "--json")
     assert out.isascii()
     assert harmless(out)
-    names = {"check": f"run{HOSTILE}"}
+    names = {"check": f"run{HOSTILE}", "findings": f"study{HOSTILE}"}
     assert names.get(command, f"plan{HOSTILE}") in strings(json.loads(out))
 
 
