@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -108,7 +109,7 @@ def import_logs(  # numpydoc ignore=PR01
     if made.complete:
         study = read_study(out)  # the same checks as of `bayescpt check`
         if not as_json:
-            say(f"no problems found: {study!r}; next: bayescpt fit {out}")
+            say(f"no problems found: {study!r}; next: bayescpt fit {shlex.quote(str(out))}")
 
 
 def read_map(path: Path | None) -> dict[str, str]:
@@ -182,7 +183,8 @@ def _show_missing(made: Assembled, out: Path) -> None:
     required = [item for item in made.missing if item.required]
     optional = [item for item in made.missing if not item.required]
     if required:
-        say(f"\nFill in {out / 'runs.csv'}, then run: bayescpt check {out}")
+        then = f"bayescpt check {shlex.quote(str(out))}"
+        say(f"\nFill in {out / 'runs.csv'}, then run: {then}")
     for item in required:
         _say_item(item, made)
     if optional:
