@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from typer.main import get_command
 
 import bayescpt as bc
 from bayescpt import evaluate, inference
-from bayescpt.cli import calibrate, main
+from bayescpt.cli import app, calibrate, main
 from bayescpt.errors import WriteError
 from bayescpt.work import Work, pieces
 from tests.faults.kills import CASES, OLD, PLANNED, faults_of, is_remains, moment, snapshot
@@ -197,6 +198,18 @@ def test_what_cannot_be_written_is_refused_first(words, part, tmp_path, monkeypa
     assert part in error
     assert error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_command_that_writes_is_killed():
+    commands = get_command(app).commands
+    writing = {
+        name
+        for name, command in commands.items()
+        for option in (word for param in command.params for word in param.opts)
+        if option in ("--out", "--csv") or option.endswith("figure")
+    }
+    assert {"fit", "report", "notebook", "cards", "import"} <= writing
+    assert writing <= {str(case.words[0]) for case in CASES}
 
 
 @pytest.mark.parametrize(
