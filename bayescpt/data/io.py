@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from bayescpt.data import schedules
+from bayescpt.data.csv_file import read_csv
 from bayescpt.data.curriculum import curriculum
 from bayescpt.data.parquet_file import read_parquet
 from bayescpt.data.schedules.arguments import check_count
@@ -240,19 +241,12 @@ def _read_table(folder: Path, table: str) -> pd.DataFrame | None:
         return None
     if len(paths) == 2:
         raise StudyError(f"{folder}: has both {table}.csv and {table}.parquet; keep one of them")
+    if paths[0].suffix == ".csv":
+        return read_csv(paths[0], TEXT_COLUMNS)
     try:
-        if paths[0].suffix == ".parquet":
-            return read_parquet(paths[0])
-        # Names stay text ("007", "NA", "None").
-        frame = pd.read_csv(
-            paths[0],
-            dtype=dict.fromkeys(TEXT_COLUMNS, "str"),
-            keep_default_na=False,
-            na_values=["", "nan", "NaN", "NAN"],
-        )
+        return read_parquet(paths[0])
     except Exception as error:  # pandas and pyarrow raise a dozen kinds
         raise StudyError(f"{paths[0]}: cannot be read: {error}") from error
-    return frame
 
 
 def _add_named_schedules(lrs: pd.DataFrame | None, runs: pd.DataFrame) -> pd.DataFrame | None:
