@@ -132,6 +132,12 @@ def test_a_kill_while_writing_leaves_old_or_whole_files(root, work, number):
             ("forecast", "../fit.nc", *PLANNED, "--allow-failed", "--figure", "a.png"),
             id="forecast",
         ),
+        pytest.param(
+            ("report", "../fit.nc", *PLANNED, "--allow-failed", "-g", "general=3.4"),
+            marks=pytest.mark.slow,
+            id="report",
+        ),
+        pytest.param(("notebook", "cpt_micro"), id="notebook"),
     ],
 )
 def test_a_full_disk_is_one_line_and_exit_2(root, work, words):

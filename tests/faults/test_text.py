@@ -17,6 +17,7 @@ from bayescpt.inference import Fit
 from bayescpt.inference.idata import prior_draws
 from bayescpt.model.card_file import load_card
 from bayescpt.model.rows import make_rows
+from bayescpt.present.report.text import visible
 from bayescpt.text import one_line, printable
 
 # Clears the screen, sets the title, turns text around, breaks the line, and is no letter at all.
@@ -145,6 +146,14 @@ def test_errors_are_one_line_of_text(cli, words):
 
 def test_html_is_text(study):
     assert harmless(study._repr_html_())
+
+
+def test_pages_show_what_is_hidden_in_names():
+    # Two names may differ in a mark without width only.
+    for name in (HOSTILE, "a\u200bb", "a\u2060b", "\ufeffa", "a\u2029b"):
+        assert harmless(visible(name))
+        assert visible(name) != name
+    assert visible("損失 ü\n\t50% $5") == "損失 ü\n\t50% $5"
 
 
 def test_figures_show_names_and_read_no_mathematics_in_them(tmp_path):
