@@ -58,10 +58,10 @@ def check_outputs(
 
 def _files(inputs: Iterable[str | Path | None]) -> Iterator[Path]:
     """Files of what a command reads."""
-    for given in filter(None, inputs):
-        path = Path(given)
-        if isinstance(given, str) and not path.exists():
+    for given in inputs:
+        if given is None or (isinstance(given, str) and not Path(given).exists()):
             continue
+        path = Path(given)
         if path.is_dir():
             # Imported here: it loads pandas.
             from bayescpt.data.io import study_files
