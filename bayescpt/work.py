@@ -24,6 +24,8 @@ FORMAT = 1
 _ABOUT = "work.json"
 _LOCK = "work.lock"
 _SUFFIX = ".piece"
+# Ends the name of the work folder beside an output file.
+FOLDER_SUFFIX = ".work"
 _DIGEST = 32
 
 
@@ -132,7 +134,7 @@ class Work:
 
 
 def pieces(folder: str | Path) -> list[Path]:
-    """Files of the finished pieces in a work folder and the folders in it.
+    """Files of the finished pieces in a work folder and the work folders in it.
 
     Parameters
     ----------
@@ -143,7 +145,40 @@ def pieces(folder: str | Path) -> list[Path]:
     -------
     list of Path
     """
-    return sorted(Path(folder).rglob(f"[!.]*{_SUFFIX}"))
+    return sorted(file for place in _folders(folder) for file in place.glob(f"[!.]*{_SUFFIX}"))
+
+
+def others(folder: str | Path) -> list[Path]:
+    """What lies in a folder that is no work; what is hidden or an empty folder does not count.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The folder; it need not exist.
+
+    Returns
+    -------
+    list of Path
+    """
+    own = _folders(folder)
+    found = (path for path in sorted(Path(folder).glob("[!.]*")) if path not in own)
+    return [
+        path
+        for path in found
+        if path.name not in (_ABOUT, _LOCK)
+        and path.suffix != _SUFFIX
+        and not (path.is_dir() and not any(path.iterdir()))
+    ]
+
+
+def _folders(folder: str | Path) -> list[Path]:
+    """A work folder and those in it, as of the refits of each card that are compared.
+
+    ``FILE.work`` beside an output is that of another command.
+    """
+    place = Path(folder)
+    inner = (path for path in place.glob("[!.]*") if (path / _LOCK).is_file())
+    return [place, *(path for path in inner if path.suffix != FOLDER_SUFFIX)]
 
 
 def remove_work(folder: str | Path) -> None:
@@ -155,15 +190,13 @@ def remove_work(folder: str | Path) -> None:
         The folder. Files that no work put there stay, and so does the folder then.
     """
     place = Path(folder)
-    known = [*pieces(place), *place.rglob(_ABOUT), *place.rglob(_LOCK), *place.rglob(".*.part*")]
-    for file in known:
+    for own in reversed(_folders(place)):
+        drafts = (*own.glob(f".*.part{_SUFFIX}"), *own.glob(f".{_ABOUT}.*.part.json"))
+        for file in (*own.glob(f"[!.]*{_SUFFIX}"), *drafts, own / _ABOUT, own / _LOCK):
+            with suppress(OSError):
+                file.unlink()
         with suppress(OSError):
-            file.unlink()
-    for inner in sorted((p for p in place.rglob("*") if p.is_dir()), reverse=True):
-        with suppress(OSError):
-            inner.rmdir()
-    with suppress(OSError):
-        place.rmdir()
+            own.rmdir()
 
 
 def digest(*content: Any) -> str:

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from bayescpt.errors import WorkError, WriteError
-from bayescpt.work import Work, digest, pieces, remove_work
+from bayescpt.work import Work, digest, others, pieces, remove_work
 
 ABOUT = {"study": digest("study"), "draws": 100}
 
@@ -18,7 +18,7 @@ def test_pieces_are_there_again(tmp_path):
         assert work.read("chain-1") is None
     with Work(folder, dict(reversed(ABOUT.items()))) as work:
         assert work.read("chain-0") == b"draws"
-    assert [path.name for path in pieces(tmp_path)] == ["chain-0.piece"]
+    assert [path.name for path in pieces(folder)] == ["chain-0.piece"]
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,35 @@ def test_only_what_work_put_there_is_removed(tmp_path):
     (tmp_path / "one" / "notes.txt").unlink()
     remove_work(tmp_path / "one")
     assert not (tmp_path / "one").exists()
+
+
+def test_work_of_others_and_empty_folders_stay(tmp_path):
+    # A command with --work set to the folder in which another was interrupted.
+    for name in (".", "own", "fit.nc.work"):
+        with Work(tmp_path / name, ABOUT) as work:
+            work.write("a", b"kept")
+    draft = tmp_path / ".table.csv.0123abcd-7-0123abcd-0.part.csv"
+    draft.write_text("being written by another process")
+    for name in ("refs/tags", "deep/down.work"):
+        (tmp_path / name).mkdir(parents=True)
+    assert len(pieces(tmp_path)) == 2
+    assert others(tmp_path) == [tmp_path / "deep", tmp_path / "fit.nc.work", tmp_path / "refs"]
+    remove_work(tmp_path)
+    assert draft.exists()
+    assert sorted(path.name for path in tmp_path.glob("[!.]*")) == ["deep", "fit.nc.work", "refs"]
+    assert (tmp_path / "refs" / "tags").is_dir()
+    with Work(tmp_path / "fit.nc.work", ABOUT) as work:
+        assert work.read("a") == b"kept"
+
+
+def test_drafts_of_a_killed_process_go_with_the_work(tmp_path):
+    folder = tmp_path / "kept"
+    with Work(folder, ABOUT) as work:
+        work.write("a", b"")
+    for name in (".a.piece.0123abcd-7-0123abcd-0.part.piece", ".work.json.0-7-0-0.part.json"):
+        (folder / name).write_text("half")
+    remove_work(folder)
+    assert not folder.exists()
 
 
 def test_digests_of_sets_and_functions_hold_between_processes():

@@ -148,7 +148,7 @@ def backtest(  # numpydoc ignore=PR01
     _check_out(out)
     figures = {"--figure": figure, "--pit-figure": pit_figure, "--runs-figure": runs_figure}
     figures["--misses-figure"] = misses_figure
-    check_outputs({"--out": out}, figures)
+    check_outputs({"--out": out}, figures, [study, card])
     of_pilots = pilot_splits(by, pilots, repeats, pilots_from, judge)
     _check_groups(groups, of_pilots)
     if goals and run and len(set(run)) < 2:
@@ -158,7 +158,9 @@ def backtest(  # numpydoc ignore=PR01
     opened = open_study(study)
 
     from bayescpt.evaluate import side_by_side
+    from bayescpt.evaluate.score import check_after
 
+    check_after(after)
     splits = _splits(by, run, cutoff, fit, of_pilots)
     sampling: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains}
     if workers > 1:
@@ -181,25 +183,25 @@ def backtest(  # numpydoc ignore=PR01
         drawn = {"coverage": figure, "pit": pit_figure, "runs": runs_figure}
         drawn["misses"] = misses_figure
         written = _write(joined, baselines, after, out, drawn)
-    failed = joined.fits[joined.fits["failed_checks"] != ""]
-    if as_json:
-        settings = {"study": opened.name, **of_pilots, "by": splits["by"], "fitted": fit}
-        settings |= {"after": after, "seed": seed}
-        tables = _content(joined, scores, extrapolated, calibrations, written)
-        show_json({**settings, **tables})
-    else:
-        show_backtest(scores, keys, after, opened.curves_unit)
-        if extrapolated is not None:
-            show_extrapolation(extrapolated, after)
-        if calibrations:
-            show_goal_calibration(calibrations)
-        if of_pilots:
-            show_draws(joined.fits, OWN)
-        for path in written:
-            say(f"wrote {path}")
-        for row in failed.to_dict("records"):
-            what = f"with {row['split']}" if of_pilots else f"without {row['run']}"
-            say(f"FAILED CHECKS: {row['method']} {printable(what)}: {row['failed_checks']}")
+        failed = joined.fits[joined.fits["failed_checks"] != ""]
+        if as_json:
+            settings = {"study": opened.name, **of_pilots, "by": splits["by"], "fitted": fit}
+            settings |= {"after": after, "seed": seed}
+            tables = _content(joined, scores, extrapolated, calibrations, written)
+            show_json({**settings, **tables})
+        else:
+            show_backtest(scores, keys, after, opened.curves_unit)
+            if extrapolated is not None:
+                show_extrapolation(extrapolated, after)
+            if calibrations:
+                show_goal_calibration(calibrations)
+            if of_pilots:
+                show_draws(joined.fits, OWN)
+            for path in written:
+                say(f"wrote {path}")
+            for row in failed.to_dict("records"):
+                what = f"with {row['split']}" if of_pilots else f"without {row['run']}"
+                say(f"FAILED CHECKS: {row['method']} {printable(what)}: {row['failed_checks']}")
     if not failed.empty:
         raise typer.Exit(1)
 

@@ -52,7 +52,7 @@ def calibrate(  # numpydoc ignore=PR01
     --figure draws the ranks. Exit code 1 if a quantity is not uniform, or the control is not
     rejected.
     """
-    check_outputs({}, {"--figure": figure})
+    check_outputs({}, {"--figure": figure}, [card])
     from bayescpt.evaluate import calibrate as simulate
 
     options: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains, "seed": seed}
@@ -63,39 +63,40 @@ def calibrate(  # numpydoc ignore=PR01
         if (number + 1) % EVERY == 0:
             progress(f"{number + 1} of {simulations} simulations", quiet)
 
-    with keeping(work, resume, "simulation", quiet), process_pool(workers) as executor:
-        calibration = simulate(
-            card,
-            n_simulations=simulations,
-            executor=executor,
-            on_simulation=_report,
-            run_effects=run_effects,
-            work=work,
-            **options,
-        )
-    if figure is not None:
-        from bayescpt.present import page, plot
-
-        save_figure(page(plot.ranks, calibration), figure)
-    table = calibration.table()
-    uniform, rejected = calibration.uniform(), calibration.control_rejected()
-    short = int((calibration.fits["effective_draws"] < calibration.n_ranks).sum())
-    if as_json:
-        show_json(
-            {
-                "card": card,
-                "simulations": simulations,
-                "seed": seed,
-                "uniform": uniform,
-                "control_rejected": rejected,
-                "short_of_draws": short,
-                "quantities": table.reset_index().to_dict("records"),
-            }
-        )
-    else:
-        _show(calibration, card, simulations)
+    with keeping(work, resume, "simulation", quiet):
+        with process_pool(workers) as executor:
+            calibration = simulate(
+                card,
+                n_simulations=simulations,
+                executor=executor,
+                on_simulation=_report,
+                run_effects=run_effects,
+                work=work,
+                **options,
+            )
         if figure is not None:
-            say(f"wrote {figure}")
+            from bayescpt.present import page, plot
+
+            save_figure(page(plot.ranks, calibration), figure)
+        table = calibration.table()
+        uniform, rejected = calibration.uniform(), calibration.control_rejected()
+        short = int((calibration.fits["effective_draws"] < calibration.n_ranks).sum())
+        if as_json:
+            show_json(
+                {
+                    "card": card,
+                    "simulations": simulations,
+                    "seed": seed,
+                    "uniform": uniform,
+                    "control_rejected": rejected,
+                    "short_of_draws": short,
+                    "quantities": table.reset_index().to_dict("records"),
+                }
+            )
+        else:
+            _show(calibration, card, simulations)
+            if figure is not None:
+                say(f"wrote {figure}")
     if not (uniform and rejected):
         raise typer.Exit(1)
 

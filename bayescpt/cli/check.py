@@ -24,7 +24,7 @@ def check(  # numpydoc ignore=PR01
     is valid but likely wrong is a warning, which fits and forecasts repeat; the exit code is 0.
     --figure draws the curves and the schedules.
     """
-    check_outputs({}, {"--figure": figure})
+    check_outputs({}, {"--figure": figure}, [study])
     from bayescpt.data.open_study import open_study
     from bayescpt.data.units import loss_label, unit_name
     from bayescpt.model.thinning import thinning_note

@@ -97,7 +97,8 @@ def compare(  # numpydoc ignore=PR01
     --figure draws the risks. Exit code 1 if no plan reaches --min-probability, so that none is
     chosen.
     """
-    check_outputs({}, {"--figure": figure, "--front-figure": front_figure}, [fit])
+    read = [fit, study, goal_file, *(plans or ())]
+    check_outputs({}, {"--figure": figure, "--front-figure": front_figure}, read)
     from bayescpt.decide import compare as decide
     from bayescpt.decide.shown import in_shown_unit
     from bayescpt.forecast.step_grid import step_grid

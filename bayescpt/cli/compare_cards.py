@@ -90,7 +90,7 @@ def compare(asked: Compared, sampling: Mapping[str, Any]) -> None:
     Exit
         With code 1 if a fit failed its checks.
     """
-    check_outputs({"--out": asked.out}, {})
+    check_outputs({"--out": asked.out}, {}, [asked.study, *(asked.cards or ())])
     from bayescpt.data.open_study import open_study
 
     opened = open_study(asked.study)
@@ -109,7 +109,7 @@ def compare(asked: Compared, sampling: Mapping[str, Any]) -> None:
             )  # fmt: skip
         if found.ensemble is not None and asked.out is not None:
             WRITTEN.append(found.ensemble.save(asked.out))
-    show_json(_content(found, asked)) if asked.as_json else _show(found, asked)
+        show_json(_content(found, asked)) if asked.as_json else _show(found, asked)
     failed = found.ensemble.failed_checks if found.ensemble is not None else []
     if failed or (found.table["failed"] > 0).any():
         raise typer.Exit(1)

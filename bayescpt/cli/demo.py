@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -196,12 +197,13 @@ def next_commands(out: Path, goal: dict[str, float]) -> list[str]:
     -------
     list of str
     """
-    fit, plans = out / "fit.nc", out / "plans.toml"
+    names = ("fit.nc", "plans.toml", "held_out.png")
+    fit, plans, figure = (shlex.quote(str(out / name)) for name in names)
     goals = " ".join(f"--goal {domain}={value:g}" for domain, value in goal.items())
     return [
         f"bayescpt goal {fit} --plans {plans} {goals}    # edit the plans, then rerun",
         f"bayescpt compare {fit} --plans {plans} {goals} --risk cvar",
-        f"bayescpt forecast {fit} --study {STUDY} --run {HELD_OUT} --figure {out / 'held_out.png'}",
+        f"bayescpt forecast {fit} --study {STUDY} --run {HELD_OUT} --figure {figure}",
         "bayescpt cards cpt_replay                # the law, its priors and their sources",
         "bayescpt check FOLDER                    # validate your own study",
         "bayescpt fit FOLDER --out my_fit.nc",

@@ -76,7 +76,8 @@ def fit(  # numpydoc ignore=PR01
     kept in FILE.work until the fit is written: after an interruption --resume goes on from there.
     --figure draws what each term of the law adds along the fitted runs.
     """
-    check_outputs({"--out": out}, {"--figure": figure, "--prior-figure": prior_figure})
+    figures = {"--figure": figure, "--prior-figure": prior_figure}
+    check_outputs({"--out": out}, figures, [study, card])
     from bayescpt.data.open_study import open_study
 
     opened = open_study(study)

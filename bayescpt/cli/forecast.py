@@ -88,7 +88,7 @@ def forecast(  # numpydoc ignore=PR01
     from bayescpt.forecast.step_grid import step_grid
     from bayescpt.inference import load_fit
 
-    check_outputs({"--csv": csv}, {"--figure": figure}, [fit, *(plans or ())])
+    check_outputs({"--csv": csv}, {"--figure": figure}, [fit, study, *(plans or ())])
     fitted = load_fit(fit)
     recipes = open_plans(fitted, plans, run, study)
     at = step_grid(recipes, points) if steps is None else _steps(steps)

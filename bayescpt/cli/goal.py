@@ -72,7 +72,7 @@ def goal(  # numpydoc ignore=PR01
     if wanted is None:
         raise PlanError("no goal: give --goal DOMAIN=LOSS, such as --goal general=3.3 or =+2%")
     check_probability(min_probability)
-    read = [fit, *(plans or ()), *filter(None, [goal_file])]
+    read = [fit, study, goal_file, *(plans or ())]
     check_outputs({}, {"--figure": figure, "--ends-figure": ends_figure}, read)
     fitted = load_fit(fit)
     recipes = open_plans(fitted, plans, run, study)

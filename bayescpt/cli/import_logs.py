@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -83,11 +84,14 @@ def import_logs(  # numpydoc ignore=PR01
     model whose pre-training is unknown.
     """
     from bayescpt.data import read_study
+    from bayescpt.data.io import study_files
     from bayescpt.data.readers.assemble import assemble
     from bayescpt.data.readers.folder import write_folder
 
-    about = None if out.is_file() else out / "study.toml"
-    check_outputs({"--out": about}, {"--figure": figure}, paths)
+    if out.resolve() in [path.resolve() for path in paths if path.is_dir()]:
+        raise StudyError(f"--out {out}: is a folder of logs; give the study a folder of its own")
+    for path in [] if out.is_file() else study_files(out):
+        check_outputs({"--out": path}, {"--figure": figure}, paths)
     before = out / "runs.csv" if overwrite and (out / "runs.csv").is_file() else None
     made = assemble(paths, runs, read_map(column_map), general, phase, before)
     files = write_folder(made, out, overwrite)
@@ -105,7 +109,7 @@ def import_logs(  # numpydoc ignore=PR01
     if made.complete:
         study = read_study(out)  # the same checks as of `bayescpt check`
         if not as_json:
-            say(f"no problems found: {study!r}; next: bayescpt fit {out}")
+            say(f"no problems found: {study!r}; next: bayescpt fit {shlex.quote(str(out))}")
 
 
 def read_map(path: Path | None) -> dict[str, str]:
@@ -179,7 +183,8 @@ def _show_missing(made: Assembled, out: Path) -> None:
     required = [item for item in made.missing if item.required]
     optional = [item for item in made.missing if not item.required]
     if required:
-        say(f"\nFill in {out / 'runs.csv'}, then run: bayescpt check {out}")
+        then = f"bayescpt check {shlex.quote(str(out))}"
+        say(f"\nFill in {out / 'runs.csv'}, then run: {then}")
     for item in required:
         _say_item(item, made)
     if optional:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -35,8 +36,7 @@ def notebook(  # numpydoc ignore=PR01
     """
     from bayescpt.present.notebook import write_notebook
 
-    read = [*(plans or ()), *filter(None, [goal_file])]
-    check_outputs({"--out": out}, {}, read)
+    check_outputs({"--out": out}, {}, [study, card, goal_file, *(plans or ())])
     written = write_notebook(study, out, open_goal(goals, goal_file), plans or (), card, overwrite)
     WRITTEN.append(written)
-    say(f"wrote {written}; next: jupyter execute --inplace {written}")
+    say(f"wrote {written}; next: jupyter execute --inplace {shlex.quote(str(written))}")

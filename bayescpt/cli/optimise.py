@@ -74,7 +74,7 @@ def optimise(  # numpydoc ignore=PR01
     each of the other settings that vary.
     Exit code 1 if no recipe reaches --min-probability, so that none is chosen.
     """
-    check_outputs({}, {"--figure": figure}, [fit])
+    check_outputs({}, {"--figure": figure}, [fit, space])
     from bayescpt.decide import goal_map, read_space
     from bayescpt.decide import optimise as search
     from bayescpt.inference import load_fit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ WRITTEN: list[Path] = []
 def check_outputs(
     tables: Mapping[str, Path | None],
     figures: Mapping[str, Path | None],
-    inputs: Iterable[str | Path] = (),
+    inputs: Iterable[str | Path | None] = (),
 ) -> None:
     """Refuse files that cannot be written, before any work is done for them.
 
@@ -33,7 +33,8 @@ def check_outputs(
     tables, figures : Mapping of str to Path or None
         Files by option; None where the option was not given.
     inputs : iterable of path
-        Files that the command reads, which it must not replace.
+        What the command reads, and must not replace; a folder stands for the files of the study in
+        it. None is passed over, and so is text that is no path, such as the name of an example.
 
     Raises
     ------
@@ -41,7 +42,7 @@ def check_outputs(
         If a file cannot be written, has the ending of no figure, is asked for twice, or is one that
         the command reads.
     """
-    taken = {os.path.realpath(path): f"{path}, which this command reads" for path in inputs}
+    taken = {os.path.realpath(path): f"{path}, which this command reads" for path in _files(inputs)}
     for option, path in {**tables, **figures}.items():
         if path is None:
             continue
@@ -53,6 +54,21 @@ def check_outputs(
         check_writable(path)
         if path.is_file() or not path.exists():
             taken[place] = f"the file of {option}"
+
+
+def _files(inputs: Iterable[str | Path | None]) -> Iterator[Path]:
+    """Files of what a command reads."""
+    for given in inputs:
+        if given is None or (isinstance(given, str) and not Path(given).exists()):
+            continue
+        path = Path(given)
+        if path.is_dir():
+            # Imported here: it loads pandas.
+            from bayescpt.data.io import study_files
+
+            yield from study_files(path)
+        else:
+            yield path
 
 
 def save_figure(figure: Figure, path: Path) -> None:

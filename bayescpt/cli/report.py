@@ -65,8 +65,7 @@ def report(  # numpydoc ignore=PR01
     from bayescpt.present.report.case import Options, make_case
     from bayescpt.present.report.page import save_page
 
-    read = [fit, *(plans or ()), *filter(None, [goal_file])]
-    check_outputs({"--out": out}, {}, read)
+    check_outputs({"--out": out}, {}, [fit, study, goal_file, *(plans or ())])
     wanted, weights = open_goal(goals, goal_file), open_weights(weight)
     check_probability(min_probability)
     rates = Rates(tokens_per_step, throughput, price, currency)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from bayescpt.cli.output import progress
 from bayescpt.errors import BayescptError, WorkError
 from bayescpt.files import check_writable
 from bayescpt.interruption import Interrupted
-from bayescpt.work import pieces, remove_work
+from bayescpt.work import FOLDER_SUFFIX, others, pieces, remove_work
 
 Resume = Annotated[
     bool,
@@ -51,12 +52,12 @@ def work_beside(given: Path | None, outputs: Sequence[Path | None]) -> Path | No
         return given
     files = [path for path in outputs if path is not None]
     files = [path for path in files if path.is_file() or not path.exists()]
-    return files[0].with_name(f"{files[0].name}.work") if files else None
+    return files[0].with_name(f"{files[0].name}{FOLDER_SUFFIX}") if files else None
 
 
 @contextmanager
 def keeping(folder: Path | None, resume: bool, what: str, quiet: bool = False) -> Iterator[None]:
-    """Keep finished pieces while a command runs, and remove them when it is done.
+    """Keep finished pieces while a command runs, and remove them when its outputs are written.
 
     Parameters
     ----------
@@ -72,7 +73,8 @@ def keeping(folder: Path | None, resume: bool, what: str, quiet: bool = False) -
     Raises
     ------
     WorkError
-        If the folder holds pieces and `resume` is not set, or there is no folder to resume from.
+        If the folder holds pieces and `resume` is not set, or something else and no pieces, or
+        there is no folder to resume from.
     """
     if folder is None:
         if resume:
@@ -80,6 +82,11 @@ def keeping(folder: Path | None, resume: bool, what: str, quiet: bool = False) -
         yield
         return
     kept = len(pieces(folder))
+    if not kept and (strange := others(folder)):
+        raise WorkError(
+            f"{folder} holds {strange[0].name}, which is no finished {what}: give --work a folder "
+            "that is new or empty, which is removed at the end"
+        )
     if kept and not resume:
         raise WorkError(
             f"{folder} holds {_count(kept, what)} of an interrupted run: add --resume to go on "
@@ -102,6 +109,8 @@ def keeping(folder: Path | None, resume: bool, what: str, quiet: bool = False) -
             if isinstance(error, Interrupted):
                 error.add_note(f"no {what} was finished, nothing is kept")
         raise
+    # What was printed may not have been written yet, and the disk be full.
+    sys.stdout.flush()
     remove_work(folder)
 
 

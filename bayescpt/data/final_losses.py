@@ -112,9 +112,9 @@ def check_final(runs: pd.DataFrame) -> None:
     Raises
     ------
     StudyError
-        If a size, a number of tokens or an LR is not above 0, or shares do not sum to 1.
+        If an LR is not above 0, or shares do not sum to 1.
     """
-    for column in ("n_params", "tokens", *LR_COLUMNS):
+    for column in LR_COLUMNS:
         if column not in runs:
             continue
         values = to_numbers(runs[column], column, runs["run"], "runs")

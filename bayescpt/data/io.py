@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from bayescpt.data import schedules
+from bayescpt.data.csv_file import read_csv
 from bayescpt.data.curriculum import curriculum
 from bayescpt.data.parquet_file import read_parquet
 from bayescpt.data.schedules.arguments import check_count
@@ -22,6 +23,7 @@ from bayescpt.errors import ScheduleError, StudyError
 from bayescpt.files import Write, write_new_folder
 from bayescpt.toml_file import read_toml
 
+TABLES = ("runs", "curves", "lrs")
 TOML_KEYS = (
     *("name", "general", "loss_unit", "notes", "allow_mixed"),
     *("curves_unit", "bytes_per_token"),
@@ -90,11 +92,32 @@ def read_study(folder: str | os.PathLike[str]) -> Study:
         raise StudyError(_with_file(folder, str(error))) from error
 
 
+def study_files(folder: str | os.PathLike[str]) -> list[Path]:
+    """Files that are read of a study folder, whether they are there or not.
+
+    Parameters
+    ----------
+    folder : path
+        The folder.
+
+    Returns
+    -------
+    list of Path
+
+    Examples
+    --------
+    >>> [path.name for path in study_files("pilots")][:3]
+    ['study.toml', 'runs.csv', 'runs.parquet']
+    """
+    tables = (f"{table}.{kind}" for table in TABLES for kind in ("csv", "parquet"))
+    return [Path(folder) / name for name in ("study.toml", *tables)]
+
+
 def _with_file(folder: Path, message: str) -> str:
     """A message about a table with the file that it is in."""
     table = message.partition(":")[0]
     for path in (folder / f"{table}.csv", folder / f"{table}.parquet"):
-        if table in ("runs", "curves", "lrs") and path.exists():
+        if table in TABLES and path.exists():
             return f"study {folder}: {path.name}{message[len(table) :]}"
     return f"study {folder}: {message}"
 
@@ -218,19 +241,12 @@ def _read_table(folder: Path, table: str) -> pd.DataFrame | None:
         return None
     if len(paths) == 2:
         raise StudyError(f"{folder}: has both {table}.csv and {table}.parquet; keep one of them")
+    if paths[0].suffix == ".csv":
+        return read_csv(paths[0], TEXT_COLUMNS)
     try:
-        if paths[0].suffix == ".parquet":
-            return read_parquet(paths[0])
-        # Names stay text ("007", "NA", "None").
-        frame = pd.read_csv(
-            paths[0],
-            dtype=dict.fromkeys(TEXT_COLUMNS, "str"),
-            keep_default_na=False,
-            na_values=["", "nan", "NaN", "NAN"],
-        )
+        return read_parquet(paths[0])
     except Exception as error:  # pandas and pyarrow raise a dozen kinds
         raise StudyError(f"{paths[0]}: cannot be read: {error}") from error
-    return frame
 
 
 def _add_named_schedules(lrs: pd.DataFrame | None, runs: pd.DataFrame) -> pd.DataFrame | None:

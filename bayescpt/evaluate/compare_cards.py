@@ -16,6 +16,7 @@ from bayescpt.errors import PlanError
 from bayescpt.evaluate.backtest import Backtest, backtest
 from bayescpt.evaluate.card_scores import card_scores
 from bayescpt.evaluate.card_words import card_sentences
+from bayescpt.evaluate.score import check_after
 from bayescpt.evaluate.stacking import PRIOR_RUNS
 from bayescpt.random_seed import takes_seed
 from bayescpt.work import digest
@@ -166,7 +167,8 @@ def compare_cards(
     CardError
         If a card is invalid.
     PlanError
-        If there are fewer than two cards or no prior, or no row is forecast under all cards.
+        If there are fewer than two cards or no prior, `after` is no share, or no row is forecast
+        under all cards.
     StudyError
         If no run can be held out.
     FitError
@@ -185,6 +187,7 @@ def compare_cards(
     """
     if not prior_runs > 0:
         raise PlanError(f"prior_runs is {prior_runs}: give a number of runs above 0, such as 2")
+    check_after(after)
     chosen = labelled_cards(study, cards)
     held = None if runs is None else list(runs)
     # Cards that are the same are fitted once.

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from bayescpt.errors import PlanError
+
 Array = NDArray[np.float64]
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
@@ -235,6 +237,30 @@ def _energy_by_step(rows: pd.DataFrame, draws: Array, observed: Array) -> Array:
     return out
 
 
+def check_after(after: float) -> None:
+    """Check the initial fraction of runs that is not scored.
+
+    Parameters
+    ----------
+    after : float
+        The fraction.
+
+    Raises
+    ------
+    PlanError
+        If it is not from 0 to less than 1, so that nothing would be scored.
+
+    Examples
+    --------
+    >>> check_after(10)
+    Traceback (most recent call last):
+        ...
+    bayescpt.errors.PlanError: after is 10: give a share of each run, from 0 to less than 1
+    """
+    if not 0.0 <= after < 1.0:
+        raise PlanError(f"after is {after:g}: give a share of each run, from 0 to less than 1")
+
+
 def score_table(
     table: pd.DataFrame, by: str | Sequence[str] | None = None, after: float = 0.0
 ) -> pd.DataFrame:
@@ -262,7 +288,13 @@ def score_table(
         run. If rows are shared, there is also mae_all_rows: the mae over all forecast rows of the
         group, including shared rows and those of the initial fraction, as in published errors of
         whole curves.
+
+    Raises
+    ------
+    PlanError
+        If `after` is not from 0 to less than 1.
     """
+    check_after(after)
     used = table["fraction"] > after
     shared = table["shared"].to_numpy(bool) if "shared" in table else np.zeros(len(table), bool)
     used &= ~shared

@@ -103,7 +103,9 @@ def extrapolation_distance(mine: Recipe, others: Sequence[Recipe]) -> float:
     known = [other for other in others if other.kind == mine.kind]
     if not known:
         return FARTHEST
+    # Clipped: relative to a peak of 0, the LR of the start checkpoint has no finite square.
     place = np.stack([other.place for other in known]) - mine.place
+    place = np.clip(place, -FARTHEST, FARTHEST)
     shares = np.abs(np.stack([other.shares for other in known]) - mine.shares)
     course = np.stack([other.course for other in known]) - mine.course
     shape = np.abs(np.stack([other.shape for other in known]) - mine.shape)

@@ -123,14 +123,15 @@ def _plan(
             f"{where}: key 'replay_ratio' is missing: give the share of general data in its "
             "batches, 0 to 1 (0 where there is none)"
         )
+    replay_ratio, n_params = 1.0 if scratch else _replay(table, where), _size(table, where)
     try:
         return Plan(
             name=name,
             schedule=schedule,
-            replay_ratio=1.0 if scratch else _replay(table, where),
+            replay_ratio=replay_ratio,
             start=start,
             domain=domain,
-            n_params=_size(table, where),
+            n_params=n_params,
         )
     except PlanError as error:
         # The message already names the plan and the key.

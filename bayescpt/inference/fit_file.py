@@ -117,6 +117,8 @@ def read_fit_file(source: Path) -> tuple[dict[str, Any], dict[str, xr.Dataset]]:
         If there is no such file, it is not a fit, it was damaged or changed, or this version cannot
         read its format.
     """
+    if source.is_dir():
+        raise FitError(f"{source} is a folder; a fit is a file, as `bayescpt fit` writes it")
     if not source.is_file():
         raise FitError(f"no fit at {source}; create one with `bayescpt fit STUDY --out {source}`")
     try:

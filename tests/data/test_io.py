@@ -194,6 +194,62 @@ def test_unreadable_files_are_named(folder, spoil, message):
         read_study(folder)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda b: b.replace(b",", b";"), "separated by semicolons; expected commas"),
+        (lambda b: b"sep=;\n" + b.replace(b",", b";"), "separated by semicolons"),
+        (lambda b: b.replace(b",", b"\t"), "separated by tabs; expected commas"),
+        (lambda b: b.decode().encode("utf-16"), "save it as CSV in UTF-8"),
+        # The first field of each row would become an index, and all others move to the left.
+        (lambda b: re.sub(rb"(\d)\.(\d)", rb"\1,\2", b), "decimal comma"),
+        (lambda b: re.sub(rb"(\d)\.(\d)", rb"\1,\2", b, count=1), "decimal comma|more fields"),
+        (
+            lambda b: b.replace(b"\n", b",\n").replace(b"loss,", b"loss"),
+            "more fields than its head",
+        ),
+        (
+            lambda b: re.sub(rb"(\d)\.(\d+)", rb'"\1,\2"', b),
+            r"loss is '\d,\d*'; expected a number: w",
+        ),
+    ],
+)
+def test_tables_of_spreadsheets_say_what_to_change(folder, change, message):
+    path = folder / "curves.csv"
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(StudyError, match=message) as caught:
+        read_study(folder)
+    assert "curves.csv" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda b: b"\xef\xbb\xbf" + b, lambda b: b.replace(b"\n", b"\r\n")]
+)
+def test_byte_order_marks_and_line_ends_change_nothing(folder, change):
+    before = read_study(folder).digest
+    for name in ("runs.csv", "curves.csv", "lrs.csv"):
+        path = folder / name
+        path.write_bytes(change(path.read_bytes()))
+    assert read_study(folder).digest == before
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("0,25", "write 0.25"), ("25%", "write 0.25"), ("12.5 %", "write 0.125"),
+        ("1,200,000", "write 1200000"), ("3,437", "write 3437 or 3.437"), ("1.2M", "write 1.2e6"),
+        ("7B", "write 7e9"), ("12/03/2026", "expected a number"), ("1e-3x", "expected a number"),
+    ],
+)  # fmt: skip
+def test_numbers_as_people_write_them_get_a_hint(folder, text, hint):
+    runs = pd.read_csv(folder / "runs.csv").astype({"replay_ratio": "object"})
+    runs.loc[runs["run"] == "mix", "replay_ratio"] = text
+    runs.to_csv(folder / "runs.csv", index=False)
+    with pytest.raises(StudyError) as caught:
+        read_study(folder)
+    assert str(caught.value).endswith(hint)
+
+
 def test_no_such_folder(tmp_path):
     with pytest.raises(StudyError, match=r"nowhere: no such folder; a study is a folder"):
         read_study(tmp_path / "nowhere")

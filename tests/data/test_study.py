@@ -186,7 +186,7 @@ def test_json_round_trip_is_exact(tables):
     tables.runs["flag"] = [True, False, True, True]
     tables.runs["mixed"] = [1, "two", None, 4.5]
     tables.runs["day"] = pd.to_datetime(["2026-11-01"] * 4)
-    tables.runs.loc[0, "n_params"] = np.inf
+    tables.runs["best"] = [np.inf, 1.0, -np.inf, np.nan]
     tables.lrs["replay"] = np.where(tables.lrs["run"] == "mix", 0.1 * tables.lrs["step"], np.nan)
     study = tables.study(name="Größe", notes='two\nlines, "quoted"', allow_mixed=["n_params"])
     back = Study.from_json(study.to_json())

@@ -27,6 +27,8 @@ OLD = b"what was there before"
 SMALL = ("--draws", 150, "--tune", 100, "--chains", 3, "--extend", 1)
 REFITS = ("--draws", 60, "--tune", 60, "--chains", 2, "-r", "de_r0_wsd", "-r", "de_r25_cos")
 PLANNED = ("--plans", "../plans.toml")
+GOALS = ("-g", "general=3.4", "-g", "german=3.1")
+COMPARED = ("--card", "cpt_replay", "--card", "cpt_fade")
 FIGURES = ("--figure", "a.png", "--pit-figure", "b.png", "--runs-figure", "c.png")
 PLANS = """[[plan]]
 name = "a"
@@ -35,6 +37,15 @@ lr = 2e-3
 num_training_steps = 1000
 replay_ratio = 0.3
 start = "pt_r0"
+"""
+SPACE = """[space]
+schedule = "cosine"
+lr = { low = 1e-3, high = 3e-3 }
+num_training_steps = 1000
+num_warmup_steps = 30
+replay_ratio = { low = 0.1, high = 0.5 }
+start = "pt_r0"
+domain = "german"
 """
 
 
@@ -82,6 +93,31 @@ CASES = (
         ("made/study.toml", "made/runs.csv", "made/curves.csv", "a.png"),
         15,
     ),
+    Case("check --figure", ("check", "cpt_micro", "--figure", "a.png"), ("a.png",), 5),
+    Case(
+        "compare --figure --front-figure",
+        ("compare", "../fit.nc", *PLANNED, *GOALS, "--figure", "a.png", "--front-figure", "b.png"),
+        ("a.png", "b.png"),
+        10,
+    ),
+    Case(
+        "optimise --figure",
+        ("optimise", "../fit.nc", "--space", "../space.toml", *GOALS, "--figure", "a.png"),
+        ("a.png",),
+        5,
+    ),
+    Case(
+        "report",
+        ("report", "../fit.nc", *PLANNED, *GOALS, "--out", "a.html"),
+        ("a.html",),
+        10,
+    ),
+    Case(
+        "notebook",
+        ("notebook", "cpt_micro", *GOALS, "--out", "a.ipynb", "--overwrite"),
+        ("a.ipynb",),
+        10,
+    ),
     Case("fit", ("fit", "cpt_micro", *SMALL, "--cores", 1), ("fit.nc",), 18, True, 3),
     Case(
         "backtest --out --figure",
@@ -108,6 +144,14 @@ CASES = (
         3,
     ),
     Case(
+        "cards --compare --out",
+        ("cards", "--compare", "cpt_micro", *COMPARED, *REFITS, "--out", "a.nc"),
+        ("a.nc",),
+        8,
+        True,
+        4,
+    ),
+    Case(
         "demo",
         ("demo", "--out", ".", "--draws", 60, "--tune", 100, "--chains", 2),
         ("fit.nc", "plans.toml", "forecast.png", "goal.png"),
@@ -129,8 +173,9 @@ class Report:
 
 
 def prepare(root: Path, seed_fit: bool = True) -> None:
-    """Inputs of all commands: a fit, plans and logs."""
+    """Inputs of all commands: a fit, plans, a space and logs."""
     (root / "plans.toml").write_text(PLANS)
+    (root / "space.toml").write_text(SPACE)
     logs = root / "logs"
     logs.mkdir()
     for name, slope in (("one", 1000), ("two", 1200)):

@@ -7,12 +7,17 @@ import sys
 from pathlib import Path
 from tempfile import mkdtemp
 
+import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from typer.main import get_command
 
 import bayescpt as bc
-from bayescpt import inference
-from bayescpt.cli import main
+from bayescpt import evaluate, inference
+from bayescpt.cli import app, calibrate, main
+from bayescpt.errors import WriteError
+from bayescpt.work import Work, pieces
 from tests.faults.kills import CASES, OLD, PLANNED, faults_of, is_remains, moment, snapshot
 from tests.faults.processes import left_behind, run
 
@@ -127,6 +132,12 @@ def test_a_kill_while_writing_leaves_old_or_whole_files(root, work, number):
             ("forecast", "../fit.nc", *PLANNED, "--allow-failed", "--figure", "a.png"),
             id="forecast",
         ),
+        pytest.param(
+            ("report", "../fit.nc", *PLANNED, "--allow-failed", "-g", "general=3.4"),
+            marks=pytest.mark.slow,
+            id="report",
+        ),
+        pytest.param(("notebook", "cpt_micro"), id="notebook"),
     ],
 )
 def test_a_full_disk_is_one_line_and_exit_2(root, work, words):
@@ -192,6 +203,113 @@ def test_what_cannot_be_written_is_refused_first(words, part, tmp_path, monkeypa
     error = capsys.readouterr().err
     assert part in error
     assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_command_that_writes_is_killed():
+    commands = get_command(app).commands
+    writing = {
+        name
+        for name, command in commands.items()
+        for option in (word for param in command.params for word in param.opts)
+        if option in ("--out", "--csv") or option.endswith("figure")
+    }
+    assert {"fit", "report", "notebook", "cards", "import"} <= writing
+    assert writing <= {str(case.words[0]) for case in CASES}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("fit", "study", "--out", "study/runs.csv"),
+        ("fit", "study", "--out", "study/lrs.csv"),
+        ("fit", "study", "--card", "card.toml", "--out", "card.toml"),
+        ("backtest", "study", "--out", "study/curves.csv"),
+        ("cards", "--compare", "study", "--out", "study/study.toml"),
+        ("cards", "--compare", "study", "--card", "card.toml", "--out", "card.toml"),
+        ("forecast", "fit.nc", "--study", "study", "--run", "a", "--csv", "study/curves.csv"),
+        ("report", "fit.nc", "--study", "study", "--run", "a", "--out", "study/study.toml"),
+        ("notebook", "study", "--card", "card.toml", "--out", "card.toml"),
+        ("notebook", "study", "--out", "link/runs.csv"),
+        ("import", "logs/one.csv", "logs/curves.csv", "--out", "logs", "--overwrite"),
+        ("import", "logs", "--out", "./logs", "--overwrite"),
+    ],
+    ids=" ".join,
+)
+def test_what_a_command_reads_is_not_replaced(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("study/study.toml", "study/runs.csv", "study/curves.csv", "logs/curves.csv"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(OLD)
+    (tmp_path / "card.toml").write_bytes(OLD)
+    (tmp_path / "link").symlink_to("study")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(SystemExit) as ended:
+        main(list(words))
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert "which this command reads" in error or "is a folder of logs" in error
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+
+def test_an_output_may_have_the_name_of_an_example(tmp_path, monkeypatch):
+    from bayescpt.cli.output_files import check_outputs
+
+    monkeypatch.chdir(tmp_path)
+    check_outputs({"--out": Path("cpt_micro")}, {}, ["cpt_micro", None])
+
+
+def test_a_work_folder_is_one_of_its_own(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.txt").write_bytes(OLD)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SystemExit) as ended:
+        main(["calibrate", "cpt", "--work", "."])
+    assert ended.value.code == 2
+    assert "--work a folder that is new or empty" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "notes.txt"]
+
+
+@pytest.mark.parametrize("fault", ["figure", "text"])
+def test_what_is_finished_stays_until_all_of_it_is_written(tmp_path, monkeypatch, capsys, fault):
+    """A calibration takes hours: a figure or a table that cannot be written does not lose them."""
+    monkeypatch.chdir(tmp_path)
+
+    def simulated(_card, *, n_simulations, work, **_options):
+        with Work(work, {}) as kept:
+            kept.write("simulation-0", b"ranks")
+        spread = np.arange(n_simulations) % 100
+        ranks = {"rank": spread, "control": np.where(spread < 50, 0, 99)}
+        table = pd.DataFrame({"simulation": spread, "quantity": "beta", **ranks})
+        return evaluate.Calibration(table, pd.DataFrame({"effective_draws": [99.0]}), 99)
+
+    def full(*_args, **_options):
+        raise WriteError("cannot write it: No space left on device")
+
+    monkeypatch.setattr(evaluate, "calibrate", simulated)
+    monkeypatch.setattr(calibrate, "save_figure" if fault == "figure" else "_show", full)
+    with pytest.raises(SystemExit) as ended:
+        main(["calibrate", "cpt", "--simulations", "200", "--work", "kept", "--figure", "a.png"])
+    assert ended.value.code == 2
+    assert "1 finished simulation kept in kept: the same command" in capsys.readouterr().err
+    assert [path.name for path in pieces("kept")] == ["simulation-0.piece"]
+
+
+@pytest.mark.parametrize("after", ["1", "10", "-0.1", "nan"])
+@pytest.mark.parametrize("words", [("backtest", "cpt_micro"), ("cards", "--compare", "cpt_micro")])
+def test_a_share_that_leaves_nothing_to_score_is_refused_first(
+    words, after, tmp_path, monkeypatch, capsys
+):
+    def too_late(*_args, **_options):
+        raise AssertionError("sampled in vain")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(inference, "fit", too_late)
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--after", after, "--out", f"a.{'nc' if words[0] == 'cards' else 'csv'}"])
+    assert ended.value.code == 2
+    assert "give a share of each run, from 0 to less than 1" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -17,6 +17,7 @@ from bayescpt.inference import Fit
 from bayescpt.inference.idata import prior_draws
 from bayescpt.model.card_file import load_card
 from bayescpt.model.rows import make_rows
+from bayescpt.present.report.text import visible
 from bayescpt.text import one_line, printable
 
 # Clears the screen, sets the title, turns text around, breaks the line, and is no letter at all.
@@ -86,6 +87,7 @@ COMMANDS = {
     "forecast": ("forecast", *PLANS),
     "goal": ("goal", *PLANS, "--goal", "general=3.4"),
     "compare": ("compare", *PLANS, "--goal", "general=3.4"),
+    "findings": ("findings", "fit.nc", "--allow-failed"),
 }
 
 
@@ -109,7 +111,7 @@ def test_json_holds_names_as_they_are(cli, command):
     _, out, _ = cli(*COMMANDS[command], "--json")
     assert out.isascii()
     assert harmless(out)
-    names = {"check": f"run{HOSTILE}"}
+    names = {"check": f"run{HOSTILE}", "findings": f"study{HOSTILE}"}
     assert names.get(command, f"plan{HOSTILE}") in strings(json.loads(out))
 
 
@@ -144,6 +146,14 @@ def test_errors_are_one_line_of_text(cli, words):
 
 def test_html_is_text(study):
     assert harmless(study._repr_html_())
+
+
+def test_pages_show_what_is_hidden_in_names():
+    # Two names may differ in a mark without width only.
+    for name in (HOSTILE, "a\u200bb", "a\u2060b", "\ufeffa", "a\u2029b"):
+        assert harmless(visible(name))
+        assert visible(name) != name
+    assert visible("損失 ü\n\t50% $5") == "損失 ü\n\t50% $5"
 
 
 def test_figures_show_names_and_read_no_mathematics_in_them(tmp_path):

@@ -12,6 +12,8 @@ import pytest
 from bayescpt.cli import main
 from bayescpt.data import Study, example_studies, load_example, write_study
 from bayescpt.errors import StudyError
+from bayescpt.evaluate.several_sizes import several_sizes
+from tests.inference.open_studies import open_study
 
 # Of cpt_micro and of some studies of the fleet, a run to spoil.
 STUDIES = {
@@ -19,6 +21,10 @@ STUDIES = {
     "fleet_code_330k": "r25_wsd",
     "fleet_math_1200k": "r25_wsd",
     "fleet_russian_4m": "r25_wsd",
+    # Its replay ratio varies.
+    "variant_curricula": "down20_a",
+    # Models of two sizes.
+    "cpt_micro of 2 sizes": "de_r25_wsd_s1@4",
 }
 
 
@@ -191,6 +197,20 @@ LIKELY = {
     unseen_restart: ("restart", "{run}", "no loss rises there"),
     no_rows: ("rows", "{run}", "has no loss after step 0"),
 }
+# The same of pilots from an open base, which is not described and has no losses.
+OPEN = {
+    perplexities: ("level", "are these perplexities"),
+    perplexity_in_one: ("first", "{run}", "so on every domain"),
+    bits_in_one: ("first", "{run}"),
+    exchanged: ("exchanged", "are the two labels exchanged?"),
+    exchanged_in_one: ("exchanged", "{run}", "are the two labels exchanged?"),
+    common_start: ("copies", "{run}", "branch_of and branch_step"),
+    offset: ("first", "{run}", "another tokeniser, evaluation set or checkpoint?"),
+    micro_steps: ("micro_steps", "{run}", "4 times"),
+    diverged: ("diverged", "{run}"),
+    unseen_restart: ("restart", "{run}"),
+    no_rows: ("rows", "{run}"),
+}
 # In which the run that was spoilt must be the only one that is named.
 ALONE = (bits_in_one, offset, micro_steps, diverged, unseen_restart, no_rows)
 # What is certain is an error of these words.
@@ -218,6 +238,8 @@ WITHOUT_START = {
 @cache
 def example(name):
     """An example study, read once: `Tables` copies what is spoilt."""
+    if name == "cpt_micro of 2 sizes":
+        return several_sizes(load_example("cpt_micro"), {4.0: 0.5})
     return load_example(name)
 
 
@@ -268,6 +290,60 @@ def test_runs_are_compared_without_losses_at_step_0(case):
         found = [finding for finding in tables.study().findings() if finding.kind == kind]
         assert found, name
         say_all(" ".join(str(finding) for finding in found), words, run)
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+@pytest.mark.parametrize("case", OPEN, ids=lambda case: case.__name__)
+def test_pilots_from_an_open_base_are_compared_with_each_other(seed, case):
+    tables = Tables.of(open_study(seed).study)
+    without_start(tables)
+    (kind, *words), run = OPEN[case], "run1"
+    case(tables, run)
+    found = [finding for finding in tables.study().findings() if finding.kind == kind]
+    assert found
+    say_all(" ".join(str(finding) for finding in found), words, run)
+
+
+def millions(column, runs):
+    def spoil(t):
+        t.runs.loc[t.runs["run"].str.contains(runs), column] /= 1e6
+
+    return spoil
+
+
+def of_one_size(t):
+    t.runs.loc[t.runs["run"].str.endswith("@4"), "n_params"] *= 1000
+
+
+AMOUNTS = {
+    "Model sizes in millions": (millions("n_params", ""), "cpt_micro"),
+    "Tokens a step in millions": (millions("tokens_per_step", ""), "cpt_micro"),
+    "Several sizes, one of them in millions": (millions("n_params", "@4"), "cpt_micro of 2 sizes"),
+    "Several sizes, one of them 1,000 times as large": (of_one_size, "cpt_micro of 2 sizes"),
+}
+
+
+@pytest.mark.parametrize("case", AMOUNTS)
+def test_sizes_in_another_unit_are_found_and_tabled(case):
+    spoil, name = AMOUNTS[case]
+    tables = Tables.of(example(name))
+    spoil(tables)
+    (finding,) = tables.study().findings()
+    assert finding.kind == "amounts"
+    if "one" in case:
+        assert finding.runs
+        assert all(run.endswith("@4") for run in finding.runs)
+    table = (Path(__file__).parents[2] / "docs" / "wrong_inputs.md").read_text(encoding="utf-8")
+    assert f"| {case} | {finding.text} |" in table, finding.text
+
+
+@pytest.mark.parametrize("column", ["n_params", "tokens_per_step", "tokens", "vocab_size"])
+@pytest.mark.parametrize(("value", "words"), [(0, "above 0"), (-5, "above 0"), (1e30, "at most")])
+def test_amounts_that_cannot_be_are_errors(column, value, words):
+    tables = Tables.of(example("cpt_micro"))
+    tables.runs[column] = value
+    with pytest.raises(StudyError, match=rf"runs: run 'pt_r1': {column} is .*; expected {words}"):
+        tables.study()
 
 
 def test_low_perplexities_are_seen_by_their_highest():

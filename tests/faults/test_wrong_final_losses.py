@@ -24,7 +24,7 @@ def tables():
 
 def findings(curves, runs, **kwargs):
     study = Study.from_frames(curves, runs, general="pile", name="published", **kwargs)
-    return [finding for finding in study.findings() if finding.kind == "final"]
+    return [finding for finding in study.findings() if finding.kind in ("final", "amounts")]
 
 
 def exchanged(curves, runs):
@@ -53,12 +53,24 @@ def twice(curves, runs):
     return pd.concat([curves, rows], ignore_index=True), pd.concat([runs, again], ignore_index=True)
 
 
+def size(curves, runs):
+    runs.loc[runs["run"] == RUN, "n_params"] *= 1000
+    return curves, runs
+
+
+def tokens_in_billions(curves, runs):
+    runs.loc[runs["run"] == RUN, "tokens"] /= 1e9
+    return curves, runs
+
+
 CASES = {
     exchanged: ("'pile' rises (+0.11 nats)", "'german' falls", "are the two labels exchanged?"),
     exchanged_in_one: ("run 'r10' is out of order", "labels 'pile' and 'german' exchanged?"),
     bits_in_one: ("run 'r10' is out of order on 'pile' (3.549", "is it in bits?"),
     offset: ("run 'r10' is out of order on 'pile' (2.76", "another tokeniser, evaluation set"),
     twice: ("run 'again' has the recipe of run 'r10'", "given twice"),
+    size: ("405,000,000,000 in run 'r10'", "1,000 times as many", "in one unit?"),
+    tokens_in_billions: ("run 'r10': tokens is 200", "billions?"),
 }
 
 

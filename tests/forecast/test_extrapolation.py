@@ -77,6 +77,12 @@ def test_further_is_further_up_to_a_limit():
     assert found[-1] == FARTHEST
 
 
+def test_a_plan_at_a_rate_of_0_is_as_far_as_any_can_be():
+    # From a start that is still hot; without a warning, which would be an error here.
+    idle = recipe(path(lr=np.zeros(200), start_lr=1e-3))
+    assert extrapolation_distance(idle, KNOWN) == FARTHEST
+
+
 def test_the_nearest_of_all_counts():
     both = [*KNOWN, recipe(path(replay=0.5))]
     assert extrapolation_distance(recipe(path(replay=0.45)), both) < extrapolation_distance(

@@ -106,6 +106,9 @@ def test_pretraining_plans_need_no_start_where_nothing_else_is_studied(write, st
             ["plan 'a'", "unknown key 'num_steps'", "replay_ratio"],
         ),
         (plan('start = "pt_r0"', schedule='lr = ["x"]\n'), ["plan 'a'", "'lr'", "'x'"]),
+        (plan('start = "pt_r0"\nn_params = "big"'), ["plan 'a'", "'n_params'", "'big'"]),
+        (plan('start = "pt_r0"\nn_params = [1e6]'), ["plan 'a'", "'n_params'", "one number"]),
+        (plan('start = "pt_r0"\nn_params = 0'), ["plan 'a'", "n_params", "above 0"]),
     ],
 )
 def test_defects_name_file_plan_and_key(write, study, text, parts):
@@ -114,6 +117,7 @@ def test_defects_name_file_plan_and_key(write, study, text, parts):
         read_plans(path, study)
     message = str(caught.value)
     assert message.startswith(str(path))
+    assert message.count(str(path)) == 1
     for part in parts:
         assert part in message
     assert "\n" not in message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from bayescpt.errors import StudyError
+
+_POWERS = {"K": 3, "M": 6, "B": 9, "T": 12}
 
 
 def require_columns(frame: pd.DataFrame, columns: Sequence[str], table: str) -> None:
@@ -105,8 +108,26 @@ def to_numbers(
     for row in np.flatnonzero(parsed.isna() & values.notna())[:1]:
         raise StudyError(
             f"{table}: run {runs.iloc[row]!r}: {column} is {values.iloc[row]!r}; expected a number"
+            f"{_hint(values.iloc[row])}"
         )
     return parsed
+
+
+def _hint(value: Any) -> str:
+    """What was meant by a number as spreadsheets and people write it."""
+    text = str(value).strip()
+    plain, point = text.replace(",", ""), text.replace(",", ".")
+    if re.fullmatch(r"[-+]?[1-9]\d{0,2},\d{3}", text):
+        return f": write {plain} or {point}"
+    if re.fullmatch(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?", text):
+        return f": write {plain}"
+    if re.fullmatch(r"[-+]?\d*,\d+(e[-+]?\d+)?", text, re.IGNORECASE):
+        return f": write {point}"
+    if re.fullmatch(r"\d+(\.\d+)?\s*%", text):
+        return f": write {float(text.rstrip('% ')) / 100:g}"
+    if (found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMBT])", text, re.IGNORECASE)) is not None:
+        return f": write {found[1]}e{_POWERS[found[2].upper()]}"
+    return ""
 
 
 def require_no_booleans(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayescpt.data.checks.amounts import check_amounts
 from bayescpt.data.checks.columns import require_names
 from bayescpt.data.checks.run_columns import blank_cells
 from bayescpt.errors import StudyError
@@ -17,7 +18,7 @@ PHASES = ("pt", "cpt")
 
 
 def check_runs(runs: pd.DataFrame) -> None:
-    """Check names, phases, parents, branches and target domains.
+    """Check names, phases, parents, branches, target domains and sizes.
 
     Parameters
     ----------
@@ -28,7 +29,7 @@ def check_runs(runs: pd.DataFrame) -> None:
     ------
     StudyError
         If a name is blank or duplicated, a phase is unknown, a parent or trunk does not exist or
-        descends from the run itself, or a cpt run has no parent or domain.
+        descends from the run itself, a cpt run has no parent or domain, or a size is not above 0.
     """
     _check_names(runs)
     _check_phases(runs)
@@ -36,6 +37,7 @@ def check_runs(runs: pd.DataFrame) -> None:
     _check_links(runs, "branch_of")
     _check_cycles(runs)
     _check_cpt_runs(runs)
+    check_amounts(runs)
 
 
 def check_branches(runs: pd.DataFrame, lrs: Mapping[str, Array]) -> None:

@@ -11,11 +11,13 @@ from typing import Any
 import pandas as pd
 
 from bayescpt.data.checks.run_columns import check_run_columns
+from bayescpt.data.csv_file import read_csv
 from bayescpt.data.parquet_file import read_parquet
 from bayescpt.data.readers.record import LogRun
 from bayescpt.data.tables import as_text
 from bayescpt.errors import StudyError
 
+_TEXT = ("run", "phase", "parent", "domain", "branch_of", "schedule", "schedule_params")
 # Columns that change how the log of a run is read.
 # Columns of an earlier import that the logs tell anew; all others are the user's.
 _FROM_LOGS = ("steps", "planned_peak_lr", "schedule", "schedule_params")
@@ -47,9 +49,11 @@ def read_run_table(runs: pd.DataFrame | str | os.PathLike[str] | None) -> pd.Dat
         path = Path(runs)
         table = str(path)
         try:
-            runs = read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+            runs = read_parquet(path) if path.suffix == ".parquet" else read_csv(path, _TEXT)
         except FileNotFoundError:
             raise StudyError(f"{path}: no such file") from None
+        except StudyError:
+            raise
         except Exception as error:  # pandas and pyarrow raise a dozen kinds
             raise StudyError(f"{path}: cannot be read: {error}") from error
     check_run_columns(runs.columns, table)
@@ -61,13 +65,6 @@ def read_run_table(runs: pd.DataFrame | str | os.PathLike[str] | None) -> pd.Dat
     for name in out.loc[out["run"].duplicated(), "run"]:
         raise StudyError(f"{table}: run {name!r} appears twice")
     return out.rename_axis(index=None)
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    text = ("run", "phase", "parent", "domain", "branch_of", "schedule", "schedule_params")
-    return pd.read_csv(
-        path, dtype=dict.fromkeys(text, "str"), keep_default_na=False, na_values=["", "nan", "NaN"]
-    )
 
 
 def merge_tables(earlier: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:

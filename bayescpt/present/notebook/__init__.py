@@ -10,6 +10,7 @@ from typing import Any
 from bayescpt.data import Study
 from bayescpt.data.open_study import open_study
 from bayescpt.decide import Goal
+from bayescpt.decide.limits import check_reach
 from bayescpt.errors import MissingExtraError, PlanError, WriteError
 from bayescpt.files import check_writable, write_text
 from bayescpt.forecast.plan_file import read_plans
@@ -65,7 +66,8 @@ def write_notebook(
     CardError
         If the card is invalid or does not suit the study.
     PlanError
-        If a plan is invalid, or the goal is about a domain that the study does not have.
+        If a plan is invalid, or the goal is about a domain that the study does not have or far
+        outside its losses.
     WriteError
         If the file exists and `overwrite` is not set, or it cannot be written.
     MissingExtraError
@@ -92,7 +94,7 @@ def write_notebook(
     for file in plan_files:
         read_plans(Path(file), opened, used)
     limits = Goal.of(suggestion.goal if goal is None else goal)
-    _check_domains(limits, opened)
+    _check_goal(limits, opened)
     here = target.parent
     is_folder = Path(study).is_dir()
     subject = Subject(
@@ -111,13 +113,26 @@ def write_notebook(
     return write_text(target, _notebook(cells(subject)))
 
 
-def _check_domains(goal: Goal, study: Study) -> None:
+def _check_goal(goal: Goal, study: Study) -> None:
     unknown = [domain for domain in goal.domains if domain not in study.domains]
     if unknown:
         raise PlanError(
             f"goal {unknown[0]}: study {study.name!r} has no losses on that domain; it has "
             f"{', '.join(study.domains)}"
         )
+    curves = study.curves
+    if study.cpt_runs:
+        curves = curves[curves["run"].isin(study.cpt_runs)]
+    for domain, limit in goal.limits.items():
+        own = curves[curves["domain"] == domain]
+        losses = own["loss"].to_numpy()
+        starts = own.loc[own["step"] == 0, "loss"].to_numpy() if study.cpt_runs else losses[:0]
+        if losses.size and (starts.size or not limit.relative):
+            first = starts if starts.size else None
+            nats = limit.nats(study.units, domain, first)
+            check_reach(
+                limit, domain, nats, losses, first, study.units, (losses.min(), losses.max())
+            )
 
 
 def _beside(path: str | os.PathLike[str], folder: Path) -> str:

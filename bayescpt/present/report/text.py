@@ -5,10 +5,12 @@ from __future__ import annotations
 import html
 import re
 
-# Control characters but tabs and line breaks, changes of the direction of writing, halves of
-# characters, and what XML has no place for.
+# Control characters but tabs and line breaks, other ends of lines, marks without width, by which
+# two names look alike, changes of the direction of writing, halves of characters, and what XML has
+# no place for.
 _HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069"
+    "\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 
 

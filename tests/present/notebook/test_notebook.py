@@ -1,7 +1,10 @@
 """Notebooks about studies: what they hold, that it runs, and that names in them are text."""
 
+import ast
 import json
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -119,6 +122,23 @@ def test_its_cells_run_from_its_folder_with_a_goal_plans_and_a_card(
     names, _ = run_cells(path, monkeypatch, capsys)
     assert names["GOAL"] == {"general": "+5%", "german": 3.1}
     assert [plan.name for plan in names["plans"]] == ["wsd_r30", "cos_r40"]
+
+
+def test_any_path_can_be_written_and_copied(folder, tmp_path, monkeypatch, capsys):
+    odd = tmp_path / 'it\'s "my" $HOME `x` dir é'
+    odd.mkdir()
+    shutil.copytree(folder, odd / "study 1")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(["notebook", f"{odd.name}/study 1", "-o", f"{odd.name}/n 1.ipynb"])
+    assert not ended.value.code
+    out = capsys.readouterr().out
+    assert shlex.split(out.partition("next: ")[2])[-1] == f"{odd.name}/n 1.ipynb"
+    for file in (odd / "n 1.ipynb", bc.write_notebook(odd / "study 1", tmp_path / "n.ipynb")):
+        code = code_of(file)
+        (line,) = [line for line in code.splitlines() if "read_study(" in line]
+        (call,) = [n for n in ast.walk(ast.parse(line)) if isinstance(n, ast.Call)]
+        assert (file.parent / ast.literal_eval(call.args[0])).resolve() == odd / "study 1"
 
 
 @pytest.mark.slow
@@ -276,6 +296,14 @@ def test_what_is_wrong_is_said_before_anything_is_written(tmp_path, monkeypatch)
         bc.write_notebook("ibrahim_405m_german", path)
     with pytest.raises(PlanError, match="no losses on that domain; it has general, german, code"):
         bc.write_notebook("cpt_micro", path, goal={"gernam": 3})
+    for goal, told in (
+        ({"general": 34.5}, "did you mean"),
+        ({"german": "+30"}, "far above the start"),
+    ):
+        with pytest.raises(PlanError, match=told):
+            bc.write_notebook("cpt_micro", path, goal=goal)
+    with pytest.raises(PlanError, match="bytes_per_token"):
+        bc.write_notebook("cpt_micro", path, goal={"general": "bpb:0.9"})
     with pytest.raises(PlanError, match="schedule"):
         bc.write_notebook("cpt_micro", path, plan_files=[tmp_path / "p.toml"])
     with pytest.raises(CardError, match="no card 'none'"):
