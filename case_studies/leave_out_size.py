@@ -1,4 +1,4 @@
-"""Leave the largest size of the fleet out: are the bands of a size true that has no pilots, or two?
+"""Hold out the largest model size of the fleet, and judge the bands of its forecasts.
 
 A target of the fleet is one study of three model sizes. Pilots of the two smaller ones are fitted,
 with none or two runs of the largest beside them, and the other runs of the largest are forecast
