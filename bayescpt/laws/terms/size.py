@@ -57,9 +57,9 @@ JUMP = Parameter(
 )  # fmt: skip
 
 
-# Spread of the logarithm of that standard deviation. Two or three sizes of one study cannot tell it,
-# and chains do not mix along a wide prior: where the losses fix the deviations of sizes, these and
-# their standard deviation are a curved ridge.
+# Spread of the logarithm of that standard deviation. Two or three sizes of one study cannot tell
+# it, and chains do not mix along a wide prior: where the losses fix the deviations of sizes, these
+# and their standard deviation are a curved ridge.
 TOLD = 0.15
 
 
