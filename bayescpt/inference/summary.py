@@ -37,7 +37,9 @@ def parameter_table(posterior: xr.Dataset, card: Card, prob: float) -> pd.DataFr
     shown = posterior.drop_vars([n for n in posterior if str(n).startswith("effect_")])
     names: list[Hashable] = [name for name in SYMBOLS if name in shown]
     names += [name for name in shown.data_vars if name not in names]
-    mixing, bulk, last = rhat(shown), ess(shown, method="bulk"), ess(shown, method="tail")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # What a card fixes has the same value in all draws, and no R-hat: NaN.
+        mixing, bulk, last = rhat(shown), ess(shown, method="bulk"), ess(shown, method="tail")
     table = {}
     for name in names:
         draws = shown[name]
