@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -41,15 +41,15 @@ class Placed:
     view : View
         View of the last step. Plans with the same schedule and start share one object, so its
         replay may be another plan's unless the law reads replay.
-    replay : float
-        Remembered replay ratio at the last step.
+    replay : (float, float)
+        Replay ratios at the last step that other sets and the target remember.
     outside : tuple of str
         Ways in which the plan leaves the fitted range.
     """
 
     path: Trajectory
     view: View
-    replay: float
+    replay: tuple[float, float]
     outside: tuple[str, ...]
 
 
@@ -93,22 +93,24 @@ class Placer:
         if not self._extrapolate:
             check_reach(self._draws, plan, path)
         within = self._ranges.get(path.phase)
-        if path.replay.strides != (0,):
-            view, outside = self._view(path)
-            replay = float(view.replay[0])
-        else:
-            if self._last[0] is not plan.schedule:
-                self._last = (plan.schedule, plan.schedule.digest)
-            # Plans that differ only in replay share their features.
-            ratio = float(path.replay[0]) if self._draws.card.law.reads_replay else None
-            key = (path.start, path.target, self._last[1], ratio)
-            if key not in self._cache:
-                self._cache[key] = self._view(path)
-                if len(self._cache) > KEPT_SCHEDULES:
-                    self._cache.popitem(last=False)
-            self._cache.move_to_end(key)
-            view, outside = self._cache[key]
-            replay = float(path.replay[0])
+        if self._last[0] is not plan.schedule:
+            self._last = (plan.schedule, plan.schedule.digest)
+        constant = path.replay.strides == (0,)
+        # Plans that differ only in replay share their features.
+        ratio = None
+        if self._draws.card.law.reads_replay:
+            ratio = (path.replay[:1] if constant else path.replay).tobytes()
+        key = (path.start, path.target, self._last[1], ratio)
+        if key not in self._cache:
+            self._cache[key] = self._view(path)
+            if len(self._cache) > KEPT_SCHEDULES:
+                self._cache.popitem(last=False)
+        self._cache.move_to_end(key)
+        view, outside = self._cache[key]
+        replay = (float(path.replay[0]),) * 2
+        if not constant:
+            own = replace(view, trajectory=path)
+            replay = (float(own.replay[0]), float(own.target_replay[0]))
         if within is not None:
             outside = (*outside, *within.outside_replay(path))
         return Placed(path, view, replay, (*outside, *identity_notes(self._draws, path)))
@@ -185,7 +187,8 @@ class FinalLosses:
         draws, path = self._draws, plans[0].path
         domains = [domain for domain in draws.labels.domain if draws.shows(path, domain)]
         starts = self._random(plans, kind, domains, out)
-        replay = self._folding.of_plans(np.array([[plan.replay] for plan in plans]))
+        replay = np.array([plan.replay for plan in plans])[:, :, None]
+        remembered = [self._folding.of_plans(replay[:, k]) for k in (0, 1)]
         by_role: dict[bool, dict[str, Any]] = {}
         for d, domain in enumerate(draws.labels.domain):
             if domain not in domains:
@@ -194,7 +197,7 @@ class FinalLosses:
             is_target = path.is_cpt and domain == path.target
             if is_target not in by_role:
                 by_role[is_target] = self._features(plans, domain)
-            f = {**by_role[is_target], "replay": replay}
+            f = {**by_role[is_target], "replay": remembered[is_target]}
             p = dict(self._parameters(path, domain))
             if path.is_cpt:
                 p["start_level"] = starts[domain]

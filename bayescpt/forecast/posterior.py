@@ -203,7 +203,7 @@ class Draws:
             ``replay`` has shape (n,), or (1,) if it is constant.
         """
         is_target = view.is_cpt and domain == view.trajectory.target
-        replay = view.replay
+        replay = view.replay_on(is_target)
         return {
             **self.card.law.features(view, is_target),
             "is_cpt": float(view.is_cpt),

@@ -178,7 +178,7 @@ def _differ(card: Card, refs: References, one: Trajectory, other: Trajectory) ->
             **card.law.features(view, is_target),
             "is_cpt": 1.0,
             "is_target": float(is_target),
-            "replay": view.replay,
+            "replay": view.replay_on(is_target),
         }
         for name, columns in weights.items():
             f[name] = columns @ f[name].T

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bayescpt.data.areas import forward_area
 from bayescpt.laws.points import References
-from bayescpt.laws.replay_state import remembered_replay
+from bayescpt.laws.replay_state import TARGET_EXPONENT, remembered_on_target, remembered_replay
 from bayescpt.laws.trajectory import Trajectory, counted_lr
 
 Array = NDArray[np.float64]
@@ -91,9 +91,38 @@ class View:
 
     @cached_property
     def replay(self) -> Array:
-        """Remembered replay ratio (`bayescpt.laws.replay_state`) at the steps, shape (n,)."""
+        """Replay ratio that sets other than the target remember, at the steps, shape (n,)."""
         over = self.area / self.refs["shift_area"]
         return remembered_replay(self.trajectory.replay, over, self.steps)
+
+    @cached_property
+    def own_area(self) -> Array:
+        """Area that drives learning, sum of LR^.6, at every step, shape (n_steps + 1,).
+
+        1 after the reference area at a constant LR of the reference peak.
+        """
+        peak = self.refs["peak_lr"]
+        spent = forward_area((self.lr / peak) ** TARGET_EXPONENT)
+        return np.asarray(spent * peak / self.refs["shift_area"])
+
+    @cached_property
+    def target_replay(self) -> Array:
+        """Replay ratio that the run's target remembers, at the steps, shape (n,)."""
+        return remembered_on_target(self.trajectory.replay, self.own_area, self.steps)
+
+    def replay_on(self, is_target: bool) -> Array:
+        """Remembered replay ratio on an evaluated domain.
+
+        Parameters
+        ----------
+        is_target : bool
+            Whether the domain is what the run trains on.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+        """
+        return self.target_replay if is_target else self.replay
 
     @property
     def log_peak(self) -> float:

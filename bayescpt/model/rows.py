@@ -231,7 +231,8 @@ class _Packer:
         if path.name not in self.used:
             self.used.append(path.name)
         self.curves.append((path.name, domain))
-        ratio = np.round(view.replay, 12)
+        is_target = path.is_cpt and domain == path.target
+        ratio = np.round(view.replay_on(is_target), 12)
         bounds = np.flatnonzero(np.diff(ratio, prepend=np.nan) != 0)
         target, start = (str(path.target), path.start) if path.is_cpt else (None, None)
         same = {
@@ -239,7 +240,7 @@ class _Packer:
             "level": self.labels.place("level", domain, target, start) if path.is_cpt else 0,
             "curve": len(self.curves) - 1,
             "is_cpt": float(path.is_cpt),
-            "is_target": float(path.is_cpt and domain == path.target),
+            "is_target": float(is_target),
             **features["segment"],
         }
         if self.labels.size:

@@ -54,9 +54,11 @@ def mu(forgetful):
 
 
 def test_curves_of_one_mean_ratio_differ_by_its_order(mu):
+    # On the target, curves of one mean ratio cross on the way.
+    steps = {"general": [50, 150, 200], "target": [50, 200]}
     for one, other in (("rising", "even"), ("even", "falling"), ("rising", "falling")):
-        for domain in ("general", "target"):
-            apart = (mu.sel(plan=one) - mu.sel(plan=other)).sel(domain=domain, step=[50, 150, 200])
+        for domain, at in steps.items():
+            apart = (mu.sel(plan=one) - mu.sel(plan=other)).sel(domain=domain, step=at)
             assert (np.abs(apart) > 1e-9).all()
             assert (np.abs(apart).median(("chain", "draw")) > 0.005).all()
 

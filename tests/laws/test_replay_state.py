@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 
 from bayescpt.laws import replay_state
-from bayescpt.laws.replay_state import BETA, ONSET, remembered_replay
+from bayescpt.data import load_example
+from bayescpt.laws.replay_state import (
+    BETA,
+    ONSET,
+    TARGET_EXPONENT,
+    TARGET_ONSET,
+    remembered_on_target,
+    remembered_replay,
+)
 from bayescpt.laws.terms.shift import BETA as BETA_PARAMETER
 from bayescpt.laws.terms.shift import ONSET as ONSET_PARAMETER
 from bayescpt.laws.trajectory import run_trajectory
@@ -192,3 +200,79 @@ def test_the_warmup_convention_counts(make_study, make_law, look):
     )
     # Counted as if at the peak, the first mixture has a larger part.
     assert 0.5 < peak < true
+
+
+# what the target remembers
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.1, 1 / 3, 1.0])
+def test_a_target_remembers_a_constant_ratio_as_itself(ratio):
+    for replay in (np.broadcast_to(ratio, N), np.full(N, ratio)):
+        found = remembered_on_target(replay, AREA, STEPS)
+        np.testing.assert_allclose(found, ratio, rtol=1e-12, atol=1e-15)
+
+
+def test_a_target_remembers_a_single_change_by_fourth_roots():
+    replay = np.repeat([0.5, 0.1], [120, 80])
+    found = remembered_on_target(replay, AREA, STEPS)
+    later = AREA[121:]
+    part = (1 - (1 + TARGET_ONSET * (later - 0.6)) ** -BETA) / (
+        1 - (1 + TARGET_ONSET * later) ** -BETA
+    )
+    expected = 1 - (0.5**0.25 + (0.9**0.25 - 0.5**0.25) * part) ** 4
+    np.testing.assert_array_equal(found[:121], 0.5)
+    np.testing.assert_allclose(found[121:], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_a_target_remembers_stays_within_the_ratios_so_far(seed):
+    replay, area = drawn(seed)
+    found = remembered_on_target(replay, area, STEPS)
+    assert np.all(found[1:] >= np.minimum.accumulate(replay) - 1e-12)
+    assert np.all(found[1:] <= np.maximum.accumulate(replay) + 1e-12)
+    assert found[0] == replay[0]
+
+
+def test_a_target_without_tokens_for_a_while_is_not_lost_for_good():
+    replay = np.repeat([0.0, 1.0, 0.0], [80, 40, 80])
+    found = remembered_on_target(replay, AREA, STEPS)
+    assert np.isfinite(found).all()
+    assert 0.0 < found[-1] < found[120] < 1.0
+
+
+def test_late_replay_costs_the_target_less_than_others_gain():
+    rising = np.repeat([0.0, 0.5], N // 2)
+    for replay, sign in ((rising, 1), (rising[::-1], -1)):
+        others = remembered_replay(replay, AREA, STEPS)[-1]
+        assert sign * (others - remembered_on_target(replay, AREA, STEPS)[-1]) > 0.05
+
+
+def equal_ratios(study, steps):
+    """Ratios of curricula remembered in two ways, and constant ones of their target's last loss."""
+    ends = {
+        name: study.curve(name, study.targets[0]).sort_values("step")["loss"].iloc[-1]
+        for name in study.cpt_runs
+    }
+    constant = {float(study.run(n).replay_ratio): ends[n] for n in ("r0_wsd", "r25_wsd", "r50_wsd")}
+    response = np.polyfit([*constant], [*constant.values()], 2)
+    grid = np.linspace(0.0, 1.0, 2001)
+    rows = []
+    for name in study.replays:
+        lr, replay = study.run(name).schedule.lr, np.asarray(study.run(name).replay_ratio)
+        if lr.size != steps:
+            continue
+        own, plain = (np.r_[0.0, np.cumsum(lr**power)] for power in (TARGET_EXPONENT, 1.0))
+        equal = grid[np.abs(np.polyval(response, grid) - ends[name]).argmin()]
+        at = np.array([steps])
+        on_target = remembered_on_target(replay, own / own[-1], at).item()
+        rows.append((equal, on_target, remembered_replay(replay, plain / plain[-1], at).item()))
+    return np.array(rows).T
+
+
+def test_targets_of_real_curricula_end_as_at_the_constant_ratio_that_they_remember():
+    """Nine runs of one length and peak, whose schedules and starts differ: not exactly alike."""
+    equal, on_target, as_others = equal_ratios(load_example("variant_curricula"), 1600)
+    assert equal.size == 9
+    assert np.sqrt(np.mean((on_target - equal) ** 2)) < 0.03
+    # Remembered as by other sets, they do not.
+    assert np.sqrt(np.mean((as_others - equal) ** 2)) > 0.06

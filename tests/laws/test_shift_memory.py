@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from bayescpt.laws.replay_state import TARGET_EXPONENT
 from bayescpt.laws.terms.shift import shift_growth
-from bayescpt.laws.terms.shift_memory import TARGET_EXPONENT
 
 FLAT = np.full(20, 2e-3)
 REPLAY = np.array([0.0, 1e-6, 0.01, 0.25, 0.5, 0.75, 1.0])

@@ -11,7 +11,7 @@ from bayescpt.laws.functions import select
 from bayescpt.laws.parameter import Parameter
 from bayescpt.laws.term import register
 from bayescpt.laws.terms.shift import shift_growth
-from bayescpt.laws.terms.shift_memory import PEAK, SMALLEST_SHARE, MemoryShift, own_area
+from bayescpt.laws.terms.shift_memory import PEAK, SMALLEST_SHARE, MemoryShift
 from bayescpt.laws.terms.shift_own_share import REPLAY
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class FadeShift(MemoryShift):
         """Return the area that the sets move by, and the log of the peak LR."""
         seen = dict(super().features(view, is_target))
         if view.is_cpt:
-            seen["shift_area"] = view.shared("memory.target_area", lambda: own_area(view))
+            seen["shift_area"] = view.own_area[view.steps]
         return seen
 
     def coefficients(

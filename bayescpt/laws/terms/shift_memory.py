@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bayescpt.data.areas import forward_area
 from bayescpt.laws.functions import select
 from bayescpt.laws.parameter import Advice, Parameter
 from bayescpt.laws.pilots import another_peak
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
     from bayescpt.laws.view import View
 
 PEAK = Advice("the effect of the peak LR", (another_peak,))
-# LR exponent of the area that drives learning of a target; see SPEED_EXPONENT.
-TARGET_EXPONENT = 0.6
 # A set that is nearly all of the mixture shows no shift to measure.
 LARGEST_SEEN = 0.9
 # A share of exactly 0 would give 0/0 in the growth; a billionth is equivalent.
@@ -103,7 +99,7 @@ class MemoryShift(Shift):
         """Return the area that the set moves by, and the log of the peak LR."""
         seen = {"log_peak": view.log_peak, "replay_seen": view.refs["replay_seen"]}
         if is_target and view.is_cpt:
-            return {**seen, "shift_area": view.shared("memory.target_area", lambda: own_area(view))}
+            return {**seen, "shift_area": view.own_area[view.steps]}
         return {**seen, **super().features(view, is_target)}
 
     def coefficients(
@@ -149,21 +145,3 @@ class MemoryShift(Shift):
         """Return the shift, nats."""
         area = f["shift_area"]
         return c["shift"] * shift_growth(area, c["onset"], c["beta"], xp, c["gamma"], c["keep"])
-
-
-def own_area(view: View) -> NDArray[np.float64]:
-    """Area that drives learning: sum of LR^.6, in units of the shift's.
-
-    Parameters
-    ----------
-    view : View
-        A run of continual pre-training at n steps.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        1 after the reference area at a constant LR of the reference peak.
-    """
-    peak = view.refs["peak_lr"]
-    spent = forward_area((view.lr / peak) ** TARGET_EXPONENT)[view.steps]
-    return np.asarray(spent * peak / view.refs["shift_area"])
