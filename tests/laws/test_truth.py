@@ -195,7 +195,8 @@ def by_xarray(values, rows, card, study):
         for name, weights in card.law.weights(scalars, rows.refs).items():
             f[name] = f[name] @ xr.DataArray(weights, dims="column")
         f |= {"is_cpt": float(path.is_cpt), "is_target": float(is_target)}
-        out[here] = card.law.value(p, f | {"replay": _labelled(view.replay)}).to_numpy()
+        f["replay"] = _labelled(view.replay_on(is_target))
+        out[here] = card.law.value(p, f).to_numpy()
     return out
 
 

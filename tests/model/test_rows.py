@@ -157,7 +157,8 @@ def test_columns_are_the_features_of_the_runs(study, card, name):
             expected = np.where(own, by_target[True][key], by_target[False][key])
             np.testing.assert_allclose(rows.segment[key][segment], expected, rtol=1e-14)
         np.testing.assert_allclose(basis["anneal"][here], by_target[False]["anneal"], atol=1e-10)
-        np.testing.assert_allclose(rows.segment["replay"][segment], view.replay, atol=1e-11)
+        remembered = np.where(own, view.replay_on(True), view.replay_on(False))
+        np.testing.assert_allclose(rows.segment["replay"][segment], remembered, atol=1e-11)
         np.testing.assert_array_equal(rows.row["fraction"][here], view.fraction)
 
 
