@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from bayescpt.laws import replay_state
 from bayescpt.data import load_example
+from bayescpt.laws import replay_state
 from bayescpt.laws.replay_state import (
     BETA,
     ONSET,
