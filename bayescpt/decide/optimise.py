@@ -176,7 +176,7 @@ def optimise(
     search.run(n_plans, np.random.default_rng([random_seed, 0x5EA7C4]))
     tried = search.tried
     # Beside the best recipes the best of a constant replay ratio, which curricula are held to.
-    constant = [name for name in tried.index if np.ndim(search.plans[name].replay_ratio) == 0]
+    constant = [name for name in tried.index if _is_constant(search.plans[name])]
     names = list(dict.fromkeys([*tried.index[:top], *constant[:1]]))
     finalists = [search.plans[name] for name in names]
     ends = sorted({plan.schedule.n_steps for plan in finalists})
@@ -339,6 +339,11 @@ def _ranked(
         # where all are 1, how far they are below it.
         keys.append(np.sum(over, axis=0))
     return table.iloc[np.lexsort(keys[::-1])]
+
+
+def _is_constant(plan: Plan) -> bool:
+    """Whether the replay ratio of a recipe of a space is one number, or none."""
+    return not isinstance(plan.replay_ratio, np.ndarray)
 
 
 def _order(decision: Decision, measure: risks.RiskMeasure) -> list[str]:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 # Weights of the general and the target loss: those published for eight sets (arXiv 2505.07796) are
-# .3 +- .7 and .8 +- .8, and their sums 1.1 +- .2; wider, since sets of the fleet have sums of .4 to
-# 1.2. The intercept, nats: 0 in the paper; up to 5 on sets of the fleet that their runs hardly move.
+# .3 +- .7 and .8 +- .8, and their sums 1.1 +- .2; wider, since sets of the fleet have sums of 0 to
+# 1.3. The intercept, nats: 0 in the paper; up to 5 on sets of the fleet whose losses hardly move.
 WEIGHT_MEAN, WEIGHT_SD = 0.4, 0.9
 SUM_MEAN, SUM_SD = 1.0, 0.5
 INTERCEPT_SD = 3.0
@@ -194,28 +194,26 @@ def fit_combination(rows: list[SetRows], size: int, rng: np.random.Generator) ->
     >>> np.median(made.weights[:, 1:], axis=0).round(1).tolist()
     [0.6, 0.4]
     """
-    shapes = [_Shape(rows, *parts) for parts in _deviation_shapes()]
+    shapes = _Shapes(rows, np.array(_deviation_shapes()))
     precision, mean = _prior()
-    cells = np.array([[shape.evidence(s, precision, mean) for s in SCALES] for shape in shapes])
-    cells += -0.5 * (np.log(SCALES / SCALE) / SCALE_SD) ** 2
+    cells = shapes.evidence(precision, mean) - 0.5 * (np.log(SCALES / SCALE) / SCALE_SD) ** 2
     chance = np.exp(cells - cells.max()).ravel()
     picked = rng.choice(chance.size, size, p=chance / chance.sum())
     # A scale anywhere in its cell: the grid is not seen in the draws.
     width = np.log(SCALES[1] / SCALES[0])
     scale = SCALES[picked % SCALES.size] * np.exp(width * (rng.random(size) - 0.5))
-    weights, parts = np.empty((size, 3)), np.empty((size, 4))
-    offsets = {one.run: (np.zeros(size), np.zeros(size)) for one in rows}
-    for k in np.unique(picked):
-        here, shape = picked == k, shapes[k // SCALES.size]
-        center, factor = shape.posterior(SCALES[k % SCALES.size], precision, mean)
+    weights = np.empty((size, 3))
+    for cell in np.unique(picked):
+        center, factor = shapes.posterior(cell, precision, mean)
+        here = picked == cell
         weights[here] = center + rng.standard_normal((here.sum(), 3)) @ factor
-        lasting, along, momentary = np.sqrt([shape.lasting, shape.along, shape.momentary])
-        parts[here] = np.array([lasting, along, momentary, shape.length])
-        for run, (offset, sd) in offsets.items():
-            offset[here], left = shape.offset(run, weights[here])
-            sd[here] = np.sqrt(left) * scale[here]
-    parts[:, :3] *= scale[:, None]
-    residuals = Residuals(*(np.ascontiguousarray(column) for column in parts.T))
+    shape = picked // SCALES.size
+    lasting, along, momentary = (np.sqrt(part)[shape] * scale for part in shapes.parts)
+    residuals = Residuals(lasting, along, momentary, shapes.length[shape])
+    offsets = {}
+    for one in rows:
+        offset, left = shapes.offset(one.run, shape, weights)
+        offsets[one.run] = (offset, np.sqrt(left) * scale)
     return Combination(weights, residuals, offsets, sum(len(one.loss) for one in rows))
 
 
@@ -241,50 +239,64 @@ def _prior() -> tuple[Array, Array]:
     return np.linalg.inv(variance), np.array([0.0, WEIGHT_MEAN, SUM_MEAN - WEIGHT_MEAN])
 
 
-class _Shape:
-    """Sums of squares of the regression under one correlation of the deviations."""
+class _Shapes:
+    """Sums of squares of the regression under each correlation of the deviations.
 
-    def __init__(
-        self, rows: list[SetRows], lasting: float, momentary: float, length: float
-    ) -> None:
-        self.lasting, self.momentary, self.length = lasting, momentary, length
-        self.along = max(0.0, 1.0 - lasting - momentary)
-        self.cross, self.with_loss = np.zeros((3, 3)), np.zeros(3)
-        self.square, self.log_det, self.n = 0.0, 0.0, 0
-        self._runs: dict[str, tuple[Array, float, float]] = {}
+    Attributes
+    ----------
+    parts : (ndarray, ndarray, ndarray), shape (shapes,)
+        Parts of the variance that last, change along a run and are momentary.
+    length : ndarray, shape (shapes,)
+        Length of the changes.
+    """
+
+    def __init__(self, rows: list[SetRows], shapes: Array) -> None:
+        lasting, momentary, self.length = shapes.T
+        self.parts = lasting, np.maximum(0.0, 1.0 - lasting - momentary), momentary
+        n = len(shapes)
+        self._cross, self._with_loss = np.zeros((n, 3, 3)), np.zeros((n, 3))
+        self._square, self._log_det, self._n = np.zeros(n), np.zeros(n), 0
+        self._runs: dict[str, tuple[Array, Array, Array]] = {}
         for one in rows:
-            gap = np.abs(one.fraction[:, None] - one.fraction)
-            covariance = lasting + self.along * np.exp(-gap / length)
-            covariance += (momentary + 1e-9) * np.eye(gap.shape[0])
-            factor = np.linalg.cholesky(covariance)
-            ones = np.ones((len(one.loss), 1))
-            columns = np.hstack([one.design, one.loss[:, None], ones])
-            white = np.linalg.solve(factor, columns)
-            design, loss, level = white[:, :3], white[:, 3], white[:, 4]
-            self.cross += design.T @ design
-            self.with_loss += design.T @ loss
-            self.square += float(loss @ loss)
-            self.log_det += 2.0 * float(np.log(np.diag(factor)).sum())
-            self.n += loss.size
-            self._runs[one.run] = (design.T @ level, float(loss @ level), float(level @ level))
+            factor = np.linalg.cholesky(self._covariance(one.fraction))
+            columns = np.column_stack([one.design, one.loss])
+            white = np.linalg.solve(factor, columns[None])
+            products = np.swapaxes(white, 1, 2) @ white
+            self._cross += products[:, :3, :3]
+            self._with_loss += products[:, :3, 3]
+            self._square += products[:, 3, 3]
+            self._log_det += 2.0 * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
+            self._n += one.loss.size
+            # The intercept's column: a deviation that lasts has the same.
+            self._runs[one.run] = products[:, 0, :3], products[:, 0, 3], products[:, 0, 0]
 
-    def posterior(self, scale: float, precision: Array, mean: Array) -> tuple[Array, Array]:
-        """Mean of the weights, and a factor that makes standard normals their deviations."""
-        total = self.cross / scale**2 + precision
-        center = np.linalg.solve(total, self.with_loss / scale**2 + precision @ mean)
+    def _covariance(self, fraction: Array) -> Array:
+        """Correlation of the deviations of one run, shape (shapes, n, n)."""
+        gap = np.abs(fraction[:, None] - fraction)
+        lasting, along, momentary = (part[:, None, None] for part in self.parts)
+        own = (momentary + 1e-9) * np.eye(fraction.size)
+        return np.asarray(lasting + along * np.exp(-gap / self.length[:, None, None]) + own)
+
+    def evidence(self, precision: Array, mean: Array) -> Array:
+        """Log density of the losses up to a constant, shape (shapes, scales)."""
+        scale = SCALES[:, None]
+        total = self._cross[:, None] / scale[..., None] ** 2 + precision
+        right = self._with_loss[:, None] / scale**2 + precision @ mean
+        fitted = self._square[:, None] / SCALES**2 + mean @ precision @ mean
+        fitted -= (right * np.linalg.solve(total, right[..., None])[..., 0]).sum(axis=-1)
+        log_det = self._log_det[:, None] + 2.0 * self._n * np.log(SCALES)
+        return np.asarray(-0.5 * (fitted + log_det + np.linalg.slogdet(total)[1]))
+
+    def posterior(self, cell: int, precision: Array, mean: Array) -> tuple[Array, Array]:
+        """Mean of the weights in a cell, and what makes standard normals their deviations."""
+        shape, scale = cell // SCALES.size, SCALES[cell % SCALES.size]
+        total = self._cross[shape] / scale**2 + precision
+        center = np.linalg.solve(total, self._with_loss[shape] / scale**2 + precision @ mean)
         return center, np.linalg.inv(np.linalg.cholesky(total))
 
-    def evidence(self, scale: float, precision: Array, mean: Array) -> float:
-        """Log density of the losses, up to a constant."""
-        total = self.cross / scale**2 + precision
-        right = self.with_loss / scale**2 + precision @ mean
-        fitted = self.square / scale**2 + mean @ precision @ mean
-        fitted -= right @ np.linalg.solve(total, right)
-        log_det = self.log_det + 2.0 * self.n * np.log(scale) + np.linalg.slogdet(total)[1]
-        return float(-0.5 * (fitted + log_det))
-
-    def offset(self, run: str, weights: Array) -> tuple[Array, float]:
-        """Mean of what lasts in a run, and its variance over that of all deviations."""
+    def offset(self, run: str, shape: NDArray[np.intp], weights: Array) -> tuple[Array, Array]:
+        """Mean of what lasts in a run by draw, and its variance over that of all deviations."""
         design, loss, level = self._runs[run]
-        mean = self.lasting * (loss - weights @ design)
-        return mean, max(0.0, self.lasting - self.lasting**2 * level)
+        lasting = self.parts[0][shape]
+        mean = lasting * (loss[shape] - (weights * design[shape]).sum(axis=1))
+        return mean, np.maximum(0.0, lasting - lasting**2 * level[shape])

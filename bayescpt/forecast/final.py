@@ -15,6 +15,7 @@ from bayescpt.data.conversion import LossUnits
 from bayescpt.forecast.discrepancy.effects import run_effects
 from bayescpt.forecast.folding import Folding, Value
 from bayescpt.forecast.noise import noise_scale, plan_rng, simulate_noise
+from bayescpt.forecast.out_of_domain import SetCurves
 from bayescpt.forecast.plan import Plan, Starts
 from bayescpt.forecast.possible import possible
 from bayescpt.forecast.posterior import Draws
@@ -167,7 +168,7 @@ class FinalLosses:
         """
         if len(self._buffer) < len(plans):
             # Allocating memory for every group would cost as much time as a logarithm.
-            self._buffer = np.empty((len(plans), len(self._draws.labels.domain), self._draws.size))
+            self._buffer = np.empty((len(plans), len(self._draws.domains), self._draws.size))
         out = self._buffer[: len(plans)]
         groups: dict[tuple[str | None, str | None], list[int]] = {}
         for k, plan in enumerate(plans):
@@ -183,6 +184,19 @@ class FinalLosses:
 
     def _group(self, plans: list[Placed], kind: str, out: Array) -> None:
         """Write the losses of plans that share a start and a target."""
+        n = len(self._draws.labels.domain)
+        self._by_law(plans, kind, out[:, :n])
+        if not self._draws.sets:
+            return
+        for plan, losses in zip(plans, out, strict=True):
+            sets = SetCurves(self._draws, plan.path, self._seed)
+            if kind == "mu":
+                losses[n:] = sets.expected(losses[:n])
+            else:
+                losses[n:] = sets.realised(losses[:n, :, None], np.ones(1))[..., 0]
+
+    def _by_law(self, plans: list[Placed], kind: str, out: Array) -> None:
+        """Write the losses on the domains of the law."""
         self._folding.next_plans()
         draws, path = self._draws, plans[0].path
         domains = [domain for domain in draws.labels.domain if draws.shows(path, domain)]
@@ -311,7 +325,7 @@ class Screener:
     @property
     def domains(self) -> tuple[str, ...]:
         """Evaluated domains."""
-        return self._draws.labels.domain
+        return self._draws.domains
 
     @property
     def n_chains(self) -> int:
