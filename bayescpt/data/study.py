@@ -292,6 +292,33 @@ class Study(StudyData):
                 )
         return self.select(remaining)
 
+    def with_out_of_domain(self, names: Iterable[str]) -> Study:
+        """The study with some sets taken as combinations of the general and the target loss.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Domains with a loss that are neither general nor a target; none for no such set.
+
+        Returns
+        -------
+        Study
+            The same runs and curves.
+
+        Raises
+        ------
+        StudyError
+            If a name is none of them.
+
+        Examples
+        --------
+        >>> from bayescpt.data import load_example
+        >>> load_example("cpt_micro").with_out_of_domain(["code"]).out_of_domain
+        ('code',)
+        """
+        found = check_out_of_domain(names, self.domains, self.general, self.targets)
+        return replace(self, out_of_domain=found)
+
     def findings(self) -> tuple[Finding, ...]:
         """What in the study is valid but likely wrong, as ``bayescpt check`` says it.
 

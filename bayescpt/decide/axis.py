@@ -95,7 +95,24 @@ def _lies_in(value: Any, low: float, high: float) -> bool:
 
 
 def shown(name: str, value: Any) -> str:
-    """A setting in the name of a recipe."""
+    """A setting in the name of a recipe.
+
+    Parameters
+    ----------
+    name : str
+        The setting.
+    value : Any
+        Its value; a tuple is a curriculum.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> shown("lr", 2e-3), shown("replay_ratio", ((0, 0.1), (500, 0.4)))
+    ('lr 0.002', 'replay_ratio 0.1@0 0.4@500')
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, tuple):
@@ -104,7 +121,29 @@ def shown(name: str, value: Any) -> str:
 
 
 def make_axis(name: str, setting: Any) -> Axis:
-    """Return the axis of a setting: one value, a list, or a range."""
+    """Return the axis of a setting: one value, a list, or a range.
+
+    Parameters
+    ----------
+    name : str
+        The setting.
+    setting : Any
+        One value; a list of values; or a range, a tuple (low, high) or a mapping with both.
+
+    Returns
+    -------
+    Axis
+
+    Raises
+    ------
+    PlanError
+        If the list is empty or the range is none.
+
+    Examples
+    --------
+    >>> make_axis("lr", (1e-3, 4e-3)).at(0.5), make_axis("start", ["a", "b"]).values
+    (0.002, ('a', 'b'))
+    """
     if name == "replay_ratio" and is_pieces(setting):
         setting = [setting]
     if isinstance(setting, Mapping):

@@ -243,8 +243,11 @@ class Fit(CurveRatios):
     def out_of_domain(self) -> pd.DataFrame:
         """Weights of the out-of-domain sets of the study, with 90% intervals.
 
-        One row per set, target and parameter: the ``intercept`` (nats), the weights of the
-        ``general`` and the ``target`` loss, and the ``deviation`` from the combination (nats).
+        Returns
+        -------
+        DataFrame
+            One row per set, target and parameter: the ``intercept`` (nats), the weights of the
+            ``general`` and the ``target`` loss, and the ``deviation`` from the combination (nats).
 
         Examples
         --------

@@ -97,10 +97,7 @@ class View:
 
     @cached_property
     def own_area(self) -> Array:
-        """Area that drives learning, sum of LR^.6, at every step, shape (n_steps + 1,).
-
-        1 after the reference area at a constant LR of the reference peak.
-        """
+        """Sum of LR^.6 over that of the reference area at the peak, shape (n_steps + 1,)."""
         peak = self.refs["peak_lr"]
         spent = forward_area((self.lr / peak) ** TARGET_EXPONENT)
         return np.asarray(spent * peak / self.refs["shift_area"])
