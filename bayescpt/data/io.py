@@ -148,8 +148,9 @@ def _study_toml(study: Study) -> str:
     }
     if study.allow_mixed:
         fields["allow_mixed"] = list(study.allow_mixed)
-    if study.out_of_domain:
-        fields["out_of_domain"] = list(study.out_of_domain)
+    # Not those that only runs had which are left out.
+    if sets := [name for name in study.out_of_domain if name in study.domains]:
+        fields["out_of_domain"] = sets
     if study.curves_unit != study.loss_unit:
         # Converted back, losses would not be the same to the last digit.
         fields["curves_unit"] = study.curves_unit

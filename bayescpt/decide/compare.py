@@ -237,8 +237,9 @@ def compare(
     if table["eligible"].any():
         best = _best(table, measure, excess)
         contrasts = _contrasts(table[measure.column], weighted, contributions, best)
-        if simpler := _simpler(table, contrasts, best, prefer):
-            best = simpler
+        simpler = _simpler(table, contrasts, best, prefer)
+        if simpler.any():
+            best = _best(table.assign(eligible=simpler), measure, excess)
             contrasts = _contrasts(table[measure.column], weighted, contributions, best)
         chance = None if chances is None else float(chances[best])
     warnings += _cautions(table, best, measure.name, contrasts, chances, min_probability)
@@ -294,14 +295,11 @@ def _best(table: pd.DataFrame, measure: risks.RiskMeasure, excess: Array | None)
 
 def _simpler(
     table: pd.DataFrame, contrasts: pd.DataFrame, best: str, prefer: Collection[str]
-) -> str | None:
-    """Return the preferred plan whose risk equals the best within Monte Carlo error, if any."""
-    if best in prefer:
-        return None
-    known = contrasts[table["eligible"].to_numpy(dtype=bool) & contrasts.index.isin([*prefer])]
-    away = known["risk"].abs()
-    tied = away[away <= INDISTINGUISHABLE_MCSE * known["mcse"] + ROUNDING]
-    return None if tied.empty else str(tied.idxmin())
+) -> NDArray[np.bool_]:
+    """Which preferred plans equal the best in risk within Monte Carlo error, unless it is one."""
+    tied = contrasts["risk"].abs() <= INDISTINGUISHABLE_MCSE * contrasts["mcse"] + ROUNDING
+    wanted = table.index.isin([] if best in prefer else [*prefer])
+    return np.asarray(table["eligible"].to_numpy(dtype=bool) & tied.to_numpy() & wanted)
 
 
 def _cautions(

@@ -138,6 +138,8 @@ def test_a_set_comes_back_from_disk_and_json(study, tmp_path):
     back = read_study(write_study(study, tmp_path / "sets"))
     assert back.out_of_domain == study.out_of_domain
     assert back.digest == study.digest
+    part = replace(study, curves=study.curves[study.curves["domain"] != "code"])
+    assert read_study(write_study(part, tmp_path / "part")).out_of_domain == ("books",)
     again = StudyClass.from_json(study.to_json())
     assert again.out_of_domain == study.out_of_domain
     assert replace(study, out_of_domain=()).digest != study.digest
