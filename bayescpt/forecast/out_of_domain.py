@@ -53,9 +53,9 @@ def set_rows(study: Study, domain: str, target: str) -> list[SetRows]:
             study.curve(name, one).set_index("step")["loss"]
             for one in (str(study.general), target, domain)
         ]
-        table = pd.concat(curves, axis=1, join="inner").to_numpy()
-        steps = curves[0].index.intersection(curves[1].index).intersection(curves[2].index)
-        fraction = steps.to_numpy(float) / float(run.steps or max(steps, default=1))
+        common = pd.concat(curves, axis=1, join="inner").sort_index()
+        steps, table = common.index.to_numpy(np.int64), common.to_numpy(float)
+        fraction = steps / float(run.steps or max(steps, default=1))
         shared = run.branch_step if run.branch_of in study else 0
         own = steps > shared
         late = own & (fraction > FIRST)
