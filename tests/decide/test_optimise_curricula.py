@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from bayescpt.data import schedules
-from bayescpt.decide import compare, optimise
+from bayescpt.decide import Space, compare, goal_map, optimise
+from bayescpt.decide.goal_map import map_settings
 from bayescpt.forecast import Plan
 from bayescpt.laws import view
 
@@ -112,3 +113,16 @@ def test_the_plain_replay_of_a_space_is_searched_as_before(forgetful):
     pieces = {**plain, "replay_pieces": 1}
     other = optimise(forgetful, pieces, risk="mean", weights=WEIGHTS, extrapolate=True)
     assert one.table.equals(other.table)
+
+
+def test_a_map_of_the_goal_takes_settings_of_pieces(forgetful):
+    space = {**CURRICULA, "replay_ratio": (0.1, 0.5), "switch_share": (0.1, 0.9)}
+    assert map_settings(Space.of(space))[0] == ("replay_ratio", "switch_share")
+    found = goal_map(
+        forgetful, space, {"general": 5.0}, "replay_ratio", "switch_share",
+        at={"replay_pieces": 2, "replay_ratio_2": 0.5}, points=3,
+    )  # fmt: skip
+    assert found.probability.shape == (3, 3)
+    # From .5 to .5 is no curriculum; all others are outside pilots of constant ratios.
+    assert found.outside[:, :2].all()
+    assert not found.outside[:, 2].any()

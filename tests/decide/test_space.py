@@ -233,3 +233,9 @@ def test_a_space_of_curricula_is_read_from_a_file(tmp_path):
     made = read_space(file)
     plan = made.plan(made.point({"replay_pieces": 1.0, "replay_ratio": 1.0}))
     assert plan.name == "replay_ratio 0.5@0 0.1@125"
+
+
+def test_a_space_of_pieces_can_be_made_again_from_its_axes():
+    made = curriculum_space()
+    settings = {a.name: (a.low, a.high) if not a.values else list(a.values) for a in made.axes}
+    assert Space(**settings).axes == made.axes
