@@ -44,6 +44,7 @@ def check(  # numpydoc ignore=PR01
                 "general": opened.general,
                 "domains": list(opened.domains),
                 "targets": list(opened.targets),
+                "out_of_domain": list(opened.out_of_domain),
                 "losses": len(opened.curves),
                 "runs": runs,
                 "notes": [found.text for found in odd],
@@ -78,6 +79,9 @@ def check(  # numpydoc ignore=PR01
         f"general domain: {printable(opened.general or 'none')}; targets: {targets}; "
         f"loss unit: {unit_name(opened.loss_unit)}; digest {opened.digest[:12]}"
     )
+    if opened.out_of_domain:
+        sets = printable(", ".join(opened.out_of_domain))
+        say(f"out-of-domain sets, combinations of the general and the target loss: {sets}")
     for column, meaning in (("n_params", "parameters"), ("tokens_per_step", "tokens per step")):
         say(f"{meaning}: {_range(opened, column)}")
     if thinned:

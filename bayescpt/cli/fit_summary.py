@@ -42,6 +42,7 @@ def show_fit(fitted: Fit, brief: bool = True) -> None:
         show_sets(fitted)
     else:
         show_terms(fitted, brief)
+        show_combinations(fitted)
 
 
 def show_verdict(fitted: Fit, brief: bool = True) -> None:
@@ -106,6 +107,27 @@ def show_terms(fitted: Fit, brief: bool = True) -> None:
     sys.stdout.write("".join(f"{line}\n" for line in table_lines(columns, screen_width())))
     if len(shown) < len(parts):
         say(f"and {len(parts) - len(shown)} more domains; --full shows all")
+
+
+def show_combinations(fitted: Fit) -> None:
+    """Print the weights of the out-of-domain sets, one line each.
+
+    Parameters
+    ----------
+    fitted : Fit
+        The fit.
+    """
+    table, general = fitted.out_of_domain, printable(str(fitted.study.general))
+    for domain, target in dict.fromkeys((name[0], name[1]) for name in table.index):
+        own = table.loc[(domain, target)]
+        weight = {
+            name: f"{row['median']:.2f} ({row['lower']:.2f} to {row['upper']:.2f})"
+            for name, row in own.iterrows()
+        }
+        say(
+            f"{printable(domain)} = {weight['intercept']} + {weight['general']} {general} + "
+            f"{weight['target']} {printable(target)}, to {own.loc['deviation', 'median']:.3f} nats"
+        )
 
 
 def _signed(value: float) -> str:

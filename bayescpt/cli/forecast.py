@@ -326,7 +326,8 @@ def score_run(
     import pandas as pd
 
     skip = 0.1 * plan.schedule.n_steps
-    curves = {domain: truth.curve(plan.run, domain) for domain in fitted.rows.labels.domain}
+    known = getattr(fitted, "domains", fitted.rows.labels.domain)
+    curves = {domain: truth.curve(plan.run, domain) for domain in known}
     curves = {domain: c[c["step"] > skip] for domain, c in curves.items()}
     at = np.unique(np.concatenate([c["step"].to_numpy() for c in curves.values()]))
     bands = fitted.forecast([plan], steps=at, seed=seed, allow_failed=allow_failed).interval(0.9)

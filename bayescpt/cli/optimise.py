@@ -35,7 +35,8 @@ SpaceFile = Annotated[
         "--space",
         metavar="FILE",
         help="TOML file with a table [space]: schedule, lr, num_training_steps, replay_ratio, "
-        "start and arguments of the schedule, each a value, a list, or { low = .., high = .. }.",
+        "start and arguments of the schedule, each a value, a list, or { low = .., high = .. }; "
+        "replay_pieces = [1, 2, 3] for curricula.",
     ),
 ]
 Risk = Annotated[

@@ -26,7 +26,7 @@ from bayescpt.toml_file import read_toml
 TABLES = ("runs", "curves", "lrs")
 TOML_KEYS = (
     *("name", "general", "loss_unit", "notes", "allow_mixed"),
-    *("curves_unit", "bytes_per_token"),
+    *("curves_unit", "bytes_per_token", "out_of_domain"),
 )
 
 
@@ -38,8 +38,8 @@ def read_study(folder: str | os.PathLike[str]) -> Study:
     folder : path
         Folder with ``study.toml``, ``runs.csv``, ``curves.csv`` and ``lrs.parquet``. Each table may
         be CSV or Parquet. ``study.toml`` has a table ``[study]`` with the optional keys ``name``,
-        ``general``, ``loss_unit``, ``curves_unit``, ``bytes_per_token``, ``notes`` and
-        ``allow_mixed``; they and the columns of the tables are the arguments of
+        ``general``, ``loss_unit``, ``curves_unit``, ``bytes_per_token``, ``out_of_domain``,
+        ``notes`` and ``allow_mixed``; they and the columns of the tables are the arguments of
         `Study.from_frames`. For a run that is not in lrs, the columns
         ``schedule`` (a constructor of `bayescpt.schedules`) and ``schedule_params``
         (``key=value;key=value``, with the argument names of the constructor; ``steps`` is the
@@ -87,6 +87,7 @@ def read_study(folder: str | os.PathLike[str]) -> Study:
             allow_mixed=about.get("allow_mixed", ()),
             curves_unit=None if (unit := about.get("curves_unit")) is None else str(unit),
             bytes_per_token=about.get("bytes_per_token"),
+            out_of_domain=about.get("out_of_domain", ()),
         )
     except StudyError as error:
         raise StudyError(_with_file(folder, str(error))) from error
@@ -170,6 +171,9 @@ def _study_toml(study: Study) -> str:
     }
     if study.allow_mixed:
         fields["allow_mixed"] = list(study.allow_mixed)
+    # Not those that only runs had which are left out.
+    if sets := [name for name in study.out_of_domain if name in study.domains]:
+        fields["out_of_domain"] = sets
     if study.curves_unit != study.loss_unit:
         # Converted back, losses would not be the same to the last digit.
         fields["curves_unit"] = study.curves_unit

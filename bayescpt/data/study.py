@@ -16,6 +16,7 @@ from bayescpt.data.checks import learning_rates as lr_checks
 from bayescpt.data.checks import runs as run_checks
 from bayescpt.data.checks.copies import check_copies
 from bayescpt.data.checks.mixed import check_allow_mixed, check_mixed
+from bayescpt.data.checks.out_of_domain import check_out_of_domain
 from bayescpt.data.conversion import check_bytes_per_token, in_nats
 from bayescpt.data.figures import Figure, figure
 from bayescpt.data.final_losses import are_final, check_final, complete_tables
@@ -71,6 +72,9 @@ class Study(StudyData):
         made, or "nat/byte" where losses are per byte and the bytes per token are not known.
     bytes_per_token : dict of str to float
         Mean bytes of a token by domain, as far as known.
+    out_of_domain : tuple of str
+        Domains whose loss is a combination of the general and the target loss, which a fit learns
+        in place of a law of their own.
 
     Examples
     --------
@@ -93,6 +97,7 @@ class Study(StudyData):
         allow_mixed: Iterable[str] = (),
         curves_unit: str | None = None,
         bytes_per_token: float | Mapping[str, float] | None = None,
+        out_of_domain: Iterable[str] = (),
     ) -> Study:
         """Make a study from tables, and validate it.
 
@@ -131,6 +136,9 @@ class Study(StudyData):
             Unit of the losses in `curves`, where it is another than the one to show.
         bytes_per_token : float or mapping of str to float, optional
             Mean bytes of a token on each domain, to express losses per byte and per token.
+        out_of_domain : iterable of str
+            Domains whose loss is taken as a linear combination of the general and the target loss:
+            forecasts have them, with the uncertainty of the weights.
 
         Returns
         -------
@@ -197,9 +205,11 @@ class Study(StudyData):
         check_copies(curves, runs)
         given, (curves, held) = curves, in_nats(curves, given_unit, each)
         curve_checks.check_sizes(given, curves, given_unit)
+        targets = set(runs.loc[runs["phase"] == "cpt", "domain"].dropna())
+        others = check_out_of_domain(out_of_domain, measured, general, targets)
         study = cls(
             name, runs, curves, lr_by_run, replays, general or None, loss_unit, notes, allowed,
-            held, each,
+            held, each, others,
         )  # fmt: skip
         return replace(study, curves=study._sorted(curves))
 
@@ -281,6 +291,33 @@ class Study(StudyData):
                     "or branches off it"
                 )
         return self.select(remaining)
+
+    def with_out_of_domain(self, names: Iterable[str]) -> Study:
+        """The study with some sets taken as combinations of the general and the target loss.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Domains with a loss that are neither general nor a target; none for no such set.
+
+        Returns
+        -------
+        Study
+            The same runs and curves.
+
+        Raises
+        ------
+        StudyError
+            If a name is none of them.
+
+        Examples
+        --------
+        >>> from bayescpt.data import load_example
+        >>> load_example("cpt_micro").with_out_of_domain(["code"]).out_of_domain
+        ('code',)
+        """
+        found = check_out_of_domain(names, self.domains, self.general, self.targets)
+        return replace(self, out_of_domain=found)
 
     def findings(self) -> tuple[Finding, ...]:
         """What in the study is valid but likely wrong, as ``bayescpt check`` says it.

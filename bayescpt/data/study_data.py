@@ -53,6 +53,8 @@ class StudyData:
         Unit of the losses in `curves`.
     bytes_per_token : dict of str to float
         By domain, as far as known.
+    out_of_domain : tuple of str
+        Domains whose loss is a combination of the general and the target loss.
     """
 
     name: str
@@ -66,6 +68,7 @@ class StudyData:
     allow_mixed: tuple[str, ...] = ()
     curves_unit: str = DEFAULT_UNIT
     bytes_per_token: dict[str, float] = field(default_factory=dict)
+    out_of_domain: tuple[str, ...] = ()
 
     def __contains__(self, name: object) -> bool:
         """Whether the study has a run of that name."""

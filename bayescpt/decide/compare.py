@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -130,6 +130,7 @@ def compare(
     by: By = "end",
     min_probability: float | None = None,
     kind: Kind = "loss",
+    prefer: Collection[str] = (),
 ) -> Decision:
     """Compare plans on the same draws and choose the one with the best risk.
 
@@ -160,6 +161,9 @@ def compare(
         Plans with a lower joint goal probability are not eligible.
     kind : {"loss", "mu"}
         `loss` is what the log of a new run will show; `mu` is the expected curve.
+    prefer : collection of str
+        Simpler plans: the best of them is chosen unless another plan is better by more than Monte
+        Carlo error.
 
     Returns
     -------
@@ -233,6 +237,10 @@ def compare(
     if table["eligible"].any():
         best = _best(table, measure, excess)
         contrasts = _contrasts(table[measure.column], weighted, contributions, best)
+        simpler = _simpler(table, contrasts, best, prefer)
+        if simpler.any():
+            best = _best(table.assign(eligible=simpler), measure, excess)
+            contrasts = _contrasts(table[measure.column], weighted, contributions, best)
         chance = None if chances is None else float(chances[best])
     warnings += _cautions(table, best, measure.name, contrasts, chances, min_probability)
     attrs = units_attrs(fc)
@@ -283,6 +291,15 @@ def _best(table: pd.DataFrame, measure: risks.RiskMeasure, excess: Array | None)
         return str(tied[0])
     mean_excess = pd.Series(excess.mean(axis=(1, 2)), index=table.index)
     return str(mean_excess[tied].idxmin())
+
+
+def _simpler(
+    table: pd.DataFrame, contrasts: pd.DataFrame, best: str, prefer: Collection[str]
+) -> NDArray[np.bool_]:
+    """Which preferred plans equal the best in risk within Monte Carlo error, unless it is one."""
+    tied = contrasts["risk"].abs() <= INDISTINGUISHABLE_MCSE * contrasts["mcse"] + ROUNDING
+    wanted = table.index.isin([] if best in prefer else [*prefer])
+    return np.asarray(table["eligible"].to_numpy(dtype=bool) & tied.to_numpy() & wanted)
 
 
 def _cautions(

@@ -14,6 +14,7 @@ from bayescpt.data import Study
 from bayescpt.data.phases import schedule_phase
 from bayescpt.decide.forecaster import Forecaster, open_screener
 from bayescpt.decide.goals import Goal
+from bayescpt.decide.pieces import PIECES
 from bayescpt.decide.screen import screen
 from bayescpt.decide.space import Space
 from bayescpt.errors import PlanError, ScheduleError
@@ -190,7 +191,7 @@ def map_settings(space: Space) -> list[tuple[str, str]]:
     numbers = [
         axis.name
         for axis in space.varied
-        if all(isinstance(value, int | float) for value in axis.values)
+        if axis.name != PIECES and all(isinstance(value, int | float) for value in axis.values)
     ]
     if not numbers:
         return []

@@ -15,6 +15,7 @@ from bayescpt.decide import risks
 from bayescpt.decide.compare import Decision, compare, ranking
 from bayescpt.decide.forecaster import Forecaster, Screener, open_screener
 from bayescpt.decide.goals import Goal, check_goal_given, goal_probability
+from bayescpt.decide.pieces import used
 from bayescpt.decide.screen import screen
 from bayescpt.decide.space import Space
 from bayescpt.errors import PlanError, ScheduleError
@@ -37,7 +38,8 @@ class Optimum:
     Attributes
     ----------
     plan : Plan or None
-        The recipe with the best risk; None if none is eligible.
+        The recipe with the best risk, a constant replay ratio where no curriculum is better; None
+        if none is eligible.
     table : pandas.DataFrame
         The best recipes, best first, indexed by plan: with a goal the columns of
         `goal_probability`; then the columns of `Decision.table`, and ``outside``, where the
@@ -90,6 +92,11 @@ def optimise(
     best. The best of many noisy estimates is biased: the finalists are evaluated again with
     independent noise, and ranked by the new estimates.
 
+    In a space with curricula (``replay_pieces``, see `Space`) the best recipe of a constant replay
+    ratio is among the finalists, and is chosen unless a curriculum is better by more than Monte
+    Carlo error. Losses at the last step depend on the order of replay as `bayescpt.laws` has it;
+    where no pilot had a curriculum, ``outside`` says so and bands are wider.
+
     Unless `extrapolate` is set, the space is clipped to the range of the pilot runs in peak LR,
     replay ratio and number of steps, with a warning on what was left out: outside it, errors of
     the law would choose the recipe (under the law, a higher peak LR always helps).
@@ -114,7 +121,7 @@ def optimise(
     n_plans : int
         Number of recipes of the first round, at least 8.
     top : int
-        Number of finalists, at least 1.
+        Number of finalists, at least 1; one more where none of them has a constant replay ratio.
     extrapolate : bool
         Search outside the range of the pilot runs too.
     random_seed : int
@@ -168,12 +175,17 @@ def optimise(
     )
     search.run(n_plans, np.random.default_rng([random_seed, 0x5EA7C4]))
     tried = search.tried
-    finalists = [search.plans[name] for name in tried.index[:top]]
+    # Beside the best recipes the best of a constant replay ratio, which curricula are held to.
+    constant = [name for name in tried.index if _is_constant(search.plans[name])]
+    names = list(dict.fromkeys([*tried.index[:top], *constant[:1]]))
+    finalists = [search.plans[name] for name in names]
     ends = sorted({plan.schedule.n_steps for plan in finalists})
     # Left out where it is not asked for: what forecasts need not know of it.
     far = (True,) if extrapolate else ()
     forecast = fit.forecast(finalists, ends, random_seed + 1, allow_failed, *far)
-    decision = compare(forecast, goal, measure.name, level, weights, "end", min_probability)
+    decision = compare(
+        forecast, goal, measure.name, level, weights, "end", min_probability, prefer=constant
+    )
     decision = replace(decision, rule=rule)
     order = _order(decision, measure)
     table = decision.table.join(tried["outside"])
@@ -329,21 +341,28 @@ def _ranked(
     return table.iloc[np.lexsort(keys[::-1])]
 
 
+def _is_constant(plan: Plan) -> bool:
+    """Whether the replay ratio of a recipe of a space is one number, or none."""
+    return not isinstance(plan.replay_ratio, np.ndarray)
+
+
 def _order(decision: Decision, measure: risks.RiskMeasure) -> list[str]:
-    """Return the names of the finalists, the eligible and best first."""
+    """Return the names of the finalists: the chosen one, then the eligible and best first."""
     table = decision.table
     risk = table[measure.column].to_numpy()
     best_first = -risk if measure.higher_is_better else risk
     order = np.lexsort([best_first, ~table["eligible"].to_numpy(bool)])
-    return [str(name) for name in table.index[order]]
+    names = [str(name) for name in table.index[order]]
+    return names if decision.best is None else list(dict.fromkeys([decision.best, *names]))
 
 
 def _edges(space: Space, place: Mapping[str, float], best: str) -> list[str]:
     """Return a warning if the best recipe lies at an end of a range."""
+    point = space.point(place)
     ends = [
-        f"{axis.name} {space.point(place)[axis.name]:g}"
+        f"{axis.name} {point[axis.name]:g}"
         for axis in space.varied
-        if not axis.values and not EDGE < place[axis.name] < 1 - EDGE
+        if not axis.values and used(axis.name, point) and not EDGE < place[axis.name] < 1 - EDGE
     ]
     if not ends:
         return []

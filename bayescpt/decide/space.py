@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bayescpt.data import schedules
-from bayescpt.data.curriculum import is_pieces
 from bayescpt.data.schedules.registry import registered_schedules, schedule_arguments
 from bayescpt.data.schedules.shares import SHARES, suggestion
 from bayescpt.data.units import did_you_mean
+from bayescpt.decide.axis import Axis, make_axis, shown
+from bayescpt.decide.pieces import PIECES, RATIO, SWITCH, base_name, replay_at, with_pieces
 from bayescpt.errors import PlanError
 from bayescpt.forecast import Plan
 from bayescpt.forecast.ranges import FittedRange
@@ -22,87 +22,6 @@ from bayescpt.toml_file import read_toml
 # Keys of the plan; all others are arguments of its schedule.
 PLAN_KEYS = ("replay_ratio", "start", "domain")
 REQUIRED = ("schedule", "lr", "num_training_steps")
-# Significant digits of a setting: more would give many recipes that hardly differ.
-DIGITS = 3
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One setting that may vary.
-
-    Attributes
-    ----------
-    name : str
-        The setting.
-    values : tuple
-        Its values; empty for a range.
-    low, high : float
-        Ends of a range.
-    log : bool
-        Whether a range is searched uniformly in the logarithm.
-    """
-
-    name: str
-    values: tuple[Any, ...] = ()
-    low: float = 0.0
-    high: float = 0.0
-    log: bool = False
-
-    def at(self, u: float) -> Any:
-        """Return the value at a position along the axis.
-
-        Parameters
-        ----------
-        u : float
-            Position, 0 to 1.
-
-        Returns
-        -------
-        Any
-            One of the values, or a number between the ends, rounded to three significant digits.
-        """
-        if self.values:
-            return self.values[min(int(u * len(self.values)), len(self.values) - 1)]
-        low, high = (np.log([self.low, self.high])) if self.log else (self.low, self.high)
-        number = float(low + u * (high - low))
-        number = float(np.exp(number)) if self.log else number
-        if self.name.startswith("num_"):
-            return round(number)
-        return min(max(float(f"{number:.{DIGITS}g}"), self.low), self.high)
-
-    def clip(self, low: float, high: float) -> tuple[Axis | None, str]:
-        """Return the part of the axis inside a range.
-
-        Parameters
-        ----------
-        low, high : float
-            Ends of the range, in the unit of the setting.
-
-        Returns
-        -------
-        axis : Axis or None
-            None where nothing is inside.
-        note : str
-            What lies outside, or "".
-        """
-        if self.values:
-            within = tuple(v for v in self.values if _lies_in(v, low, high))
-            out = [_shown("", v).strip() for v in self.values if v not in within]
-            note = f"{self.name} {', '.join(out)}" if out else ""
-            return (replace(self, values=within) if within else None), note
-        ends = (max(self.low, low), min(self.high, high))
-        if ends == (self.low, self.high):
-            return self, ""
-        parts = [(self.low, min(ends[0], self.high)), (max(ends[1], self.low), self.high)]
-        out = [f"{a:g}..{b:g}" for a, b in parts if a < b]
-        inside = replace(self, low=ends[0], high=ends[1]) if ends[0] <= ends[1] else None
-        return inside, f"{self.name} {' and '.join(out)}"
-
-
-def _lies_in(value: Any, low: float, high: float) -> bool:
-    """Whether a value, or each ratio of a curriculum, lies between two ends."""
-    parts = [ratio for _, ratio in value] if isinstance(value, tuple) else [value]
-    return all(low * 0.999 <= part <= high * 1.001 for part in parts)
 
 
 class Space:
@@ -119,6 +38,12 @@ class Space:
         Each setting is one value; a list of values; or a range, which is a tuple (low, high) or a
         mapping with ``low`` and ``high``, searched uniformly (``lr`` in its logarithm). Where
         several schedules are listed, each gets only the arguments that it takes.
+
+        ``replay_pieces`` makes curricula: the number of pieces in which replay is constant, one or
+        a list such as ``[1, 2, 3]``. Each piece has a ratio of its own out of ``replay_ratio``, and
+        ends where ``switch_share`` says, as a share of all steps (by default .05 to .95). The
+        second piece takes another range from ``replay_ratio_2``, the second switch from
+        ``switch_share_2``, and so on. Neighbours of one ratio are one piece.
 
     Raises
     ------
@@ -137,19 +62,30 @@ class Space:
     (6, ['replay_ratio', 'decay_share'])
     >>> space.plan(space.point({"decay_share": 0.0, "replay_ratio": 1.0})).name
     'replay_ratio 0.3, decay_share 0.1'
+
+    Curricula of one or two pieces:
+
+    >>> space = bc.Space(
+    ...     schedule="wsd", lr=2e-3, num_training_steps=1000, decay_share=0.2,
+    ...     replay_ratio=(0.05, 0.6), replay_pieces=[1, 2],
+    ... )  # fmt: skip
+    >>> point = {"replay_pieces": 1.0, "replay_ratio_2": 1.0, "switch_share": 0.5}
+    >>> space.plan(space.point(point)).name
+    'replay_ratio 0.05@0 0.6@500'
     """
 
     def __init__(self, **settings: Any) -> None:
         missing = [key for key in REQUIRED if key not in settings]
         if missing:
             raise PlanError(f"the space has no {missing[0]!r}; it needs {', '.join(REQUIRED)}")
+        given = with_pieces(settings)
         # The replay ratio first, in the names of recipes too.
-        order = sorted(settings, key=lambda name: name != "replay_ratio")
-        self.axes = tuple(_axis(name, settings[name]) for name in order)
+        order = sorted(given, key=lambda name: name != "replay_ratio")
+        self.axes = tuple(make_axis(name, given[name]) for name in order)
         kinds = next(axis for axis in self.axes if axis.name == "schedule").values
         self._arguments = {str(kind): _arguments(str(kind)) for kind in kinds}
-        known = {"schedule", *PLAN_KEYS, *SHARES}.union(*self._arguments.values())
-        unknown = [axis.name for axis in self.axes if axis.name not in known]
+        known = {"schedule", *PLAN_KEYS, *SHARES, PIECES, SWITCH}.union(*self._arguments.values())
+        unknown = [axis.name for axis in self.axes if base_name(axis.name) not in known]
         if unknown:
             name = unknown[0]
             hint = suggestion(name, sorted(known))
@@ -246,9 +182,10 @@ class Space:
         }
         notes, axes = [], []
         for axis in self.axes:
-            clipped, note = axis.clip(*limits[axis.name]) if axis.name in limits else (axis, "")
-            if note:
-                low, high = limits[axis.name]
+            limit = limits.get(base_name(axis.name))
+            clipped, note = (axis, "") if limit is None else axis.clip(*limit)
+            if note and limit is not None:
+                low, high = limit
                 note = f"{note}: outside the fitted {low:g}..{high:g}"
                 notes.append(f"not searched: {note}")
             if clipped is None:
@@ -296,12 +233,19 @@ class Space:
             if argument in takes:
                 arguments[name] = value
         own = {key: point[key] for key in PLAN_KEYS if key in point}
-        shown = [
-            _shown(axis.name, point[axis.name])
+        if PIECES in point:
+            own[RATIO] = replay_at(point)
+        # Of several settings of replay one is named: the curriculum that they give.
+        varied = dict.fromkeys(
+            RATIO if base_name(axis.name) in (PIECES, SWITCH) else base_name(axis.name)
             for axis in self.varied
-            if SHARES.get(axis.name, axis.name) in {"schedule", *PLAN_KEYS, *takes}
+        )
+        words = [
+            shown(name, own.get(name, point.get(name)))
+            for name in varied
+            if SHARES.get(name, name) in {"schedule", *PLAN_KEYS, *takes}
         ]
-        return Plan(", ".join(shown) or kind, schedules.from_name(kind, **arguments), **own)
+        return Plan(", ".join(words) or kind, schedules.from_name(kind, **arguments), **own)
 
 
 def read_space(path: str | Path) -> Space:
@@ -343,43 +287,6 @@ def read_space(path: str | Path) -> Space:
         return Space(**table)
     except PlanError as error:
         raise PlanError(f"{path}: {error}") from error
-
-
-def _shown(name: str, value: Any) -> str:
-    """A setting in the name of a recipe."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, tuple):
-        return f"{name} " + " ".join(f"{ratio:g}@{step:g}" for step, ratio in value)
-    return f"{name} {value:g}"
-
-
-def _axis(name: str, setting: Any) -> Axis:
-    """Return the axis of a setting: one value, a list, or a range."""
-    if name == "replay_ratio" and is_pieces(setting):
-        setting = [setting]
-    if isinstance(setting, Mapping):
-        if set(setting) != {"low", "high"}:
-            raise PlanError(f"{name}: a range has 'low' and 'high'; this has {sorted(setting)}")
-        setting = (setting["low"], setting["high"])
-    if isinstance(setting, tuple):
-        numbers = len(setting) == 2 and all(
-            isinstance(v, int | float) and np.isfinite(v) for v in setting
-        )
-        if not numbers or not setting[0] <= setting[1] or (name == "lr" and setting[0] <= 0):
-            raise PlanError(f"{name}: a range is (low, high); got {setting!r}")
-        return Axis(name, low=float(setting[0]), high=float(setting[1]), log=name == "lr")
-    values = tuple(setting) if isinstance(setting, list | np.ndarray | range) else (setting,)
-    if not values:
-        raise PlanError(f"{name}: the list is empty")
-    return Axis(name, tuple(_value(name, v) for v in values))
-
-
-def _value(name: str, value: Any) -> Any:
-    """One value of a setting, which can be compared and hashed."""
-    if name == "replay_ratio" and is_pieces(value):
-        return tuple((float(step), float(ratio)) for step, ratio in value)
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _arguments(kind: str) -> set[str]:

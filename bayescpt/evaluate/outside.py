@@ -62,8 +62,6 @@ def outside_pilots(study: Study, pilots: Sequence[str], run: str) -> list[str]:
     known = [observed_trajectory(study, name) for name in pilots]
     path = run_trajectory(study, run)
     found = set(range_of(known).dimensions_outside(path))
-    if _varies(path) and not any(map(_varies, known)):
-        found.add("replay")
     if not any(_alike(path, other) for other in known):
         found.add("schedule")
     if study.run(run).n_params not in [study.run(name).n_params for name in pilots]:
@@ -71,11 +69,6 @@ def outside_pilots(study: Study, pilots: Sequence[str], run: str) -> list[str]:
     if path.target not in [other.target for other in known]:
         found.add("target")
     return [name for name in EXTRAPOLATED if name in found]
-
-
-def _varies(path: Trajectory) -> bool:
-    """Whether the replay ratio changes along a run."""
-    return bool(np.ptp(path.replay) > 1e-9)
 
 
 def _alike(one: Trajectory, other: Trajectory) -> bool:

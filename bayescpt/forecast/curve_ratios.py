@@ -133,7 +133,7 @@ def _placed(draws: Draws, screener: Screener, plan: Plan) -> tuple[Array, list[P
 def _ends(draws: Draws, placed: list[Placed]) -> Array:
     """Expected losses at the last step, shape (domains, draws, plans)."""
     evaluate = FinalLosses(draws)
-    out = np.empty((len(draws.labels.domain), draws.size, len(placed)))
+    out = np.empty((len(draws.domains), draws.size, len(placed)))
     for k in range(0, len(placed), TOGETHER):
         part = evaluate(placed[k : k + TOGETHER], "mu")
         out[:, :, k : k + len(part)] = part.transpose(1, 2, 0)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bayescpt.forecast.discrepancy.effects import RunEffects, run_effects
 from bayescpt.forecast.expected import CurveInputs, curve_inputs
 from bayescpt.forecast.noise import NoiseSoFar, plan_rng, simulate_noise
+from bayescpt.forecast.out_of_domain import SetCurves
 from bayescpt.forecast.possible import possible
 from bayescpt.forecast.posterior import Draws
 from bayescpt.laws.trajectory import Trajectory
@@ -70,6 +71,7 @@ class PlanCurves:
         self._noise = NoiseSoFar()
         self._inputs: dict[str, CurveInputs] = {}
         self._effects: dict[str, RunEffects] = {}
+        self._sets = SetCurves(draws, path, seed)
         # Number of steps computed so far.
         self.done = 0
 
@@ -84,8 +86,8 @@ class PlanCurves:
         Returns
         -------
         mu, loss : ndarray, shape (domains, draws, steps)
-            Nats per token; NaN on domains that no fitted run with the plan's target was evaluated
-            on.
+            Nats per token, on the domains of the law and the out-of-domain sets; NaN on those that
+            no fitted run with the plan's target was evaluated on.
         """
         draws, path, self.done = self._draws, self._path, here.stop
         fraction = self._view.fraction[here]
@@ -100,4 +102,8 @@ class PlanCurves:
             if domain not in self._effects:
                 self._effects[domain] = run_effects(draws, path, domain, self._distance, self._rng)
             loss[d] = mu[d] + self._effects[domain].discrepancy(self._view, here) + noise[d]
-        return possible(mu), possible(loss)
+        mu, loss = possible(mu), possible(loss)
+        if not draws.sets:
+            return mu, loss
+        sets = self._sets.expected(mu), self._sets.realised(loss, fraction)
+        return np.concatenate([mu, sets[0]]), np.concatenate([loss, sets[1]])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from bayescpt.data.conversion import LossUnits
 from bayescpt.forecast.discrepancy.effects import run_effects
 from bayescpt.forecast.folding import Folding, Value
 from bayescpt.forecast.noise import noise_scale, plan_rng, simulate_noise
+from bayescpt.forecast.out_of_domain import SetCurves
 from bayescpt.forecast.plan import Plan, Starts
 from bayescpt.forecast.possible import possible
 from bayescpt.forecast.posterior import Draws
@@ -93,22 +94,22 @@ class Placer:
         if not self._extrapolate:
             check_reach(self._draws, plan, path)
         within = self._ranges.get(path.phase)
-        if path.replay.strides != (0,):
-            view, outside = self._view(path)
-            replay = float(view.replay[0])
-        else:
-            if self._last[0] is not plan.schedule:
-                self._last = (plan.schedule, plan.schedule.digest)
-            # Plans that differ only in replay share their features.
-            ratio = float(path.replay[0]) if self._draws.card.law.reads_replay else None
-            key = (path.start, path.target, self._last[1], ratio)
-            if key not in self._cache:
-                self._cache[key] = self._view(path)
-                if len(self._cache) > KEPT_SCHEDULES:
-                    self._cache.popitem(last=False)
-            self._cache.move_to_end(key)
-            view, outside = self._cache[key]
-            replay = float(path.replay[0])
+        if self._last[0] is not plan.schedule:
+            self._last = (plan.schedule, plan.schedule.digest)
+        constant = path.replay.strides == (0,)
+        # Plans that differ only in replay share their features.
+        ratio = None
+        if self._draws.card.law.reads_replay:
+            ratio = (path.replay[:1] if constant else path.replay).tobytes()
+        key = (path.start, path.target, self._last[1], ratio)
+        if key not in self._cache:
+            self._cache[key] = self._view(path)
+            if len(self._cache) > KEPT_SCHEDULES:
+                self._cache.popitem(last=False)
+        self._cache.move_to_end(key)
+        view, outside = self._cache[key]
+        remembered = path.replay if constant else replace(view, trajectory=path).replay
+        replay = float(remembered[0])
         if within is not None:
             outside = (*outside, *within.outside_replay(path))
         return Placed(path, view, replay, (*outside, *identity_notes(self._draws, path)))
@@ -165,7 +166,7 @@ class FinalLosses:
         """
         if len(self._buffer) < len(plans):
             # Allocating memory for every group would cost as much time as a logarithm.
-            self._buffer = np.empty((len(plans), len(self._draws.labels.domain), self._draws.size))
+            self._buffer = np.empty((len(plans), len(self._draws.domains), self._draws.size))
         out = self._buffer[: len(plans)]
         groups: dict[tuple[str | None, str | None], list[int]] = {}
         for k, plan in enumerate(plans):
@@ -181,6 +182,19 @@ class FinalLosses:
 
     def _group(self, plans: list[Placed], kind: str, out: Array) -> None:
         """Write the losses of plans that share a start and a target."""
+        n = len(self._draws.labels.domain)
+        self._by_law(plans, kind, out[:, :n])
+        if not self._draws.sets:
+            return
+        for plan, losses in zip(plans, out, strict=True):
+            sets = SetCurves(self._draws, plan.path, self._seed)
+            if kind == "mu":
+                losses[n:] = sets.expected(losses[:n])
+            else:
+                losses[n:] = sets.realised(losses[:n, :, None], np.ones(1))[..., 0]
+
+    def _by_law(self, plans: list[Placed], kind: str, out: Array) -> None:
+        """Write the losses on the domains of the law."""
         self._folding.next_plans()
         draws, path = self._draws, plans[0].path
         domains = [domain for domain in draws.labels.domain if draws.shows(path, domain)]
@@ -308,7 +322,7 @@ class Screener:
     @property
     def domains(self) -> tuple[str, ...]:
         """Evaluated domains."""
-        return self._draws.labels.domain
+        return self._draws.domains
 
     @property
     def n_chains(self) -> int:

@@ -362,12 +362,12 @@ class _Request:
     def check_size(self, n_steps: int | None = None) -> None:
         """Refuse what would not fit in memory: all draws are kept."""
         n = self.steps.size if n_steps is None else n_steps
-        check_memory(len(self.plans), len(self.draws.labels.domain), n, self.draws.size)
+        check_memory(len(self.plans), len(self.draws.domains), n, self.draws.size)
 
     def block(self, at: NDArray[np.int64]) -> Forecast:
         """Forecast at steps that follow those of the call before."""
         draws = self.draws
-        shape = (len(self.paths), len(draws.labels.domain), draws.size, at.size)
+        shape = (len(self.paths), len(draws.domains), draws.size, at.size)
         mu, loss = np.full(shape, np.nan), np.full(shape, np.nan)
         for p, path in enumerate(self.paths):
             inside = np.flatnonzero(within(at, path))
@@ -388,7 +388,7 @@ class _Request:
             dataset=forecast_dataset(
                 draws.posterior,
                 {"mu": mu, "loss": loss, "start_loss": start},
-                {"plan": names, "domain": list(draws.labels.domain), "step": at},
+                {"plan": names, "domain": list(draws.domains), "step": at},
                 draws.study.units.attrs(),
                 observed_range(draws),
             ),

@@ -29,7 +29,7 @@ def losses_so_far(draws: Draws, paths: Sequence[Trajectory]) -> pd.DataFrame:
         no plan is a run in flight.
     """
     curves = draws.study.curves
-    curves = curves[curves["domain"].isin(draws.labels.domain)]
+    curves = curves[curves["domain"].isin(draws.domains)]
     parts = [
         curves.loc[curves["run"] == path.run, COLUMNS].assign(run=path.name)
         for path in paths

@@ -56,6 +56,17 @@ class Draws:
         return self.rows.labels
 
     @property
+    def sets(self) -> tuple[str, ...]:
+        """Out-of-domain sets, which are combinations of the general and the target loss."""
+        measured = self.study.domains if self.card.continual else ()
+        return tuple(name for name in self.study.out_of_domain if name in measured)
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Domains of a forecast: those of the law, then the out-of-domain sets."""
+        return (*self.labels.domain, *self.sets)
+
+    @property
     def size(self) -> int:
         """Number of draws over all chains."""
         return int(self.posterior.sizes["chain"] * self.posterior.sizes["draw"])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayescpt.data.sizes import SAME_SIZE
 from bayescpt.forecast.plan import Plan
@@ -15,6 +16,8 @@ from bayescpt.model.starts import FIRST_ROW
 
 # A plan shorter than this fraction of the shortest fitted run is out of range.
 MUCH_SHORTER = 0.5
+# Ratios that differ by less are one: curricula logged as floats.
+SAME_RATIO = 1e-9
 # What of a recipe may leave the range.
 DIMENSIONS = ("start", "peak LR", "replay", "length", "size")
 # Not a range: steps of LR 0 at the end, which no fit tells of.
@@ -37,6 +40,8 @@ class FittedRange:
         Start checkpoints; empty if irrelevant.
     n_params : (float, float), or None
         Smallest and largest model; None if none is known.
+    curricula : bool
+        Whether the replay ratio changes along a run.
     """
 
     peak_lr: tuple[float, float]
@@ -44,6 +49,7 @@ class FittedRange:
     replay: tuple[float, float]
     starts: tuple[str, ...] = ()
     n_params: tuple[float, float] | None = None
+    curricula: bool = True
 
     def outside(self, path: Trajectory) -> list[str]:
         """Describe where a trajectory leaves the range.
@@ -139,6 +145,8 @@ class FittedRange:
             out = (path.replay < low - 1e-9) | (path.replay > high + 1e-9)
             if out.any():
                 steps.append(int(np.argmax(out)) + 1)
+            if not self.curricula and (change := first_change(path.replay)):
+                steps.append(change)
         return min(steps, default=None)
 
     def _schedule_findings(self, path: Trajectory) -> list[tuple[str, str]]:
@@ -197,7 +205,33 @@ class FittedRange:
             out.append(("replay", f"replay ratio {lowest:g} is below the fitted {low:g}"))
         if highest > high + 1e-9:
             out.append(("replay", f"replay ratio {highest:g} is above the fitted {high:g}"))
+        if not self.curricula and first_change(ratios):
+            out.append(("replay", "the replay ratio changes along it, and along no fitted run"))
         return out
+
+
+def first_change(replay: NDArray[np.float64]) -> int | None:
+    """Return the first step whose replay ratio is another than that before.
+
+    Parameters
+    ----------
+    replay : ndarray, shape (n_steps,)
+        Replay ratio of each update.
+
+    Returns
+    -------
+    int or None
+        From 2; None for a constant ratio.
+
+    Examples
+    --------
+    >>> first_change(np.array([0.1, 0.1, 0.5])), first_change(np.array([0.1, 0.1]))
+    (3, None)
+    """
+    if replay.strides == (0,):
+        return None
+    changes = np.flatnonzero(np.abs(np.diff(replay)) > SAME_RATIO)
+    return int(changes[0]) + 2 if changes.size else None
 
 
 def _idle_steps(path: Trajectory) -> int:
@@ -228,6 +262,7 @@ def range_of(paths: Sequence[Trajectory]) -> FittedRange:
         replay=(min(ratios), max(ratios)),
         starts=tuple(dict.fromkeys(str(path.start) for path in paths if path.is_cpt)),
         n_params=(min(sizes), max(sizes)) if sizes else None,
+        curricula=any(first_change(path.replay) for path in paths),
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescpt.forecast.noise import plan_rng
+from bayescpt.forecast.out_of_domain import SetCurves
 from bayescpt.forecast.posterior import Draws
 from bayescpt.laws.trajectory import Trajectory
 
@@ -29,9 +30,10 @@ def start_losses(draws: Draws, path: Trajectory, seed: int = 0) -> NDArray[np.fl
     -------
     ndarray, shape (domains, draws)
         Nats: as it was measured, which is the same in all draws, or else the draws of the level
-        that the fit has for it. NaN from scratch, and where no run of this target was evaluated.
+        that the fit has for it; an out-of-domain set that was not measured there has the
+        combination. NaN from scratch, and where no run of this target was evaluated.
     """
-    out = np.full((len(draws.labels.domain), draws.size), np.nan)
+    out = np.full((len(draws.domains), draws.size), np.nan)
     if path.is_cpt:
         rng = plan_rng(seed, path.name)
         for d, domain in enumerate(draws.labels.domain):
@@ -39,6 +41,11 @@ def start_losses(draws: Draws, path: Trajectory, seed: int = 0) -> NDArray[np.fl
                 measured = draws.study.checkpoint_loss(str(path.start), domain)
                 known = measured is not None
                 out[d] = measured if known else draws.start_level(path, domain, rng)
+        n = len(draws.labels.domain)
+        combined = SetCurves(draws, path, seed).expected(out[:n])
+        for d, domain in enumerate(draws.sets):
+            measured = draws.study.checkpoint_loss(str(path.start), domain)
+            out[n + d] = combined[d] if measured is None else measured
     return out
 
 

@@ -18,6 +18,7 @@ from bayescpt.errors import ConvergenceError
 from bayescpt.forecast import Draws, Forecast, Plan, forecast, forecast_blocks
 from bayescpt.forecast.discrepancy.judge import add_discrepancy
 from bayescpt.forecast.final import Screener
+from bayescpt.forecast.out_of_domain import set_notes, weights_table
 from bayescpt.inference.advice import PilotAdvice, pilot_advice, study_pilots
 from bayescpt.inference.card_check import card_gaps
 from bayescpt.inference.checks import Check, contractions, convergence_checks, loose_parameters
@@ -128,8 +129,7 @@ class Fit(CurveRatios):
         """
         if not self.card.run_effects:
             return self
-        draws = Draws(self.posterior, self.card, self.study, self.rows)
-        return self.with_effects(add_discrepancy(draws, self.seed))
+        return self.with_effects(add_discrepancy(self._draws, self.seed))
 
     def _repr_html_(self) -> str:
         return html_block(
@@ -163,7 +163,7 @@ class Fit(CurveRatios):
     @cached_property
     def residuals(self) -> Residuals:
         """Residuals by run, domain and part of the schedule, beside replicated ones."""
-        return residuals(Draws(self.posterior, self.card, self.study, self.rows))
+        return residuals(self._draws)
 
     @cached_property
     def misfit(self) -> Check:
@@ -231,7 +231,34 @@ class Fit(CurveRatios):
             *filter(None, [thinning_note(self.study)]),
             *base_notes(self.study, self.rows.labels, self.rows.refs),
             *start_notes(self.rows.labels, self.rows.start),
+            *set_notes(self.study),
         ]
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Domains of forecasts: those of the law, then the out-of-domain sets."""
+        return self._draws.domains
+
+    @property
+    def out_of_domain(self) -> pd.DataFrame:
+        """Weights of the out-of-domain sets of the study, with 90% intervals.
+
+        Returns
+        -------
+        DataFrame
+            One row per set, target and parameter: the ``intercept`` (nats), the weights of the
+            ``general`` and the ``target`` loss, and the ``deviation`` from the combination (nats).
+
+        Examples
+        --------
+        >>> fit.out_of_domain.loc["code"]  # doctest: +SKIP
+        """
+        return weights_table(self.study, self._draws.size)
+
+    @property
+    def _draws(self) -> Draws:
+        """Draws, whether or not the checks passed."""
+        return Draws(self.posterior, self.card, self.study, self.rows)
 
     def draws(self, allow_failed: bool = False) -> Draws:
         """Draws for use in forecasts.
@@ -257,7 +284,7 @@ class Fit(CurveRatios):
         4000
         """
         self._require_passed(allow_failed)
-        return Draws(self.posterior, self.card, self.study, self.rows)
+        return self._draws
 
     def _require_passed(
         self, allow_failed: bool, what: str = "fit", remedy: str = "To proceed anyway,"

@@ -330,7 +330,7 @@ def compress(basis: Floats) -> tuple[Floats, Floats]:
 
 def _domains(study: Study, card: Card) -> list[str]:
     """Domains whose losses are fitted, general first."""
-    domains = list(study.domains)
+    domains = [domain for domain in study.domains if domain not in study.out_of_domain]
     if card.continual and card.domains == "goals":
         goals = dict.fromkeys([study.general, *study.targets])
         domains = [domain for domain in goals if domain in domains]

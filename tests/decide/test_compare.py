@@ -233,3 +233,31 @@ def test_a_failed_fit_says_so_in_the_decision(steady_or_gamble):
 def test_bad_arguments_say_what_is_wrong(steady_or_gamble, options, message):
     with pytest.raises(PlanError, match=message):
         compare(steady_or_gamble, **options)
+
+
+def test_a_simpler_plan_is_preferred_until_another_is_better_beyond_noise(rng, make_forecast):
+    noise = 0.1 * rng.standard_normal((3, *SHAPE))
+    for gain, best in ((0.0, "simple"), (0.05, "curriculum")):
+        made = make_forecast(
+            {
+                "curriculum": {"german": 2.5 - gain + noise[0] + noise[1]},
+                "simple": {"german": 2.5 + noise[0] + noise[2]},
+                "simpler": {"german": 2.7 + noise[0] + noise[2]},
+            }
+        )
+        mean = noise[1].mean() - noise[2].mean()
+        made.dataset["loss"].loc[{"plan": "curriculum"}] -= mean + 1e-4
+        assert compare(made, risk="mean").best == "curriculum"
+        chosen = compare(made, risk="mean", prefer=["simple", "simpler"])
+        assert chosen.best == best
+        assert chosen.contrasts.loc[best, "risk"] == 0.0
+        assert compare(made, risk="mean", prefer=["simpler"]).best == "curriculum"
+
+
+def test_a_preferred_plan_that_is_not_eligible_is_not_chosen(rng, make_forecast):
+    noise = 0.1 * rng.standard_normal((2, *SHAPE))
+    made = make_forecast(
+        {"safe": {"german": 2.5 + noise[0]}, "simple": {"german": 2.5 + 2 * noise[1]}}
+    )
+    chosen = compare(made, {"german": 2.6}, "mean", min_probability=0.8, prefer=["simple"])
+    assert chosen.best == "safe"

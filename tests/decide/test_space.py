@@ -149,3 +149,93 @@ def test_a_misspelt_setting_is_told_what_was_meant():
     for given, meant in (("replay", "replay_ratio"), ("decay_frac", "decay_share")):
         with pytest.raises(PlanError, match=f"'{given}', .*did you mean '{meant}'"):
             space(schedule="wsd", lr=1e-3, **{given: 0.2})
+
+
+def curriculum_space(**given) -> Space:
+    return space(**{"replay_ratio": (0.1, 0.5), "replay_pieces": [1, 2, 3], **given})
+
+
+def test_pieces_of_replay_have_ratios_and_switches_of_their_own():
+    made = curriculum_space()
+    names = ["replay_ratio", "replay_pieces", "switch_share"]
+    names += ["replay_ratio_2", "replay_ratio_3", "switch_share_2"]
+    assert [a.name for a in made.varied] == names
+    place = {"replay_pieces": 1.0, "replay_ratio_2": 1.0, "switch_share": 1.0}
+    plan = made.plan(made.point(place))
+    # The second switch, at .05, comes first; the third piece has the ratio .1 again.
+    assert plan.name == "replay_ratio 0.1@0 0.5@5 0.1@95"
+    np.testing.assert_array_equal(plan.replay_ratio, np.repeat([0.1, 0.5, 0.1], [5, 90, 5]))
+    two = made.plan(made.point({**place, "replay_pieces": 0.5}))
+    assert two.name == "replay_ratio 0.1@0 0.5@95"
+    one = made.plan(made.point({**place, "replay_pieces": 0.0}))
+    assert (one.name, one.replay_ratio) == ("replay_ratio 0.1", 0.1)
+
+
+def test_neighbours_of_one_ratio_and_empty_pieces_are_no_curriculum():
+    made = curriculum_space(replay_ratio=[0.1, 0.5], replay_pieces=3, switch_share=[0.0, 0.5, 1.0])
+    recipes = {
+        made.plan(made.point(dict(zip([a.name for a in made.varied], place, strict=True)))).name
+        for place in np.ndindex(2, 3, 2, 2, 3)
+        for place in [[(i + 0.5) / n for i, n in zip(place, (2, 3, 2, 2, 3), strict=True)]]
+    }
+    one_switch = {"replay_ratio 0.1@0 0.5@50", "replay_ratio 0.5@0 0.1@50"}
+    assert recipes == {"replay_ratio 0.1", "replay_ratio 0.5", *one_switch}
+
+
+def test_a_piece_may_have_a_range_of_its_own():
+    made = curriculum_space(
+        replay_ratio=0.1, replay_pieces=2, replay_ratio_2=(0.2, 0.4), switch_share=0.5
+    )
+    assert [a.name for a in made.varied] == ["replay_ratio_2"]
+    names = [made.plan(made.point({"replay_ratio_2": u})).name for u in (0.0, 1.0)]
+    assert names == ["replay_ratio 0.1@0 0.2@50", "replay_ratio 0.1@0 0.4@50"]
+
+
+def test_each_piece_is_clipped_to_what_was_fitted():
+    made, notes = curriculum_space(replay_ratio=(0.0, 0.9), replay_pieces=2).within(FITTED)
+    for name in ("replay_ratio", "replay_ratio_2"):
+        assert (axis(made, name).low, axis(made, name).high) == FITTED.replay
+    assert len(notes) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"replay_pieces": 0}, "replay_pieces is 0; give whole numbers from 1 to 5, such as [1, 2"),
+        ({"replay_pieces": [1, 2.5]}, "replay_pieces is [1, 2.5]; give whole numbers"),
+        ({"replay_pieces": (1, 3)}, "replay_pieces is (1, 3); give whole numbers"),
+        ({"replay_pieces": 9}, "replay_pieces is 9; give whole numbers"),
+        ({"replay_ratio": [[0, 0.1], [50, 0.5]]}, "it is the ratio of a piece; give numbers"),
+        ({"switch_share": (0.5, 1.5)}, "switch_share is (0.5, 1.5); expected numbers from 0 to 1"),
+        ({"replay_ratio": [0.1, 25]}, "replay_ratio is [0.1, 25]; expected numbers from 0 to 1"),
+        ({"replay_ratio_4": 0.1}, "'replay_ratio_4', but replay_pieces is at most 3"),
+    ],
+)
+def test_pieces_that_cannot_be_are_errors(given, text):
+    with pytest.raises(PlanError, match=re.escape(text)):
+        curriculum_space(**given)
+
+
+def test_settings_of_pieces_need_their_number_and_a_ratio():
+    with pytest.raises(PlanError, match="'switch_share' but no 'replay_pieces'"):
+        space(replay_ratio=0.2, switch_share=0.5)
+    with pytest.raises(PlanError, match="'replay_pieces' but no 'replay_ratio'"):
+        space(replay_pieces=2)
+
+
+def test_a_space_of_curricula_is_read_from_a_file(tmp_path):
+    file = tmp_path / "space.toml"
+    file.write_text(
+        '[space]\nschedule = "constant"\nlr = 1e-3\nnum_training_steps = 500\n'
+        "replay_ratio = { low = 0.1, high = 0.5 }\nreplay_pieces = [1, 2]\n"
+        "switch_share = [0.25, 0.5]\n"
+    )
+    made = read_space(file)
+    plan = made.plan(made.point({"replay_pieces": 1.0, "replay_ratio": 1.0}))
+    assert plan.name == "replay_ratio 0.5@0 0.1@125"
+
+
+def test_a_space_of_pieces_can_be_made_again_from_its_axes():
+    made = curriculum_space()
+    settings = {a.name: (a.low, a.high) if not a.values else list(a.values) for a in made.axes}
+    assert Space(**settings).axes == made.axes

@@ -114,12 +114,14 @@ def do_toml(block, folder):
     elif "space" in held:
         bc.read_space(path)
     elif "study" in held:
-        study = write_study(bc.load_example("cpt_micro").select(["de_r0_wsd"]), folder / "of_toml")
+        place = folder / f"of_toml_{len([*folder.glob('of_toml_*')])}"
+        study = write_study(bc.load_example("cpt_micro").select(["de_r0_wsd"]), place)
         target = next(iter(set(held["study"].get("bytes_per_token", {})) - {"general"}), "german")
         for name in ("runs.csv", "curves.csv"):
-            # A third set would be in no table of bytes.
+            # A third set would be in no table of bytes, but one may be out of domain.
             lines = (study / name).read_text().splitlines(keepends=True)
-            kept = "".join(line for line in lines if ",code," not in line)
+            drop = ",code," if "out_of_domain" not in held["study"] else "no set"
+            kept = "".join(line for line in lines if drop not in line)
             (study / name).write_text(kept.replace("german", target))
         (study / "study.toml").write_text(block.text)
         bc.read_study(study)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bayescpt import schedules
-from bayescpt.forecast.ranges import FittedRange
+from bayescpt.forecast.ranges import FittedRange, range_of
 from bayescpt.laws.trajectory import Trajectory
 
 RANGE = FittedRange(peak_lr=(1e-3, 2e-3), n_steps=(400, 500), replay=(0.1, 0.5), starts=("pt",))
@@ -37,3 +37,16 @@ def test_first_step_outside(name):
     found = RANGE.first_step_outside(made)
     assert found == expected
     assert (found is None) == (not RANGE.outside(made))
+
+
+def test_a_curriculum_is_outside_constant_ratios_from_its_first_change_on():
+    rising = path(replay=np.r_[np.full(300, 0.2), np.full(200, 0.4)])
+    constant = range_of([path(replay=0.1), path(replay=0.5)])
+    assert constant.first_step_outside(rising) == 301
+    text = "the replay ratio changes along it, and along no fitted run"
+    assert constant.outside_replay(rising) == [text]
+    assert constant.dimensions_outside(rising) == ["replay"]
+    assert constant.outside(path(replay=np.full(500, 0.2))) == []
+    seen = range_of([path(replay=0.1), path(replay=0.5), path(replay=np.linspace(0.5, 0.1, 500))])
+    assert seen.outside(rising) == []
+    assert seen.first_step_outside(rising) is None

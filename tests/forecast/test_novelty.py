@@ -29,3 +29,21 @@ def test_distance_is_that_of_the_bands(draws, k):
     run = draws.labels.run[-1 - k]
     found = novelties(draws, [Plan.from_run(draws.study.run(run))])[0]
     assert found.distance == draws.extrapolation(draws.trajectories[run])
+
+
+def test_a_curriculum_is_new_where_no_fitted_run_had_one(draws):
+    start = draws.study.pt_runs[0]
+    schedule = draws.study.run(draws.study.cpt_runs[-1]).schedule
+    plans = [
+        Plan("even", schedule, 0.3, start),
+        Plan("steps", schedule, [(0, 0.2), (100, 0.4)], start),
+    ]
+    even, steps = novelties(draws, plans)
+    assert even.outside == ()
+    assert steps.outside == ("the replay ratio changes along it, and along no fitted run",)
+    assert steps.distance > even.distance
+    made = forecast(draws, plans, steps=[200])
+    assert [w for w in made.warnings if "changes along it" in w] == [
+        "plan 'steps': the replay ratio changes along it, and along no fitted run; "
+        "the forecast extrapolates"
+    ]

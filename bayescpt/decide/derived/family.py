@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from bayescpt.data import Run
 from bayescpt.data.phases import schedule_phase
+from bayescpt.decide.axis import Axis
 from bayescpt.decide.derived.ends import Ends
-from bayescpt.decide.space import Axis, Space
+from bayescpt.decide.space import Space
 from bayescpt.errors import PlanError
 from bayescpt.forecast import Plan
 

@@ -92,7 +92,7 @@ class Controls:
             ratios=RATIOS if continual and draws.card.law.needs_replay else (),
             starts=fitted.starts,
             domains=tuple(draws.study.targets) if continual else (),
-            goals=tuple(draws.labels.domain),
+            goals=draws.domains,
             warmup=float(np.median(known)),
             fitted=fitted,
         )
