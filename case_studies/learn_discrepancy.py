@@ -13,13 +13,14 @@ off.
 
     uv run python -m case_studies.learn_discrepancy    # 10 minutes
 
-prints their distributions for each study left out in turn, and how the bands of that study come out
-with them, with those of the package, and with ratios of 1 and .7, as they were.
+prints, by number of pilots, the distributions of highest likelihood, and how the bands of each
+study come out with those that the other studies teach, with those of the package, and with ratios
+of 1 and .7, as they were.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +31,7 @@ from scipy import optimize, stats
 from bayescpt.data import Study, load_example
 from bayescpt.evaluate import split_by_pilots
 from bayescpt.forecast import Plan
-from bayescpt.forecast.discrepancy.judge import FITTED_FAR, FITTED_NEAR
+from bayescpt.forecast.discrepancy.judge import ENOUGH_PILOTS, FAR_MEDIAN, FAR_SD, NEAR_SD
 from bayescpt.forecast.discrepancy.spread import effect_columns
 from bayescpt.forecast.plan import plan_trajectory
 from bayescpt.inference import Fit, fit
@@ -64,7 +65,6 @@ class Ratios(NamedTuple):
 
 
 BEFORE = Ratios((0.0, 0.0), (float(np.log(0.7)), 0.5))
-NOW = Ratios(FITTED_NEAR, FITTED_FAR)
 
 
 def last_errors(study: Study, pilots: int, repeat: int) -> pd.DataFrame:
@@ -222,23 +222,44 @@ def bands(table: pd.DataFrame, ratios: Ratios) -> dict[str, float]:
     return inside | {"score": float(np.log(density).mean())}
 
 
-def left_out(table: pd.DataFrame) -> Iterable[dict[str, object]]:
-    """Each study in turn, with the ratios of the others.
+def in_package(pilots: int) -> Ratios:
+    """Ratios as forecasts draw them.
+
+    Parameters
+    ----------
+    pilots : int
+        Number of pilots.
+
+    Returns
+    -------
+    Ratios
+    """
+    near = float(np.log(min(1.0, pilots / ENOUGH_PILOTS)))
+    return Ratios((near, NEAR_SD), (float(np.log(FAR_MEDIAN)), FAR_SD))
+
+
+def by_study(table: pd.DataFrame, pilots: int) -> Iterator[dict[str, object]]:
+    """How the bands of each study come out.
 
     Parameters
     ----------
     table : DataFrame
-        From `last_errors`, of several studies.
+        From `last_errors`, of several studies and one number of pilots.
+    pilots : int
+        That number.
 
     Yields
     ------
     dict
-        A row of the table that is printed.
+        A row of the table that is printed; ``others`` has the ratios that the other studies teach.
     """
-    for name, own in table.groupby("study"):
-        others = learn(table[table["study"] != name])
-        row: dict[str, object] = {"study": name, "ratios of the others": str(others)}
-        for label, ratios in (("others", others), ("package", NOW), ("before", BEFORE)):
+    for name, own in [*table.groupby("study"), ("all", table)]:
+        row: dict[str, object] = {"study": name}
+        for label, ratios in (
+            ("others", learn(table[table["study"] != name] if name != "all" else table)),
+            ("package", in_package(pilots)),
+            ("before", BEFORE),
+        ):
             row |= {f"{key}, {label}": value for key, value in bands(own, ratios).items()}
         yield row
 
@@ -251,13 +272,10 @@ def main() -> None:
         tables += [last_errors(study, pilots, repeat) for pilots, repeat in FITS]
         print(f"{name}: {sum(map(len, tables[-len(FITS) :]))} last losses", flush=True)
     table = pd.concat(tables, ignore_index=True)
-    rows = pd.DataFrame(left_out(table)).set_index("study")
-    print(rows.T.to_string(float_format="{:.2f}".format))
-    print(f"all studies: {learn(table)}; in the package: {NOW}")
     for pilots, own in table.groupby("pilots"):
-        for label, ratios in (("package", NOW), ("before", BEFORE)):
-            found = {key: round(value, 3) for key, value in bands(own, ratios).items()}
-            print(f"{pilots} pilots, {label}: {found}")
+        print(f"{pilots} pilots, all studies: {learn(own)}; in the package: {in_package(pilots)}")
+        rows = pd.DataFrame(by_study(own, pilots)).set_index("study")
+        print(rows.to_string(float_format="{:.2f}".format))
 
 
 if __name__ == "__main__":

@@ -310,7 +310,7 @@ def _draw(
 
     card = setup.card
     for redraws in range(_TRIES):
-        values = draw_spreads(card, draw_parameters(card, setup.drawn, rng), rng)
+        values = draw_spreads(card, draw_parameters(card, setup.drawn, rng), setup.fitted, rng)
         noise_seed = int(rng.integers(2**31))
         table = draw_curves(card, design, setup.drawn, values, noise_seed)
         pilots = table

@@ -10,7 +10,12 @@ import pandas as pd
 import xarray as xr
 
 from bayescpt.forecast import Draws, Plan, forecast
-from bayescpt.forecast.discrepancy.judge import FAR_SCALE, NEAR_SCALE, fitted_ratios
+from bayescpt.forecast.discrepancy.judge import (
+    FAR_SCALE,
+    NEAR_SCALE,
+    fitted_ratios,
+    pilots_by_domain,
+)
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -41,7 +46,9 @@ def draw_parameters(card: Card, rows: Rows, rng: np.random.Generator) -> xr.Data
     return prior_draws(card, rows, rng, draws=1)
 
 
-def draw_spreads(card: Card, values: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
+def draw_spreads(
+    card: Card, values: xr.Dataset, fitted: Rows, rng: np.random.Generator
+) -> xr.Dataset:
     """Draw the spreads of the effects of runs from their priors.
 
     Parameters
@@ -50,6 +57,8 @@ def draw_spreads(card: Card, values: xr.Dataset, rng: np.random.Generator) -> xr
         Card with the effects of runs.
     values : Dataset
         Output of `draw_parameters`.
+    fitted : Rows
+        Rows of the runs that are fitted.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -66,7 +75,8 @@ def draw_spreads(card: Card, values: xr.Dataset, rng: np.random.Generator) -> xr
     place = {"chain": [0], "draw": [0], "discrepancy": names}
     shape = (1, 1, len(names))
     if card.marginal_effects:
-        near, far = fitted_ratios(shape, rng)
+        pilots = np.tile(pilots_by_domain(fitted.labels), len(groups))
+        near, far = fitted_ratios(shape, pilots, rng)
     else:
         near, far = (
             scale * np.abs(rng.standard_normal(shape)) for scale in (NEAR_SCALE, FAR_SCALE)

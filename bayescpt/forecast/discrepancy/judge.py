@@ -9,6 +9,7 @@ response.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -23,6 +24,9 @@ from bayescpt.forecast.discrepancy.spread import (
 from bayescpt.forecast.fitted import fitted_means
 from bayescpt.forecast.posterior import Draws
 
+if TYPE_CHECKING:
+    from bayescpt.model.labels import Labels
+
 Floats = NDArray[np.float64]
 
 # Number of draws for the covariance of a run's curve: estimates the leverage to within 3%.
@@ -35,9 +39,11 @@ UNKNOWN = 1e6
 # an effect is about one unit, and another unit where the recipe is markedly different.
 NEAR_SCALE = 1.0
 FAR_SCALE = 1.0
-# Mean and sd of the log of the ratios where the sizes of effects are fitted, by leaving runs out of
-# nine real studies: `case_studies/learn_discrepancy.py`.
-FITTED_NEAR, FITTED_FAR = (np.log(0.5), 0.4), (np.log(0.6), 0.6)
+# Where the sizes of effects are fitted, by leaving runs out of nine real studies
+# (`case_studies/learn_discrepancy.py`): sds of the logarithms of the ratios, the median of far, and
+# the number of pilots from which on the median of near is 1.
+NEAR_SD, ENOUGH_PILOTS = 0.4, 8
+FAR_MEDIAN, FAR_SD = 0.65, 0.6
 # Mean of a half-normal variable of scale 1.
 HALF_MEAN = np.sqrt(2.0 / np.pi)
 # One run in ten may be an outlier, so that a single run cannot widen all bands.
@@ -101,7 +107,7 @@ def add_discrepancy(draws: Draws, seed: int) -> xr.Dataset:
     groups = distinct(of)
     shape = (draws.size, len(groups), n_domains)
     if draws.card.marginal_effects:
-        near, far = fitted_ratios(shape, rng)
+        near, far = fitted_ratios(shape, pilots_by_domain(draws.labels), rng)
     else:
         near, far = _judged_ratios(curves, of, shape, rng)
     sizes_by_run = np.empty((len(effects), draws.size, len(curves)))
@@ -134,17 +140,21 @@ def add_discrepancy(draws: Draws, seed: int) -> xr.Dataset:
     return out
 
 
-def fitted_ratios(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[Floats, Floats]:
+def fitted_ratios(
+    shape: tuple[int, ...], pilots: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[Floats, Floats]:
     """Near and far ratios where the sizes of effects are parameters of the likelihood.
 
-    The fitted size is that of the pilots' own effects, which also take up what is wrong with the
-    shape of the law. A new run shares that with the pilots and deviates less from it. Few pilots
-    cannot tell by how much, nor how it grows with the distance, so both are drawn from priors.
+    Few pilots overestimate the size: their effects also take up what is wrong with the shape of the
+    law, which a new run shares. So near is below 1 with fewer than eight. Nor can they tell how the
+    size grows with the distance; both ratios are drawn from priors.
 
     Parameters
     ----------
     shape : tuple of int
         Shape of each.
+    pilots : ndarray of int
+        Numbers of fitted runs, see `pilots_by_domain`; broadcasts with `shape`.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -152,10 +162,25 @@ def fitted_ratios(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[Flo
     -------
     near, far : ndarray
     """
-    near, far = (
-        np.exp(mean + sd * rng.standard_normal(shape)) for mean, sd in (FITTED_NEAR, FITTED_FAR)
-    )
-    return near, far
+    median = np.minimum(1.0, pilots / ENOUGH_PILOTS)
+    near = median * np.exp(NEAR_SD * rng.standard_normal(shape))
+    return near, FAR_MEDIAN * np.exp(FAR_SD * rng.standard_normal(shape))
+
+
+def pilots_by_domain(labels: Labels) -> NDArray[np.int64]:
+    """Number of fitted curves of each domain.
+
+    Parameters
+    ----------
+    labels : Labels
+        Labels of a fit.
+
+    Returns
+    -------
+    ndarray of int, shape (domains,)
+    """
+    domains = [domain for _, domain in labels.curve]
+    return np.array([domains.count(domain) for domain in labels.domain])
 
 
 def fitted_curves(draws: Draws) -> list[Curve]:

@@ -8,10 +8,13 @@ from bayescpt.evaluate.generate import draw_spreads
 from bayescpt.forecast import Draws, Plan
 from bayescpt.forecast.discrepancy import judge
 from bayescpt.forecast.discrepancy.judge import (
-    FITTED_FAR,
-    FITTED_NEAR,
+    FAR_MEDIAN,
+    FAR_SD,
+    NEAR_SD,
     add_discrepancy,
     fitted_curves,
+    fitted_ratios,
+    pilots_by_domain,
 )
 from bayescpt.forecast.discrepancy.spread import effect_spread, effect_unit
 from bayescpt.forecast.plan import plan_trajectory
@@ -42,13 +45,14 @@ def test_a_new_run_deviates_less_than_the_pilots_near_them_and_more_far_away(mar
     draws = Draws(posterior, marginal.card, marginal.study, marginal.rows)
     path = path_of(draws, 0.25)
     near, away = (effect_spread(draws, path, "general", distance) for distance in (0.0, 2.0))
-    size = draws.value("run_sd", 0)
-    found = {
-        "near": (near[0] / size, FITTED_NEAR),
-        "far": (np.sqrt(away[0] ** 2 - near[0] ** 2) / size / 2.0, FITTED_FAR),
-    }
-    for ratio, (mean, sd) in found.values():
-        assert abs(np.log(ratio).mean() - mean) < 5 * sd / np.sqrt(ratio.size)
+    size, pilots = draws.value("run_sd", 0), pilots_by_domain(draws.labels)[0]
+    assert pilots < 8
+    found = [
+        (near[0] / size, pilots / 8, NEAR_SD),
+        (np.sqrt(away[0] ** 2 - near[0] ** 2) / size / 2.0, FAR_MEDIAN, FAR_SD),
+    ]
+    for ratio, median, sd in found:
+        assert abs(np.log(ratio / median).mean()) < 5 * sd / np.sqrt(ratio.size)
         assert np.log(ratio).std() == pytest.approx(sd, rel=0.25)
 
 
@@ -67,12 +71,22 @@ def test_effects_of_fitted_runs_are_drawn_given_their_rows(marginal):
         assert np.median(after / before) < 0.9
 
 
+def test_the_size_of_effects_is_taken_at_its_word_from_eight_pilots_on():
+    rng = np.random.default_rng(1)
+    medians = [
+        float(np.median(fitted_ratios((4000,), np.array([pilots]), rng)[0]))
+        for pilots in (2, 4, 8, 30)
+    ]
+    np.testing.assert_allclose(medians, [0.25, 0.5, 1.0, 1.0], rtol=0.05)
+
+
 def test_simulated_runs_have_the_effects_that_forecasts_draw(marginal):
     one = marginal.posterior.isel(chain=[0], draw=[0])
-    found = draw_spreads(marginal.card, one, np.random.default_rng(1))
-    for name, (mean, sd) in {"near": FITTED_NEAR, "far": FITTED_FAR}.items():
-        ratio = np.log(found[f"discrepancy_{name}"].to_numpy())
-        assert (np.abs(ratio - mean) < 6 * sd).all()
+    found = draw_spreads(marginal.card, one, marginal.rows, np.random.default_rng(1))
+    pilots = np.tile(pilots_by_domain(marginal.labels), found.sizes["discrepancy"] // 2)
+    for name, median, sd in (("near", pilots / 8, NEAR_SD), ("far", FAR_MEDIAN, FAR_SD)):
+        ratio = np.log(found[f"discrepancy_{name}"].to_numpy().ravel() / median)
+        assert (np.abs(ratio) < 5 * sd).all()
         assert np.ptp(ratio) > 0.0
 
 
