@@ -11,7 +11,7 @@ are fitted, and the last losses of all its other runs compared with the forecast
 ratios are log-normal between studies and sets; one last loss in twenty may be four times as far
 off.
 
-    uv run python -m case_studies.learn_discrepancy    # 10 minutes
+    uv run python -m case_studies.learn_discrepancy    # 15 minutes
 
 prints, by number of pilots, the distributions of highest likelihood, and how the bands of each
 study come out with those that the other studies teach, with those of the package, and with ratios
