@@ -94,7 +94,7 @@ def optimise(
 
     In a space with curricula (``replay_pieces``, see `Space`) the best recipe of a constant replay
     ratio is among the finalists, and is chosen unless a curriculum is better by more than Monte
-    Carlo error. Losses at the last step depend on the order of replay as `bayescpt.laws` has it;
+    Carlo error. Losses at the last step depend on the order of replay as the law has it;
     where no pilot had a curriculum, ``outside`` says so and bands are wider.
 
     Unless `extrapolate` is set, the space is clipped to the range of the pilot runs in peak LR,
