@@ -104,13 +104,13 @@ def _errors(fitted: Fit, study: Study, run: str) -> Iterator[dict[str, object]]:
     curves = study.curves[study.curves["run"] == run]
     draws = fitted.draws(allow_failed=True)
     path = plan_trajectory(plan, draws.study, draws.rows.refs.warmup)
-    last = curves.sort_values("step").groupby("domain").tail(1)
+    last = curves[curves["domain"].isin(draws.labels.domain)]
+    last = last.sort_values("step").groupby("domain").tail(1)
+    law = fitted.forecast(
+        [plan], np.unique(last["step"]), allow_failed=True, extrapolate=True
+    ).mu.sel(plan=plan.name)
     for domain, step, loss in last[["domain", "step", "loss"]].itertuples(index=False):
-        if domain not in draws.labels.domain:
-            continue
-        found = fitted.forecast(
-            [plan], [step], allow_failed=True, extrapolate=True
-        ).mu.sel(domain=domain)  # fmt: skip
+        found = law.sel(domain=domain, step=step)
         view = View(path, np.array([step]), draws.rows.refs)
         effects = (draws.card.law.effects[name][1] for name in draws.card.run_effects)
         column = np.array([effect.ratio for effect in effects]) @ effect_columns(draws, view) ** 2
@@ -272,7 +272,8 @@ def main() -> None:
         tables += [last_errors(study, pilots, repeat) for pilots, repeat in FITS]
         print(f"{name}: {sum(map(len, tables[-len(FITS) :]))} last losses", flush=True)
     table = pd.concat(tables, ignore_index=True)
-    for pilots, own in table.groupby("pilots"):
+    for pilots in dict.fromkeys(number for number, _ in FITS):
+        own = table[table["pilots"] == pilots]
         print(f"{pilots} pilots, all studies: {learn(own)}; in the package: {in_package(pilots)}")
         rows = pd.DataFrame(by_study(own, pilots)).set_index("study")
         print(rows.to_string(float_format="{:.2f}".format))

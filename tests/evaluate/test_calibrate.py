@@ -9,15 +9,17 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from bayescpt.data import load_example
 from bayescpt.errors import FitError, StudyError
-from bayescpt.evaluate.calibrate import _prepare, calibrate, simulation
+from bayescpt.evaluate.calibrate import _draw, _prepare, calibrate, simulation
+from bayescpt.evaluate.generate import draw_curves
 from bayescpt.evaluate.ranks import holm, rank
 from bayescpt.evaluate.simulate import simulate_study
 from bayescpt.evaluate.uniformity import band_p, chi_square_p
 from bayescpt.forecast import Draws, Plan, forecast
 from bayescpt.inference import Check
 from bayescpt.interruption import Interrupted
-from bayescpt.model.card_file import parse_card
+from bayescpt.model.card_file import load_card, parse_card
 from bayescpt.model.rows import make_rows
 from bayescpt.work import pieces
 
@@ -190,3 +192,22 @@ def test_a_calibration_goes_on_and_may_be_longer(tmp_path):
     assert len(pieces(tmp_path)) == 3
     again = calibrate(CARD, n_simulations=6, work=tmp_path, **asked)
     pd.testing.assert_frame_equal(again.ranks, whole.ranks, check_exact=True)
+
+
+def test_pilots_are_simulated_with_effects_of_the_size_that_the_likelihood_gives_them(monkeypatch):
+    card = load_card("cpt_fade")
+    design = load_example("variant_lengths")
+    setup = _prepare(design, card, design.cpt_runs[-1])
+    drawn = []
+
+    def _draw_curves(card, design, rows, values, seed):
+        drawn.append(values)
+        return draw_curves(card, design, rows, values, seed)
+
+    monkeypatch.setitem(_draw.__globals__, "draw_curves", _draw_curves)
+    _draw(design, setup, np.random.default_rng(1))
+    of_new, of_pilots = drawn[-2:]
+    assert (of_pilots["discrepancy_near"] == 1.0).all()
+    assert (of_pilots["discrepancy_far"] == 0.0).all()
+    assert not (of_new["discrepancy_near"] == 1.0).any()
+    assert (of_new["discrepancy_far"] > 0.0).all()
