@@ -33,7 +33,7 @@ AFTER = 0.1
 
 
 def judged(name: str, pilots: int, repeats: int, card: str | None) -> pd.DataFrame:
-    """Forecast rows of one study.
+    """Scores of every forecast curve of one study.
 
     Parameters
     ----------
@@ -47,38 +47,33 @@ def judged(name: str, pilots: int, repeats: int, card: str | None) -> pd.DataFra
     Returns
     -------
     DataFrame
-        One row a forecast loss: study, group (target, or ``4m``), set (general or target), fit,
-        run, inside (of its 90% band), width and crps, nats, last, and failed (checks of the fit).
+        One row per fit, run and set: the study, group (target, or ``4m``), set (general or target),
+        scores as in `Backtest.scores`, last_inside, and failed (checks of the fit).
     """
     study = load_example(name)
     found = backtest(
         study, card, by="pilots", pilots=pilots, repeats=repeats, draws=1000, progress=False
     )
-    table = found.table
-    failed = [
-        int(str(split).split()[-1])
-        for split in found.fits.loc[found.fits["failed_checks"].str.len() > 0, "split"]
-    ]
-    last = table.groupby(["split", "domain"])["step"].transform("max")
-    rows = pd.DataFrame(
-        {
-            "study": name,
-            "group": "4m" if name.endswith("_4m") else study.targets[0],
-            "set": np.where(table["domain"] == study.general, "general", "target"),
-            "fit": table["repeat"],
-            "run": table["run"],
-            "inside": (table["q0.05"] <= table["observed"]) & (table["observed"] <= table["q0.95"]),
-            "width": table["q0.95"] - table["q0.05"],
-            "crps": table["crps"],
-            "last": table["step"] == last,
-            "failed": table["repeat"].isin(failed),
-        }
+    keys = ["repeat", "run", "domain"]
+    ends = found.table[found.table["final"]].set_index(keys)
+    failed = {
+        int(split.removeprefix("draw "))
+        for split, checks in zip(found.fits["split"], found.fits["failed_checks"], strict=True)
+        if checks
+    }
+    rows = found.scores(by=keys, after=AFTER)
+    last_inside = ends["observed"].between(ends["q0.05"], ends["q0.95"])
+    return rows.assign(
+        study=name,
+        group="4m" if name.endswith("_4m") else study.targets[0],
+        set=np.where(rows["domain"] == study.general, "general", "target"),
+        last_inside=last_inside.loc[pd.MultiIndex.from_frame(rows[keys])].to_numpy(),
+        failed=rows["repeat"].isin(failed),
     )
-    return rows[table["fraction"] >= AFTER]
 
 
 def summary(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Means over runs, each of which counts the same.
+    """Means over forecasts, each of which counts the same.
 
     Parameters
     ----------
@@ -90,14 +85,11 @@ def summary(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        forecasts (of runs), in 90%, last in 90%, width and crps.
+        forecasts (of runs), coverage_90, last_inside, width_90 and crps.
     """
-    run = ["study", "fit", "run"]
-    each = rows.groupby([*by, *run])[["inside", "width", "crps"]].mean().groupby(by)
-    last = rows[rows["last"]].groupby(by)["inside"].mean()
-    out = each.mean().rename(columns={"inside": "in 90%"})
-    out.insert(0, "forecasts", each.size())
-    out.insert(2, "last in 90%", last)
+    groups = rows.groupby(by)
+    out = groups[["coverage_90", "last_inside", "width_90", "crps"]].mean()
+    out.insert(0, "forecasts", groups.size())
     return out
 
 
@@ -117,7 +109,7 @@ def main() -> None:
             except StudyError as error:  # too few runs from one start checkpoint
                 print(f"{pilots} pilots: {error}", flush=True)
         rows = pd.concat(parts, ignore_index=True)
-        fits = rows.groupby(["study", "fit"])["failed"].first()
+        fits = rows.groupby(["study", "repeat"])["failed"].first()
         print(f"{pilots} pilots: {fits.sum()} of {fits.size} fits failed their checks")
         for by in (["set"], ["group", "set"]):
             print(summary(rows, by).round(3).to_string(), flush=True)
