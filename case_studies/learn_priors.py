@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from bayescpt.data import Study, load_example
 from bayescpt.inference import fit as sample
 from bayescpt.laws.parameter import Parameter
+from bayescpt.laws.terms.shift import shift_growth
 from bayescpt.laws.trajectory import run_trajectory
 from bayescpt.laws.view import View
 from bayescpt.model.card import Card
@@ -55,6 +56,8 @@ NEAR_SHARE, SIZE_LEAST = 1.0 / 3.0, 0.8
 # Pre-training curves of models of 25M and 100M parameters, and the runs of their published split.
 LARGER = ("mpl_25m", "mpl_100m")
 LARGER_RUNS = ("cosine_24000", "constant_24000", "wsdcon_9")
+# Finals of a larger model at six replay ratios, and the relative error of a rise of the loss.
+LARGER_FINALS, RISE_ERROR = "ibrahim_405m_german", 0.1
 # Kept as they are: where curves do not tell them, they would bend to what the law lacks.
 HELD = ("base_ref", "alpha_s1", "kernel_shape")
 # Other models and data differ more from the fleet than its studies do from each other.
@@ -392,6 +395,40 @@ def larger_half_times(draws: int = 500) -> Array:
     return np.array(halves)
 
 
+def larger_forgetting(found: Population) -> float:
+    """What a larger model forgets without replay, from its rises of the general loss by replay.
+
+    Parameters
+    ----------
+    found : Population
+        From `learn`, of a card with ``forgetting_ref``: the prior of the exponents.
+
+    Returns
+    -------
+    float
+        Logarithm of ``forgetting_ref``: the mode where it is free.
+    """
+    from scipy.optimize import least_squares
+
+    table = load_example(LARGER_FINALS)
+    loss = table.curves.loc[table.curves["domain"] == table.general].set_index("run")["loss"]
+    cpt = table.runs[table.runs["phase"] == "cpt"].set_index("run")
+    rise = loss[cpt.index].to_numpy() - float(loss[cpt["parent"].iloc[0]])
+    replay = cpt["replay_ratio"].to_numpy(dtype=float)
+    kinds = {(entry.parameter.name, entry.target): k for k, entry in enumerate(found.entries)}
+    priors = [kinds[name, False] for name in ("share_gamma", "keep_power")]
+
+    def _errors(at: Array) -> Array:
+        log_size, log_forgotten = at[:2]
+        gamma, power = found.mean[priors] + found.sd[priors] * at[2:]
+        kept = np.where(replay > 0.0, replay ** np.exp(power), 0.0)
+        beta = np.exp(log_forgotten) / np.log(2.0)  # an onset of 1: only their product counts
+        law = shift_growth(1.0, 1.0, beta, np, gamma, kept)
+        return np.concatenate([(log_size + np.log(law / rise)) / RISE_ERROR, at[2:]])
+
+    return float(least_squares(_errors, [0.0, 1.0, 0.0, 0.0]).x[1])
+
+
 def priors_text(found: Population, card: Card, larger: Array) -> str:
     """``[priors]`` of a card, as TOML.
 
@@ -437,6 +474,14 @@ def priors_text(found: Population, card: Card, larger: Array) -> str:
             apart, within = larger.mean() - center, spread**2 + larger.var()
             center, spread = center + apart / 2.0, float(np.sqrt(apart**2 / 4.0 + within / 2.0))
             _add(name, "Normal", center, spread, " and of two studies of larger models, alike")
+            continue
+        if name == "forgetting_ref":
+            n, away = len(found.by_study), larger_forgetting(found) - center
+            center, spread = (
+                center + away / (n + 1),
+                np.sqrt((spread**2 + away**2 / (n + 1)) * n / (n + 1)),
+            )
+            _add(name, "LogNormal", center, spread, " and of a larger model")
             continue
         _add(name, "LogNormal" if entries[own[0]].logarithmic else "Normal", center, spread)
     if card.marginal_effects:

@@ -25,6 +25,7 @@ from bayescpt.forecast.reach import check_reach
 from bayescpt.forecast.starts import observed_range, start_losses
 from bayescpt.forecast.steps import chosen_steps, within
 from bayescpt.forecast.tails import equal_tails
+from bayescpt.forecast.width import wide_bands
 
 # Bytes of the draws of a forecast; a larger one is refused, and can be had in blocks.
 MEMORY_LIMIT = 4e9
@@ -384,16 +385,19 @@ class _Request:
                 mu[p][..., to], loss[p][..., to] = values
         start = np.stack([start_losses(draws, path, self.seed) for path in self.paths])
         names = [plan.name for plan in self.plans]
+        observed = observed_range(draws)
+        ends = [self.steps[within(self.steps, path)] for path in self.paths]
+        last = [int(end[-1]) if end.size and end[-1] in at else None for end in ends]
         return Forecast(
             dataset=forecast_dataset(
                 draws.posterior,
                 {"mu": mu, "loss": loss, "start_loss": start},
                 {"plan": names, "domain": list(draws.domains), "step": at},
                 draws.study.units.attrs(),
-                observed_range(draws),
+                observed,
             ),
             plans=self.plans,
-            warnings=list(self.warnings),
+            warnings=[*self.warnings, *wide_bands(loss, names, draws.domains, last, at, observed)],
             study_name=draws.study.name,
             so_far=losses_so_far(draws, self.paths),
             leaves_range=steps_outside(draws, self.plans, self.paths),

@@ -9,12 +9,22 @@ import pytest
 import xarray as xr
 
 from bayescpt.data import Study
-from bayescpt.forecast import Draws
+from bayescpt.forecast import Draws, Forecast
 from bayescpt.inference.symbols import add_symbols
 from bayescpt.model.card_file import parse_card
 from bayescpt.model.rows import make_rows
 
 MakeDraws = Callable[..., Draws]
+
+
+@pytest.fixture(scope="session")
+def reasons() -> Callable[[Forecast], list[str]]:
+    """Function that gives the warnings of a forecast but those of wide bands, as priors have."""
+
+    def told(made: Forecast) -> list[str]:
+        return [text for text in made.warnings if "hardly tell" not in text]
+
+    return told
 
 
 @pytest.fixture(scope="session")

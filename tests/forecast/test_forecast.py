@@ -368,9 +368,9 @@ def test_steps_that_nobody_names_are_about_200_with_all_ends(draws):
 # ranges
 
 
-def test_a_plan_inside_what_was_fitted_has_no_warning(draws, simulated_study):
+def test_a_plan_inside_what_was_fitted_has_no_warning(draws, simulated_study, reasons):
     plans = [plan(), *(Plan.from_run(simulated_study.run(n)) for n in simulated_study.cpt_runs)]
-    assert forecast(draws, plans, [200]).warnings == []
+    assert reasons(forecast(draws, plans, [200])) == []
 
 
 @pytest.mark.parametrize(
@@ -389,9 +389,9 @@ def test_a_plan_inside_what_was_fitted_has_no_warning(draws, simulated_study):
         ),
     ],
 )
-def test_a_plan_outside_what_was_fitted_is_warned_of(draws, schedule, ratio, text):
+def test_a_plan_outside_what_was_fitted_is_warned_of(draws, schedule, ratio, text, reasons):
     outside = plan(schedule=schedule, ratio=ratio)
-    (warning,) = forecast(draws, outside, [90]).warnings
+    (warning,) = reasons(forecast(draws, outside, [90]))
     assert warning.startswith("plan 'new': ")
     assert warning.endswith("; the forecast extrapolates")
     assert re.search(text, warning)
@@ -399,15 +399,15 @@ def test_a_plan_outside_what_was_fitted_is_warned_of(draws, schedule, ratio, tex
     assert warning == f"plan 'new': {clause}; the forecast extrapolates"
 
 
-def test_half_of_the_shortest_run_is_not_far_fewer_steps(draws):
-    assert forecast(draws, plan(schedule=schedules.constant(PEAK, 100)), [100]).warnings == []
+def test_half_of_the_shortest_run_is_not_far_fewer_steps(draws, reasons):
+    assert reasons(forecast(draws, plan(schedule=schedules.constant(PEAK, 100)), [100])) == []
 
 
-def test_a_start_that_no_fitted_run_had_is_warned_of(draws):
+def test_a_start_that_no_fitted_run_had_is_warned_of(draws, reasons):
     """Also where its loss is known, and so the plan can be forecast."""
     elsewhere = plan(start="r10_wsd")
     told = "no fitted run starts from checkpoint 'r10_wsd' (they start from 'pt')"
-    assert forecast(draws, elsewhere, [200]).warnings == [
+    assert reasons(forecast(draws, elsewhere, [200])) == [
         f"plan 'new': {told}; the forecast extrapolates"
     ]
     assert Screener(draws).place(elsewhere).outside == (told,)
@@ -422,7 +422,7 @@ def unmeasured(make_draws, simulated_study):
     return make_draws(study=with_losses(simulated_study, curves[~gone]), rows="domains = 'goals'")
 
 
-def test_a_start_level_that_was_not_measured_is_said(unmeasured, draws):
+def test_a_start_level_that_was_not_measured_is_said(unmeasured, draws, reasons):
     study = unmeasured.study
     assert study.checkpoint_loss("pt", "target") is None
     assert study.checkpoint_loss("pt", "general") is not None
@@ -436,7 +436,7 @@ def test_a_start_level_that_was_not_measured_is_said(unmeasured, draws):
         "from the runs that start there"
     )
     fc = forecast(unmeasured, [plan("a"), plan("b", SHORT)], [100])
-    assert fc.warnings == [f"plan '{name}': {told}" for name in "ab"]
+    assert reasons(fc) == [f"plan '{name}': {told}" for name in "ab"]
     assert Screener(unmeasured).place(plan()).outside == (told,)
     # A start that was measured needs no note, nor one from scratch.
     assert not any(told in note for note in forecast(draws, plan(), [100]).warnings)

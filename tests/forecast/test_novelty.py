@@ -8,7 +8,7 @@ from bayescpt.forecast.forecast import forecast
 from bayescpt.forecast.novelty import novelties
 
 
-def test_novelty_says_what_the_warnings_of_a_forecast_say(draws):
+def test_novelty_says_what_the_warnings_of_a_forecast_say(draws, reasons):
     study = draws.study
     same = Plan.from_run(study.run(study.cpt_runs[0]))
     far = Plan("far", schedules.constant(4e-3, 400), 0.9, study.cpt_runs and study.pt_runs[0])
@@ -18,7 +18,7 @@ def test_novelty_says_what_the_warnings_of_a_forecast_say(draws):
     assert one.nearest != same.name
     assert one.nearest in draws.labels.run
     assert other.distance > 1.0
-    warnings = forecast(draws, [same, far], steps=[100]).warnings
+    warnings = reasons(forecast(draws, [same, far], steps=[100]))
     own = [w for w in warnings if w.startswith("plan 'far': ")]
     assert len(own) == len(other.outside) == 3
     assert all(clause in text for clause, text in zip(other.outside, own, strict=True))

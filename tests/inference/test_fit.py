@@ -63,6 +63,12 @@ def copied(saved: Path, folder: Path) -> Path:
 # what a fit holds
 
 
+def test_bands_of_the_fitted_runs_tell_something(small_fit, study):
+    plans = [bc.Plan.from_run(study.run(name)) for name in study.cpt_runs]
+    ends = small_fit.forecast(plans, [plans[0].schedule.n_steps], allow_failed=True)
+    assert not [text for text in ends.warnings if "hardly tell" in text]
+
+
 def test_every_parameter_is_sampled_under_the_study_s_own_labels(small_fit):
     posterior = small_fit.posterior
     for parameter in small_fit.card.parameters():

@@ -1,5 +1,9 @@
 import numpy as np
 import pytest
+import xarray as xr
+
+from bayescpt.laws.points import References
+from bayescpt.model.card_file import load_card
 
 AREA = np.array([0.01, 0.3, 1.0, 2.5])
 VALUES = {
@@ -73,3 +77,50 @@ def test_only_what_has_a_part_is_used(fade):
     assert not fade.uses("keep_power", is_target=True)
     assert not fade.uses("share_gamma", is_target=True)
     assert fade.uses("keep_power", is_target=False)
+    assert [fade.uses("forgetting_ref", is_target=side) for side in (False, True)] == [True, False]
+    assert [fade.uses("learning_ref", is_target=side) for side in (False, True)] == [False, True]
+
+
+@pytest.mark.parametrize(("is_target", "left"), [(0.0, 3.0), (1.0, 0.5)])
+def test_beta_is_what_leaves_so_much_at_the_reference_area(make_law, is_target, left):
+    p = VALUES | {"forgetting_ref": 3.0, "learning_ref": 0.5}
+    beta = make_law(replay="fade").adjusted(p, {"is_target": is_target})["beta"]
+    assert (1.0 + p["onset"]) ** -beta == pytest.approx(np.exp(-left))
+
+
+def test_draws_have_the_beta_of_each_set(make_law):
+    law, pairs = make_law(replay="fade"), ["general|german", "german|german"]
+
+    def by_pair(*values):
+        return xr.DataArray(list(values), {"pair": pairs}, "pair")
+
+    p = {
+        "shift_ref": by_pair(0.8, -2.0), "onset": by_pair(40.0, 90.0),
+        "forgetting_ref": by_pair(3.0, 9.0), "learning_ref": by_pair(9.0, 0.5),
+    }  # fmt: skip
+    refs = References({"shift_area": 2.0}, "true")
+    symbols = law.terms[-1].symbols(p, refs)
+    expected = [3.0 / np.log(41.0), 0.5 / np.log(91.0)]
+    np.testing.assert_allclose(symbols["beta"], expected)
+    np.testing.assert_allclose(symbols["E"], [20.0, 45.0])
+    np.testing.assert_allclose(
+        symbols["B"], [0.8 / (1.0 - np.exp(-3.0)), -2.0 / (1.0 - np.exp(-0.5))]
+    )
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_priors_bound_the_shift_without_replay(make_law, seed):
+    """A fit of pilots that all replay a quarter cannot say that none costs a hundred times more."""
+    card = load_card("cpt_fade")
+    rng = np.random.default_rng(seed)
+    p = {one.name: card.priors[one.name].draw(rng, (20_000,)) for one in card.law.parameters}
+    p["shift_ref"] = 1.0
+    f = {"is_target": 0.0, "log_peak": 0.0, "replay_seen": 0.25, "shift_area": 1.0}
+    p |= make_law(replay="fade").adjusted(p, f)
+    term = next(term for term in card.law.terms if term.slot == "replay")
+    without, half = (term.value(p, f | {"replay": replay}) for replay in (0.0, 0.5))
+    # The studies of the fleet have 2.2 to 5.7, Ibrahim et al. (arXiv 2403.08763) 8.7.
+    low, middle, high, extreme = np.quantile(without, [0.05, 0.5, 0.95, 0.998])
+    assert 1.5 < low < 2.2 < middle < 5.7 < high < 12.0
+    assert extreme < 50.0
+    assert np.quantile(half, 0.95) < 1.0

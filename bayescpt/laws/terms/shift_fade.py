@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from bayescpt.laws.functions import select
 from bayescpt.laws.parameter import Parameter
 from bayescpt.laws.term import register
-from bayescpt.laws.terms.shift import shift_growth
+from bayescpt.laws.terms.shift import BETA, ONSET_ADVICE, shift_growth
 from bayescpt.laws.terms.shift_memory import PEAK, SMALLEST_SHARE, MemoryShift, own_area
 from bayescpt.laws.terms.shift_own_share import REPLAY
 
 if TYPE_CHECKING:
+    from bayescpt.laws.points import References
     from bayescpt.laws.view import View
 
 SOURCE = "bayescpt, chosen on the runs of the fleet that are no test (docs/evidence.md)"
 
+FORGETTING = Parameter(
+    "forgetting_ref", "beta log(1 + E S1ref)", "1", ("pair",), 0.0, 50.0,
+    {"dist": "LogNormal", "mu": 1.08, "sigma": 0.58},
+    "what a set that is not replayed has forgotten by the reference area says how much more it "
+    "loses without replay: 2 to 6 times of what it loses with a quarter on the fleet, 9 times in "
+    "Ibrahim et al. (arXiv 2403.08763, German)",
+    SOURCE, REPLAY,
+)  # fmt: skip
+LEARNING = Parameter(
+    "learning_ref", "beta log(1 + E S1ref)", "1", ("pair",), 0.0, 50.0,
+    {"dist": "LogNormal", "mu": 0.14, "sigma": 1.0},
+    "between a sixth and nine tenths of what a target can gain is gained at the reference area in "
+    "the studies of the fleet",
+    SOURCE, ONSET_ADVICE,
+)  # fmt: skip
 SHARE_SIZE = Parameter(
     "share_size", "b", "1", ("pair",), -1.0, 2.0,
     {"dist": "Normal", "mu": 0.12, "sigma": 0.08},
@@ -50,6 +66,11 @@ class FadeShift(MemoryShift):
     the speed (peak / reference peak)^(p - .6). The size of a target's shift is its share of the
     mixture to the power b, over that of the pilots with least replay.
 
+    In place of beta the parameters are ``beta log(1 + onset)``, minus the logarithm of what is left
+    at the reference area without replay: ``forgetting_ref`` of a set that is not trained on,
+    ``learning_ref`` of the target. Pilots with replay tell little of it, and onset and beta with
+    priors of their own left room for a shift a thousand times as large where nothing is replayed.
+
     Examples
     --------
     >>> from bayescpt.laws.term import Setting
@@ -67,17 +88,43 @@ class FadeShift(MemoryShift):
 
     name = "fade"
     fixed = ()
+    derived: ClassVar[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+        **MemoryShift.derived, "beta": (BETA.unit, BETA.dims),
+    }  # fmt: skip
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """Those of the fading memory, and the three exponents."""
-        return (*super().parameters, SHARE_SIZE, KEEP_POWER, FORGET_PEAK)
+        """Those of the fading memory, two in place of beta, and the three exponents."""
+        known = super().parameters
+        if not self.setting.paper:
+            known = (*(one for one in known if one is not BETA), FORGETTING, LEARNING)
+        return (*known, SHARE_SIZE, KEEP_POWER, FORGET_PEAK)
 
     def uses(self, parameter: str, is_target: bool) -> bool:
         """Return False for what only a target, or only another set, has a part in."""
-        if parameter == "share_size":
+        if parameter in ("share_size", "learning_ref"):
             return is_target
-        return super().uses(parameter, is_target) and not (parameter == "keep_power" and is_target)
+        if parameter in ("keep_power", "forgetting_ref"):
+            return not is_target
+        return super().uses(parameter, is_target)
+
+    def adjusted(
+        self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np
+    ) -> Mapping[str, Any]:
+        """Return beta, by which a set has forgotten or learned so much at the reference area."""
+        if "forgetting_ref" not in p:
+            return {}
+        reached = select(f["is_target"], p["learning_ref"], p["forgetting_ref"], xp)
+        return {"beta": reached / xp.log1p(p["onset"])}
+
+    def symbols(self, ref: Mapping[str, Any], refs: References, xp: Any = np) -> dict[str, Any]:
+        """Return E, B and beta."""
+        if "forgetting_ref" not in ref:
+            return super().symbols(ref, refs, xp)
+        pairs = (str(label).partition("|") for label in ref["onset"]["pair"].to_numpy())
+        target = ref["onset"]["pair"].copy(data=[evaluated == own for evaluated, _, own in pairs])
+        beta = self.adjusted(ref, {"is_target": target.astype(float)}, xp)
+        return {**super().symbols({**ref, **beta}, refs, xp), **beta}
 
     def features(self, view: View, is_target: bool) -> Mapping[str, Any]:
         """Return the area that the sets move by, and the log of the peak LR."""

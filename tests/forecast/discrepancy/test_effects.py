@@ -164,8 +164,9 @@ def test_a_branch_goes_astray_anew_where_its_trunks_losses_end(
 # whose effects
 
 
-def notes(draws: Draws, *plans: Plan) -> list[str]:
-    return forecast(draws, plans, [200]).warnings
+@pytest.fixture
+def notes(reasons):
+    return lambda draws, *plans: reasons(forecast(draws, plans, [200]))
 
 
 def differ(found: xr.DataArray, plan: str, own: xr.DataArray) -> None:
@@ -177,7 +178,7 @@ def differ(found: xr.DataArray, plan: str, own: xr.DataArray) -> None:
         assert not np.isclose(mine, theirs).any()
 
 
-def test_the_same_recipe_has_the_runs_own_effects(pooled, simulated_study, effects_of):
+def test_the_same_recipe_has_the_runs_own_effects(pooled, simulated_study, effects_of, notes):
     """However it was put together."""
     run = simulated_study.run("r10_constant")
     same = Plan(
@@ -202,7 +203,9 @@ def test_the_same_recipe_has_the_runs_own_effects(pooled, simulated_study, effec
         {"ratio": np.r_[np.zeros(100), [0.2] * 100]},
     ],
 )
-def test_a_plan_called_like_a_fitted_run_is_not_it(pooled, simulated_study, effects_of, other):
+def test_a_plan_called_like_a_fitted_run_is_not_it(
+    pooled, simulated_study, effects_of, other, notes
+):
     own = pooled.posterior["effect_level"]
     schedule = simulated_study.run("r10_constant").schedule
     named = plan(**{"schedule": schedule, **other}, run="r10_constant")
@@ -216,7 +219,7 @@ def test_a_plan_called_like_a_fitted_run_is_not_it(pooled, simulated_study, effe
     assert pooled.extrapolation(path) == pooled.extrapolation(nameless)
 
 
-def test_a_run_of_another_study_is_not_the_fitted_one_of_its_name(pooled, effects_of):
+def test_a_run_of_another_study_is_not_the_fitted_one_of_its_name(pooled, effects_of, notes):
     other = simulate_study(
         replays=(0.1,), cpt_schedules=("constant",), pt_steps=1000, cpt_steps=200, peak_lr=1.5e-3,
         eval_every=20, pt_eval_every=100, shared_trunks=True,
@@ -239,7 +242,7 @@ def test_a_run_of_another_study_is_not_the_fitted_one_of_its_name(pooled, effect
         {"step": 180},
     ],
 )
-def test_a_branch_whose_trunk_differs_takes_nothing(pooled, effects_of, other):
+def test_a_branch_whose_trunk_differs_takes_nothing(pooled, effects_of, other, notes):
     named = branch(**other)
     differ(effects_of(pooled, named), "new", pooled.posterior["effect_level"])
     step = other.get("step", 100)
@@ -249,7 +252,7 @@ def test_a_branch_whose_trunk_differs_takes_nothing(pooled, effects_of, other):
     assert not any("differ from those of" in note for note in notes(pooled, branch()))
 
 
-def test_a_branch_step_that_is_one_too_high_is_still_a_branch(pooled, effects_of):
+def test_a_branch_step_that_is_one_too_high_is_still_a_branch(pooled, effects_of, notes):
     """Logs that count updates from 0 give such steps."""
     schedule, named = BRANCH.lr.copy(), branch(step=101)
     schedule[100:] /= 2
