@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from bayescpt.data.study_data import StudyData
@@ -36,6 +37,27 @@ def run_size(study: StudyData, name: str) -> float | None:
     """
     sizes = (study.run(one).n_params for one in reversed(study.lineage(name)))
     return next((size for size in sizes if size is not None), None)
+
+
+def same_size(log_one: NDArray[np.float64] | float, log_other: NDArray[np.float64] | float) -> Any:
+    """Whether two models have one size, from the logarithms of their parameter counts.
+
+    Parameters
+    ----------
+    log_one, log_other : float or ndarray
+        Logarithms of numbers of parameters, over the same reference.
+
+    Returns
+    -------
+    bool or ndarray of bool
+        True within `SAME_SIZE`; False for NaN.
+
+    Examples
+    --------
+    >>> bool(same_size(np.log(332448.0), np.log(333000.0)))
+    True
+    """
+    return np.abs(np.subtract(log_one, log_other)) <= np.log1p(SAME_SIZE)
 
 
 def model_sizes(study: StudyData) -> tuple[float, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescpt.data.sizes import run_size
+from bayescpt.data.sizes import run_size, same_size
 from bayescpt.errors import PlanError
 from bayescpt.forecast.extrapolation import Recipe, extrapolation_distance, recipe
 from bayescpt.laws.observed import observed_trajectory
@@ -318,13 +318,16 @@ class Draws:
             # Of a fit saved before laws knew sizes.
             return self.value("start_mean", self.labels.domain.index(domain))
         mine = self.log_size(trajectory)
-        alike = [name for name, path in self._from.items() if self.log_size(path) == mine]
+        alike = [n for n, path in self._from.items() if same_size(self.log_size(path), mine)]
         own = [name for name in self._from if name == trajectory.start]
         for start in (*own, *alike):
             place = self.labels.place("level", domain, None, start)
             if self.rows.start["source"][place] != NOT_AT_ALL:
                 return self.value("start_mean", place)
-        peers = (n for n in self.study.pt_runs if run_size(self.study, n) == trajectory.n_params)
+        # Unknown sizes are one.
+        wanted = np.log(trajectory.n_params or 1.0)
+        sizes = {name: np.log(run_size(self.study, name) or 1.0) for name in self.study.pt_runs}
+        peers = [name for name, size in sizes.items() if same_size(size, wanted)]
         losses = [self.study.checkpoint_loss(name, domain) for name in peers]
         known = [loss for loss in losses if loss is not None]
         return np.full(self.size, np.mean(known)) if known else level

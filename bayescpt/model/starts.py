@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescpt.data.sizes import same_size
 from bayescpt.laws.open_base import open_area
 from bayescpt.laws.points import References
 from bayescpt.laws.trajectory import run_trajectory
@@ -111,10 +112,10 @@ def start_shares(segment: Mapping[str, NDArray[np.generic]], n_levels: int) -> F
     """
     cpt = np.asarray(segment["is_cpt"]) > 0
     level = np.asarray(segment["level"])[cpt]
-    kind = np.full((n_levels, 2), np.nan)
-    kind[level, 0] = np.asarray(segment["domain"])[cpt]
-    kind[level, 1] = np.asarray(segment["log_size"])[cpt] if "log_size" in segment else 0.0
-    same = (kind[:, None] == kind[None]).all(axis=2).astype(float)
+    domain, size = np.full((2, n_levels), np.nan)
+    domain[level] = np.asarray(segment["domain"])[cpt]
+    size[level] = np.asarray(segment["log_size"])[cpt] if "log_size" in segment else 0.0
+    same = ((domain[:, None] == domain) & same_size(size[:, None], size)).astype(float)
     return np.asarray(same / np.maximum(same.sum(axis=1, keepdims=True), 1.0))
 
 

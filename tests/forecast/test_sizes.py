@@ -1,5 +1,7 @@
 """Plans of models of several sizes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -130,6 +132,18 @@ def test_a_new_size_washes_out_among_the_bases_of_its_size(study, draws):
     path = plan_trajectory(wsd("a", "pt_r0@16", lr=5e-4), study)
     level = np.full(draws.size, last["pt_r0@16"])
     np.testing.assert_allclose(draws.start_mean(path, "general", level), mean)
+
+
+@pytest.mark.parametrize("start", ["pt_r0@16", "pt_r0@4"])
+def test_a_size_counted_in_another_way_has_the_same_peers(study, draws, start):
+    """Parameters are counted with embeddings or without biases: half a percent is no size."""
+    path = plan_trajectory(wsd("a", start, lr=5e-4), study)
+    level = np.full(draws.size, 3.0)
+    same, other = (replace(path, n_params=share * path.n_params) for share in (1.005, 1.5))
+    there = draws.start_mean(path, "general", level)
+    np.testing.assert_array_equal(draws.start_mean(same, "general", level), there)
+    away = replace(other, start="elsewhere")
+    np.testing.assert_array_equal(draws.start_mean(away, "general", level), level)
 
 
 def test_the_same_recipe_at_another_size_differs_by_its_exponents(study, draws):
