@@ -48,26 +48,22 @@ def judged(name: str, pilots: int, repeats: int, card: str | None) -> pd.DataFra
     -------
     DataFrame
         One row per fit, run and set: the study, group (target, or ``4m``), set (general or target),
-        scores as in `Backtest.scores`, last_inside, and failed (checks of the fit).
+        scores as in `Backtest.scores`, and failed (checks of the fit).
     """
     study = load_example(name)
     found = backtest(
         study, card, by="pilots", pilots=pilots, repeats=repeats, draws=1000, progress=False
     )
-    keys = ["repeat", "run", "domain"]
-    ends = found.table[found.table["final"]].set_index(keys)
     failed = {
         int(split.removeprefix("draw "))
         for split, checks in zip(found.fits["split"], found.fits["failed_checks"], strict=True)
         if checks
     }
-    rows = found.scores(by=keys, after=AFTER)
-    last_inside = ends["observed"].between(ends["q0.05"], ends["q0.95"])
+    rows = found.scores(by=["repeat", "run", "domain"], after=AFTER)
     return rows.assign(
         study=name,
         group="4m" if name.endswith("_4m") else study.targets[0],
         set=np.where(rows["domain"] == study.general, "general", "target"),
-        last_inside=last_inside.loc[pd.MultiIndex.from_frame(rows[keys])].to_numpy(),
         failed=rows["repeat"].isin(failed),
     )
 
@@ -85,10 +81,10 @@ def summary(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        forecasts (of runs), coverage_90, last_inside, width_90 and crps.
+        forecasts (of runs), coverage_90, finals_inside, width_90 and crps.
     """
     groups = rows.groupby(by)
-    out = groups[["coverage_90", "last_inside", "width_90", "crps"]].mean()
+    out = groups[["coverage_90", "finals_inside", "width_90", "crps"]].mean()
     out.insert(0, "forecasts", groups.size())
     return out
 

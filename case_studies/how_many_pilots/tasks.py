@@ -99,14 +99,12 @@ def by_forecast(made: Backtest, task: Task, after: float = 0.1) -> pd.DataFrame:
         One row per run and domain (``general`` or ``target``).
     """
     rows = made.scores(by=["run", "domain"], after=after)
-    ends = made.table[made.table["final"]].set_index(["run", "domain"])
-    last_inside = ends["observed"].between(ends["q0.05"], ends["q0.95"])
     outside = made.table.drop_duplicates("run").set_index("run")["outside"]
     general = bc.load_example(task.study).general
-    kept = ["run", "domain", "coverage_50", "coverage_90", "width_90", "crps", "mae"]
+    rows = rows.rename(columns={"finals_inside": "last_inside"})
+    kept = ["run", "domain", "coverage_50", "coverage_90", "width_90", "crps", "mae", "last_inside"]
     return rows[kept].assign(
         **vars(task),
         outside=rows["run"].map(outside),
-        last_inside=last_inside.loc[pd.MultiIndex.from_frame(rows[["run", "domain"]])].to_numpy(),
         domain=rows["domain"].map(lambda name: "general" if name == general else "target"),
     )

@@ -38,7 +38,7 @@ def test_each_forecast_of_each_draw_is_scored_on_its_later_losses(made, rows):
         part = made.table[(made.table[keys] == one[keys]).all(axis=1)]
         inside = part["observed"].between(part["q0.05"], part["q0.95"])
         assert one["coverage_90"] == pytest.approx(inside[part["fraction"] > 0.1].mean())
-        assert one["last_inside"] == inside[part["step"].idxmax()]
+        assert one["finals_inside"] == inside[part["step"].idxmax()]
     assert not rows["failed"].any()
 
 
