@@ -141,7 +141,8 @@ def test_every_symbol_and_quantity_has_a_unit_and_dimensions(make_law, shift, pa
     names = {"L0", "A", "alpha_s1", "C1", "lambda", *(("C2", "B", "E", "beta") * law.continual)}
     assert set(law.units) >= names
     assert set(law.dims) >= names
-    values = {name: np.float64(0.3) for name in law.dims}
+    pairs = xr.DataArray([0.3, 0.3], {"pair": ["a|b", "b|b"]}, "pair")
+    values = {n: pairs if "pair" in dims else np.float64(0.3) for n, dims in law.dims.items()}
     assert set(law.symbols(values, REFS)) <= set(law.units) & set(law.dims)
     assert set(law.to_reference(values, REFS)) <= set(law.units) & set(law.dims)
 
