@@ -1,6 +1,8 @@
 """Settings of all tests and of the processes they start, and what several folders share."""
 
 import os
+import sys
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -9,11 +11,16 @@ import pytest
 os.environ["MPLBACKEND"] = "Agg"
 # The matrices are small: threads of the BLAS only get into each other's way.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-# Compiled samplers of this session, for its processes too: parallel workers share those of the
-# process that started them.
+# What this session compiles, for its processes too: parallel workers share what the process that
+# started them named.
 if "PYTEST_XDIST_WORKER" not in os.environ:
     CACHE = TemporaryDirectory(prefix="bayescpt-tests-", ignore_cleanup_errors=True)
-    os.environ["BAYESCPT_CACHE"] = CACHE.name
+    os.environ["BAYESCPT_CACHE"] = str(Path(CACHE.name, "samplers"))
+    # Containers often want no bytecode beside the sources; without any, each worker and each
+    # command under test compiles a thousand modules, in up to 20 s.
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(Path(CACHE.name, "bytecode"))
+        sys.dont_write_bytecode = False
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import pytest
 
 from bayescpt.cli.check import check
 from bayescpt.data import example_studies, load_example, published_fits
+from bayescpt.data.units import UNIT_NAMES
 from bayescpt.errors import StudyError
 
 
@@ -78,8 +79,20 @@ def test_every_example_passes_its_checks(name, capsys):
 
 
 @pytest.fixture(scope="module")
-def fleet():
-    return {name: load_example(name) for name in FLEET}
+def examples():
+    """All of them, read once."""
+    return {name: load_example(name) for name in example_studies()}
+
+
+def test_shipped_studies_have_known_units_and_one_size(examples):
+    for study in examples.values():
+        assert study.loss_unit in UNIT_NAMES
+        assert study.allow_mixed == ()
+
+
+@pytest.fixture(scope="module")
+def fleet(examples):
+    return {name: examples[name] for name in FLEET}
 
 
 @pytest.fixture(scope="module")
@@ -192,8 +205,8 @@ VARIANTS = {
 
 
 @pytest.fixture(scope="module")
-def variants():
-    return {name: load_example(f"variant_{name}") for name in VARIANTS}
+def variants(examples):
+    return {name: examples[f"variant_{name}"] for name in VARIANTS}
 
 
 def test_variants_are_small_studies_that_are_each_in_one_part_of_the_split(variants):

@@ -2,7 +2,6 @@
 
 import pytest
 
-from bayescpt.data import example_studies, load_example
 from bayescpt.data.units import UNIT_NAMES, check_loss_unit, loss_label, unit_name
 
 
@@ -17,10 +16,3 @@ def test_a_label_claims_no_unit_that_is_not_known():
     assert loss_label(None) == "loss"
     assert loss_label(None, "german") == "german loss"
     assert loss_label("bit/character") == "loss (bit/character)"
-
-
-def test_shipped_studies_have_known_units_and_one_size():
-    for name in example_studies():
-        study = load_example(name)
-        assert study.loss_unit in UNIT_NAMES
-        assert study.allow_mixed == ()

@@ -119,13 +119,15 @@ def _bases(runs: pd.DataFrame) -> pd.Series:
         run: next((link for link in row if isinstance(link, str) and link), None)
         for run, *row in runs[["run", "branch_of", "parent"]].itertuples(index=False)
     }
-    out = []
+    base: dict[str, str] = {}
     for name in runs["run"]:
-        seen = [name]
-        while (link := links.get(seen[-1])) is not None and link not in seen:
-            seen.append(link)
-        out.append(seen[-1])
-    return pd.Series(out, runs.index)
+        # Each link is followed once, in chains of thousands of runs too.
+        seen, last = {name}, name
+        while last not in base and (link := links.get(last)) is not None and link not in seen:
+            seen.add(link)
+            last = link
+        base |= dict.fromkeys(seen, base.get(last, last))
+    return pd.Series([base[name] for name in runs["run"]], runs.index)
 
 
 def _runs_with_descendants(runs: pd.DataFrame, measured: set[str]) -> set[str]:
