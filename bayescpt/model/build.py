@@ -39,8 +39,9 @@ def build_model(study: Study, card: str | Path | Card = "cpt_replay") -> pm.Mode
     -------
     pm.Model
         Dimensions ``domain``, ``pair`` (evaluated domain | target), ``level`` (start checkpoint |
-        domain), ``side`` where targets are pooled, ``segment``, ``obs``. Every array of the study is a ``pm.Data`` container named as
-        in `bayescpt.model.containers.arrays`; the observed variable is ``loss``, in nats per token.
+        domain), ``side`` where targets are pooled, ``segment``, ``obs``. Every array of the study
+        is a ``pm.Data`` container named as in `bayescpt.model.containers.arrays`; the observed
+        variable is ``loss``, in nats per token.
 
     Raises
     ------

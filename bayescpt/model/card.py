@@ -177,6 +177,8 @@ class Card:
         """
         # A label is "general", "general|german", or with a model size "general|german|98,304".
         domain, *rest = str(label).split("|")
+        if self.law.dims.get(name) == ("side",):
+            return self.law.uses(name, domain == "target")
         return not rest or self.law.uses(name, domain == rest[0])
 
     def parameters(self) -> tuple[Parameter, ...]:

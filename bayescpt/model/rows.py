@@ -188,11 +188,16 @@ class _Packer:
         if not self.card.law.pooled:
             return tuple(dict.fromkeys((d, str(p.target)) for p in cpt for d in domains))
         seen = [
-            (d, str(p.target)) for p in cpt for d in domains if not self.study.curve(p.name, d).empty
+            (d, str(p.target))
+            for p in cpt
+            for d in domains
+            if not self.study.curve(p.name, d).empty
         ]
         # Targets of planned runs have their parameters from the population.
         planned = [
-            (d, target) for target in self.study.targets for d in dict.fromkeys([domains[0], target])
+            (d, target)
+            for target in self.study.targets
+            for d in dict.fromkeys([domains[0], target])
         ]
         return tuple(dict.fromkeys([*seen, *(pair for pair in planned if pair[0] in domains)]))
 
