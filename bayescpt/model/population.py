@@ -78,9 +78,10 @@ def population(
 def target_covariates(study: Study, labels: Labels) -> Floats:
     """Covariate of the target of each pair.
 
-    The excess of a target is what the loss of the start checkpoints on it is above that on the
-    general set, nats, as the mean over the checkpoints where both were measured. The covariate is
-    the excess less its mean over the targets with fitted runs, over their root mean square.
+    The distance of a target is the one that the study gives, or else what the loss of the start
+    checkpoints on it is above that on the general set, nats, as the mean over the checkpoints where
+    both were measured. The covariate is the distance less its mean over the targets with fitted
+    runs, over their root mean square.
 
     Parameters
     ----------
@@ -92,16 +93,16 @@ def target_covariates(study: Study, labels: Labels) -> Floats:
     Returns
     -------
     ndarray, shape (pairs,)
-        0 for a target whose loss was not measured on a checkpoint.
+        0 for a target whose distance is not known.
     """
     targets = dict.fromkeys(target for _, target in labels.pair)
-    excess = {target: _excess(study, labels, target) for target in targets}
+    distance = study.distances or {name: _excess(study, labels, name) for name in targets}
     trained = {study.run(run).domain for run in labels.run}
-    known = [value for name, value in excess.items() if name in trained and value is not None]
+    known = [value for name, value in distance.items() if name in trained and value is not None]
     if not known:
         return np.zeros(len(labels.pair))
     middle, size = np.mean(known), np.sqrt(np.mean(np.square(known)))
-    found = [excess[target] for _, target in labels.pair]
+    found = [distance.get(target) for _, target in labels.pair]
     return np.array([0.0 if not size or x is None else (x - middle) / size for x in found])
 
 
