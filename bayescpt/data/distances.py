@@ -85,8 +85,8 @@ def mixture_distance(
     Returns
     -------
     float
-        Sum over kinds of d^2 / 2, or delta (|d| - delta / 2) where \\|d\\| is above delta; 0 for the
-        same data.
+        Sum over kinds, of differences d, of d^2 / 2, or of delta (d - delta / 2) above delta; 0 for
+        the same data.
 
     Raises
     ------
@@ -102,9 +102,8 @@ def mixture_distance(
     >>> mixture_distance([web, code], [0.0, 1.0], code)
     0.0
     """
-    sets, parts, aim = (_probabilities(x, name) for x, name in (
-        (vectors, "vectors"), (shares, "shares"), (validation, "validation"),
-    ))  # fmt: skip
+    sets = _probabilities(vectors, "vectors")
+    parts, aim = _probabilities(shares, "shares"), _probabilities(validation, "validation")
     if sets.ndim != 2 or parts.shape != sets.shape[:1] or aim.shape != sets.shape[1:]:
         raise StudyError(
             f"vectors has shape {sets.shape}, shares {parts.shape}, validation {aim.shape}; "

@@ -39,8 +39,8 @@ def read_study(folder: str | os.PathLike[str]) -> Study:
         Folder with ``study.toml``, ``runs.csv``, ``curves.csv`` and ``lrs.parquet``. Each table may
         be CSV or Parquet. ``study.toml`` has a table ``[study]`` with the optional keys ``name``,
         ``general``, ``loss_unit``, ``curves_unit``, ``bytes_per_token``, ``out_of_domain``,
-        ``distances``, ``notes`` and ``allow_mixed``; they and the columns of the tables are the arguments of
-        `Study.from_frames`. For a run that is not in lrs, the columns
+        ``distances``, ``notes`` and ``allow_mixed``; they and the columns of the tables are the
+        arguments of `Study.from_frames`. For a run that is not in lrs, the columns
         ``schedule`` (a constructor of `bayescpt.schedules`) and ``schedule_params``
         (``key=value;key=value``, with the argument names of the constructor; ``steps`` is the
         number of updates where ``num_training_steps`` is left out) of runs give the schedule. A
