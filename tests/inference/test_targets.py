@@ -5,6 +5,7 @@ import pytest
 
 from bayescpt.forecast import Plan
 from bayescpt.inference import fit as sample
+from bayescpt.inference import load_fit
 from bayescpt.inference.card_check import default_card
 from bayescpt.inference.idata import prior_draws
 from bayescpt.model.card_file import load_card
@@ -32,7 +33,7 @@ def truth_of(rows, seed):
 
 
 @pytest.mark.parametrize("seed", [1, *(pytest.param(k, marks=pytest.mark.slow) for k in (2, 3))])
-def test_a_target_without_runs_is_forecast_from_the_others(seed):
+def test_a_target_without_runs_is_forecast_from_the_others(seed, tmp_path):
     """Its last losses lie in 99.8% bands, which an absurd target does not.
 
     The shifts of targets with runs come back within 4 standard deviations.
@@ -51,7 +52,12 @@ def test_a_target_without_runs_is_forecast_from_the_others(seed):
             true = float(truth["shift_ref"].sel(pair=pair).squeeze())
             assert abs(drawn.mean() - true) < 4.0 * np.hypot(drawn.std(), 0.02), pair
     plans = [Plan.from_run(train.run(f"next_r{r}")) for r in (0, 25)]
-    ends = fit.forecast(plans, [STEPS], allow_failed=True).loss.isel(step=0)
+    made = fit.forecast(plans, [STEPS], allow_failed=True)
+    assert any("no fitted run trains on 'next'" in text for text in made.warnings)
+    fit.save(tmp_path / "fit.nc")
+    again = load_fit(tmp_path / "fit.nc").forecast(plans, [STEPS], allow_failed=True)
+    np.testing.assert_array_equal(again.loss, made.loss)
+    ends = made.loss.isel(step=0)
     for plan in plans:
         for domain in ("general", "next"):
             drawn = ends.sel(plan=plan.name, domain=domain).to_numpy().ravel()
