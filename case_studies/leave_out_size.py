@@ -117,7 +117,7 @@ def scores(fit: Any, study: Study, judged: Sequence[str]) -> pd.DataFrame:
     edges = [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2]
     rows = []
     for name in judged:
-        for domain in (study.general, *study.targets):
+        for domain in (study.general, study.run(name).domain):
             curve = study.curve(name, domain)
             curve = curve[curve["step"] > AFTER * study.run(name).steps]
             plan, steps = Plan.from_run(study.run(name)), curve["step"].to_numpy()

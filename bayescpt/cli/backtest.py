@@ -42,9 +42,9 @@ GROUPS = ("domain", "run", "phase", "horizon", "cutoff", *PILOT_GROUPS, "all")
 By = Annotated[
     str,
     typer.Option(
-        metavar="run|cutoff|pilots",
-        help="Hold out one run at a time, the end of one run at a time, or all but random pilots "
-        "(as --pilots 4).",
+        metavar="run|cutoff|pilots|target",
+        help="Hold out one run at a time, the end of one run at a time, all but random pilots "
+        "(as --pilots 4), or all runs on one target at a time.",
     ),
 ]
 HeldOut = Annotated[

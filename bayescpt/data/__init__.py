@@ -2,6 +2,7 @@
 
 from bayescpt.data import schedules
 from bayescpt.data.curriculum import curriculum
+from bayescpt.data.distances import mixture_distance
 from bayescpt.data.examples import example_studies, load_example, published_fits
 from bayescpt.data.io import read_study, write_study
 from bayescpt.data.readers.assemble import read_logs
@@ -15,6 +16,7 @@ __all__ = [
     "curriculum",
     "example_studies",
     "load_example",
+    "mixture_distance",
     "published_fits",
     "read_logs",
     "read_study",

@@ -26,7 +26,7 @@ from bayescpt.toml_file import read_toml
 TABLES = ("runs", "curves", "lrs")
 TOML_KEYS = (
     *("name", "general", "loss_unit", "notes", "allow_mixed"),
-    *("curves_unit", "bytes_per_token", "out_of_domain"),
+    *("curves_unit", "bytes_per_token", "out_of_domain", "distances"),
 )
 
 
@@ -39,8 +39,8 @@ def read_study(folder: str | os.PathLike[str]) -> Study:
         Folder with ``study.toml``, ``runs.csv``, ``curves.csv`` and ``lrs.parquet``. Each table may
         be CSV or Parquet. ``study.toml`` has a table ``[study]`` with the optional keys ``name``,
         ``general``, ``loss_unit``, ``curves_unit``, ``bytes_per_token``, ``out_of_domain``,
-        ``notes`` and ``allow_mixed``; they and the columns of the tables are the arguments of
-        `Study.from_frames`. For a run that is not in lrs, the columns
+        ``distances``, ``notes`` and ``allow_mixed``; they and the columns of the tables are the
+        arguments of `Study.from_frames`. For a run that is not in lrs, the columns
         ``schedule`` (a constructor of `bayescpt.schedules`) and ``schedule_params``
         (``key=value;key=value``, with the argument names of the constructor; ``steps`` is the
         number of updates where ``num_training_steps`` is left out) of runs give the schedule. A
@@ -88,6 +88,7 @@ def read_study(folder: str | os.PathLike[str]) -> Study:
             curves_unit=None if (unit := about.get("curves_unit")) is None else str(unit),
             bytes_per_token=about.get("bytes_per_token"),
             out_of_domain=about.get("out_of_domain", ()),
+            distances=about.get("distances"),
         )
     except StudyError as error:
         raise StudyError(_with_file(folder, str(error))) from error
@@ -179,13 +180,12 @@ def _study_toml(study: Study) -> str:
         fields["curves_unit"] = study.curves_unit
     # JSON strings and arrays of strings are valid TOML, except for a raw DEL character.
     lines = [f"{key} = {json.dumps(value)}" for key, value in fields.items()]
-    if study.bytes_per_token:
-        lines.append("[study.bytes_per_token]")
-        lines += [
-            f"{json.dumps(d)} = {n!r}"
-            for d, n in study.bytes_per_token.items()
-            if d in study.domains
-        ]
+    tables = {"bytes_per_token": study.domains, "distances": study.targets}
+    for table, kept in tables.items():
+        values = {name: n for name, n in getattr(study, table).items() if name in kept}
+        if values:
+            lines.append(f"[study.{table}]")
+            lines += [f"{json.dumps(name)} = {n!r}" for name, n in values.items()]
     return "\n".join(["[study]", *lines, ""]).replace("\x7f", "\\u007f")
 
 

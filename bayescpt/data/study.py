@@ -18,6 +18,7 @@ from bayescpt.data.checks.copies import check_copies
 from bayescpt.data.checks.mixed import check_allow_mixed, check_mixed
 from bayescpt.data.checks.out_of_domain import check_out_of_domain
 from bayescpt.data.conversion import check_bytes_per_token, in_nats
+from bayescpt.data.distances import check_distances
 from bayescpt.data.figures import Figure, figure
 from bayescpt.data.final_losses import are_final, check_final, complete_tables
 from bayescpt.data.findings.registry import Finding, study_findings
@@ -75,6 +76,9 @@ class Study(StudyData):
     out_of_domain : tuple of str
         Domains whose loss is a combination of the general and the target loss, which a fit learns
         in place of a law of their own.
+    distances : dict of str to float
+        Distance of each target from the data of the base, which tells targets apart under the card
+        ``cpt_targets``; empty where it goes by the losses of the base.
 
     Examples
     --------
@@ -98,6 +102,7 @@ class Study(StudyData):
         curves_unit: str | None = None,
         bytes_per_token: float | Mapping[str, float] | None = None,
         out_of_domain: Iterable[str] = (),
+        distances: Mapping[str, float] | None = None,
     ) -> Study:
         """Make a study from tables, and validate it.
 
@@ -139,6 +144,9 @@ class Study(StudyData):
         out_of_domain : iterable of str
             Domains whose loss is taken as a linear combination of the general and the target loss:
             forecasts have them, with the uncertainty of the weights.
+        distances : mapping of str to float, optional
+            Distance of every target from the data of the base, at least 0 and in any unit, such as
+            from `bayescpt.data.mixture_distance`.
 
         Returns
         -------
@@ -205,11 +213,11 @@ class Study(StudyData):
         check_copies(curves, runs)
         given, (curves, held) = curves, in_nats(curves, given_unit, each)
         curve_checks.check_sizes(given, curves, given_unit)
-        targets = set(runs.loc[runs["phase"] == "cpt", "domain"].dropna())
+        targets = tuple(dict.fromkeys(runs.loc[runs["phase"] == "cpt", "domain"].dropna()))
         others = check_out_of_domain(out_of_domain, measured, general, targets)
         study = cls(
             name, runs, curves, lr_by_run, replays, general or None, loss_unit, notes, allowed,
-            held, each, others,
+            held, each, others, check_distances(distances, targets),
         )  # fmt: skip
         return replace(study, curves=study._sorted(curves))
 

@@ -55,6 +55,8 @@ class StudyData:
         By domain, as far as known.
     out_of_domain : tuple of str
         Domains whose loss is a combination of the general and the target loss.
+    distances : dict of str to float
+        Distance of each target from the data of the base, as far as given.
     """
 
     name: str
@@ -69,6 +71,7 @@ class StudyData:
     curves_unit: str = DEFAULT_UNIT
     bytes_per_token: dict[str, float] = field(default_factory=dict)
     out_of_domain: tuple[str, ...] = ()
+    distances: dict[str, float] = field(default_factory=dict)
 
     def __contains__(self, name: object) -> bool:
         """Whether the study has a run of that name."""

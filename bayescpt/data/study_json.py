@@ -33,7 +33,8 @@ def study_digest(study: StudyData) -> str:
     about: list[Any] = [study.general, study.curves_unit]
     # What came later counts only where it says something: older digests still hold.
     about += [study.out_of_domain] if study.out_of_domain else []
-    sha = hashlib.sha256(json.dumps(about).encode())
+    about += [{"distances": study.distances}] if study.distances else []
+    sha = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     core = [c for c in CORE_COLUMNS if c in study.runs and (c != "tokens" or study.runs[c].any())]
     core += final_columns(study.runs) if is_final(study) else []
     for row in study.runs[core].sort_values("run").itertuples(index=False):
@@ -72,6 +73,7 @@ def dump_study(study: StudyData) -> str:
         "notes": study.notes,
         "allow_mixed": list(study.allow_mixed),
         "out_of_domain": list(study.out_of_domain),
+        "distances": study.distances,
         "runs": packing.pack_frame(study.runs),
         "curves": packing.pack_frame(study.curves),
         "lrs": {run: packing.pack(lr) for run, lr in study.lrs.items()},
@@ -117,6 +119,7 @@ def load_study_fields(text: str) -> tuple[dict[str, Any], str]:
             "notes": content["notes"],
             "allow_mixed": tuple(content.get("allow_mixed", ())),  # absent in older files
             "out_of_domain": tuple(content.get("out_of_domain", ())),
+            "distances": dict(content.get("distances", {})),
         }
         return fields, content["digest"]
     except Exception as error:  # of json, zlib, base64, NumPy and pandas

@@ -14,6 +14,7 @@ from bayescpt.evaluate.score import crps, energy_score, interval_score, score_ta
 from bayescpt.evaluate.side_by_side import side_by_side
 from bayescpt.evaluate.simulate import Simulation, simulate_study
 from bayescpt.evaluate.splits import Split, split_by_cutoff, split_by_fit, split_by_run
+from bayescpt.evaluate.target_splits import split_by_target
 
 __all__ = [
     "Backtest",
@@ -41,4 +42,5 @@ __all__ = [
     "split_by_fit",
     "split_by_pilots",
     "split_by_run",
+    "split_by_target",
 ]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # Number of draws kept per final loss: a probability from them has a standard error of at most .02.
 N_FINALS = 500
-# Columns that only a backtest by pilots has.
+# Columns that only a backtest by pilots or by target has.
 PILOT_LABELS = ("repeat", "target", "outside")
 
 
@@ -47,12 +47,12 @@ class Backtest:
         (whether it is the last measured step of its curve), shared (whether the fit knows it from
         another run with the same trunk; such rows are not scored), observed, mean, median,
         quantiles ``q0.005`` to ``q0.995``, pit, crps and energy. Losses in nats/token. For
-        ``by="pilots"`` also repeat (number of the draw of pilots), target and outside (what lies
-        outside the pilots' range, see `scores_by_extrapolation`).
+        ``by="target"`` also target, for ``by="pilots"`` repeat (number of the draw), target and
+        outside (what lies outside the pilots' range, see `scores_by_extrapolation`).
     fits : DataFrame
         One row per fit: split, run, cutoff, rows, rows_without_forecast, failed_checks, seconds;
-        for ``by="pilots"`` also pilots and target. A fit of pilots that could not be sampled is
-        there too: it has no rows, and its error stands under failed_checks.
+        also pilots and target for ``by="pilots"`` and ``by="target"``. A fit of pilots that could
+        not be sampled is there too: it has no rows, and its error stands under failed_checks.
     finals : DataFrame
         Draws of the final losses, at most 500 per split and domain: split, run, domain, cutoff,
         step, observed, draw (its number, the same on all domains) and loss; for ``by="pilots"``
@@ -85,7 +85,7 @@ class Backtest:
 def backtest(
     study: Study,
     card: Any = None,
-    by: Literal["run", "cutoff", "split", "pilots"] = "run",
+    by: Literal["run", "cutoff", "split", "pilots", "target"] = "run",
     executor: Executor | None = None,
     *,
     runs: Iterable[str] | None = None,
@@ -104,7 +104,8 @@ def backtest(
 ) -> Backtest:
     """Hold out rows of a study, refit, and forecast them.
 
-    There is one refit per split, a single one for ``by="split"``, or one per draw of pilots. The
+    There is one refit per split, a single one for ``by="split"``, or one per draw of pilots or
+    target. The
     result depends on the seed, but not on the executor or on the other splits.
 
     Parameters
@@ -113,11 +114,12 @@ def backtest(
         The study.
     card : str, Path, Card or None
         Card to fit; by default chosen for the study. Only for the default method.
-    by : {"run", "cutoff", "split", "pilots"}
+    by : {"run", "cutoff", "split", "pilots", "target"}
         ``run`` holds out one run at a time (`split_by_run`); ``cutoff`` holds out the end of one
         run at a time (`split_by_cutoff`); ``split`` fits `fit_runs` and holds out all others
         (`split_by_fit`); ``pilots`` fits a few random pilots and holds out all others, many times
-        (`split_by_pilots`).
+        (`split_by_pilots`); ``target`` holds out all runs on one target at a time
+        (`split_by_target`).
     executor : concurrent.futures.Executor, optional
         Executor of the refits, such as Dask's ``Client.get_executor()``; by default they run
         sequentially in this process.

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from bayescpt.errors import PlanError, StudyError
 from bayescpt.evaluate.pilot_splits import PILOTS, REPEATS, split_by_pilots
 from bayescpt.evaluate.splits import Split, split_by_cutoff, split_by_fit, split_by_run
+from bayescpt.evaluate.target_splits import split_by_target
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
 
-WAYS = ("run", "cutoff", "split", "pilots")
+WAYS = ("run", "cutoff", "split", "pilots", "target")
 OF_PILOTS = ("pilots", "repeats", "pilots_from", "judge")
 # More draws of pilots than these must be given as repeats: the sampler's draws may be meant.
 MOST_DRAWS = 200
@@ -88,7 +89,7 @@ def refits(study: Study, by: str, random_seed: int, **given: Any) -> dict[str, l
         If no row can be held out.
     """
     if by not in WAYS:
-        raise PlanError(f"by is {by!r}; it must be 'run', 'cutoff', 'split' or 'pilots'")
+        raise PlanError(f"by is {by!r}; it must be 'run', 'cutoff', 'split', 'pilots' or 'target'")
     runs, domains = given["runs"], given["domains"]
     if (given["fit_runs"] is not None) != (by == "split"):
         raise PlanError(
@@ -103,6 +104,8 @@ def refits(study: Study, by: str, random_seed: int, **given: Any) -> dict[str, l
         splits = split_by_pilots(study, runs=runs, domains=domains, **options)
     elif by == "split":
         splits = split_by_fit(study, given["fit_runs"], runs, domains)
+    elif by == "target":
+        splits = split_by_target(study, runs, domains)
     elif by == "run":
         splits = split_by_run(study, runs, domains)
     else:

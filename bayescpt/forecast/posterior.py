@@ -142,7 +142,7 @@ class Draws:
             )
         out = {}
         for name, dims in self.card.law.dims.items():
-            if name not in self.posterior or "level" in dims:
+            if name not in self.posterior or {"level", "side"} & set(dims):
                 continue
             if "sized" in dims:
                 out[name] = self._of_size(name, trajectory, domain)
@@ -223,7 +223,7 @@ class Draws:
         }
 
     def check_pair(self, trajectory: Trajectory, domain: str) -> None:
-        """Raise unless some fitted run with the trajectory's target was evaluated on a domain.
+        """Raise unless a domain and the trajectory's target have parameters.
 
         Parameters
         ----------
@@ -235,16 +235,18 @@ class Draws:
         Raises
         ------
         PlanError
-            If no fitted run was.
+            If no fitted run with this target was evaluated on the domain, and the law does not
+            draw them from a population.
         """
         if not self.shows(trajectory, domain):
             raise PlanError(
                 f"plan {trajectory.name!r}: no fitted run that trains on {trajectory.target!r} was "
-                f"evaluated on {domain!r}"
+                f"evaluated on {domain!r}; card 'cpt_targets' forecasts a target without any run "
+                "from runs on others"
             )
 
     def shows(self, trajectory: Trajectory, domain: str) -> bool:
-        """Whether some fitted run with the trajectory's target was evaluated on a domain.
+        """Whether a domain and the trajectory's target have parameters, as of fitted runs.
 
         Parameters
         ----------
@@ -322,15 +324,25 @@ class Draws:
         own = [name for name in self._from if name == trajectory.start]
         for start in (*own, *alike):
             place = self.labels.place("level", domain, None, start)
-            if self.rows.start["source"][place] != NOT_AT_ALL:
+            if place in self._levels:
                 return self.value("start_mean", place)
         # Unknown sizes are one.
         wanted = np.log(trajectory.n_params or 1.0)
         sizes = {name: np.log(run_size(self.study, name) or 1.0) for name in self.study.pt_runs}
-        peers = [name for name, size in sizes.items() if same_size(size, wanted)]
-        losses = [self.study.checkpoint_loss(name, domain) for name in peers]
-        known = [loss for loss in losses if loss is not None]
-        return np.full(self.size, np.mean(known)) if known else level
+        of_size = [name for name, size in sizes.items() if same_size(size, wanted)]
+        for peers in (alike, of_size):
+            # Of a set that no run from these checkpoints was evaluated on.
+            losses = [self.study.checkpoint_loss(name, domain) for name in peers]
+            known = [loss for loss in losses if loss is not None]
+            if known:
+                return np.full(self.size, np.mean(known))
+        return level
+
+    @cached_property
+    def _levels(self) -> set[int]:
+        """Start levels that some fitted row depends on."""
+        cpt = np.asarray(self.rows.segment["is_cpt"]) > 0
+        return set(np.asarray(self.rows.segment["level"])[cpt].tolist())
 
     def log_size(self, trajectory: Trajectory) -> float:
         """Model size under the law, 0 where the law knows no sizes.

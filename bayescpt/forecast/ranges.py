@@ -343,7 +343,7 @@ def range_warnings(draws: Draws, plans: Sequence[Plan], paths: Sequence[Trajecto
 
 
 def identity_notes(draws: Draws, path: Trajectory) -> list[str]:
-    """Describe where a plan differs from the run it names, or its start was not measured.
+    """Describe where a plan differs from the run it names, or its start or target is not known.
 
     Parameters
     ----------
@@ -367,6 +367,12 @@ def identity_notes(draws: Draws, path: Trajectory) -> list[str]:
         out.append(
             f"its first {path.branch_step} steps differ from those of {path.branch_of!r}; the "
             "effects of that run are not used"
+        )
+    trained = {one.target for one in draws.observed.values() if one.is_cpt}
+    if path.is_cpt and path.target not in trained:
+        out.append(
+            f"no fitted run trains on {path.target!r}: its parameters are drawn from the "
+            f"population of the {len(trained)} targets with runs"
         )
     if path.start in draws.labels.checkpoint:
         source = draws.rows.start["source"]

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Up to here the priors that the fleet taught do better than the pilots alone: docs/evidence.md.
 FEW_PILOTS = 8
+# Fewer do not tell how targets of a base differ.
+SEVERAL_TARGETS = 3
 # Replay ratios between which a law with a replay response differs.
 FEW, MANY = 0.1, 0.6
 # Value of every parameter, within its range: responses are neither 0 nor saturated there.
@@ -44,8 +46,9 @@ def default_card(study: Study) -> str:
     -------
     str
         ``annealing`` if no CPT run has a curve, ``cpt`` if no CPT run replays, ``cpt_fade`` with at
-        most `FEW_PILOTS` pilots, else ``cpt_replay``; ``cpt_fade_sizes`` if the bases have several
-        sizes.
+        most `FEW_PILOTS` pilots, else ``cpt_replay``; ``cpt_targets`` with at least
+        `SEVERAL_TARGETS` targets, planned ones included; ``cpt_fade_sizes`` if the bases have
+        several sizes.
     """
     pilots = [name for name in study.cpt_runs if study.is_observed(name)]
     if not pilots:
@@ -56,6 +59,8 @@ def default_card(study: Study) -> str:
     ratios = [np.max(study.run(name).replay_ratio) for name in study.cpt_runs]
     if max(ratios) == 0:
         return "cpt"
+    if len(study.targets) >= SEVERAL_TARGETS:
+        return "cpt_targets"
     return "cpt_fade" if len(pilots) <= FEW_PILOTS else "cpt_replay"
 
 

@@ -50,7 +50,8 @@ def structure(rows: Rows, card: Card) -> tuple[Any, ...]:
     tuple
     """
     labels = rows.labels
-    sizes = tuple(map(len, (labels.domain, labels.pair, labels.checkpoint, labels.size)))
+    sides = labels.side_names if card.law.pooled else ()
+    sizes = tuple(map(len, (labels.domain, labels.pair, labels.checkpoint, labels.size, sides)))
     priors = ((name, p.dist, tuple(sorted(p.args.items()))) for name, p in card.priors.items())
     effects = card.run_effects if card.marginal_effects else ()
     noise = (card.family, card.early, card.ar1, card.domain_correlation, effects)

@@ -12,6 +12,7 @@ from bayescpt.forecast import Draws
 from bayescpt.inference.likelihood import RowDistribution
 from bayescpt.inference.symbols import add_symbols
 from bayescpt.model.containers import arrays
+from bayescpt.model.population import pair_arrays, population
 from bayescpt.model.rows import Rows
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def arviz_tree(fit: FitData) -> xr.DataTree:
         ),
         "sample_stats": stats,
         "log_likelihood": _by_row(rows.log_likelihood(), place, fit.rows, {}),
-        "log_prior": log_prior(fit.card, fit.posterior),
+        "log_prior": log_prior(fit.card, fit.posterior, fit.rows),
         "posterior_predictive": _by_row(rows.sample(rng), place, fit.rows, {"units": "nat"}),
         "prior": before,
         "prior_predictive": _by_row(expected.sample(rng), prior_place, fit.rows, {"units": "nat"}),
@@ -123,10 +124,21 @@ def prior_draws(
     labels = rows.labels.coords()
     out: dict[str, tuple[Dims, Any]] = {}
     coords: dict[str, Any] = {"chain": [0], "draw": np.arange(draws)}
-    for name, dims in sampled_dims(card).items():
+    dims_of = sampled_dims(card)
+    # Populations before their entries.
+    for name in sorted(dims_of, key=lambda name: name in card.law.pooled):
+        dims = dims_of[name]
         shape = (1, draws, *(len(labels[dim]) for dim in dims))
         prior = card.priors.get(name)
-        values = rng.standard_normal(shape) if prior is None else prior.draw(rng, shape)
+        if prior is None:
+            values = rng.standard_normal(shape)
+        elif name in card.law.pooled:
+            known = {key: value for key, (_, value) in out.items()}
+            mean, sd = population(name, known, card, pair_arrays(rows.labels, rows.covariate))
+            values = mean + sd * rng.standard_normal(shape)
+            values = np.exp(values) if prior.dist == "LogNormal" else values
+        else:
+            values = prior.draw(rng, shape)
         out[name] = (("chain", "draw", *dims), values)
         coords |= {dim: list(labels[dim]) for dim in dims}
     return add_symbols(xr.Dataset(out, coords), rows, card)
@@ -152,7 +164,7 @@ def sampled_dims(card: Card) -> dict[str, Dims]:
     return dims
 
 
-def log_prior(card: Card, posterior: xr.Dataset) -> xr.Dataset:
+def log_prior(card: Card, posterior: xr.Dataset, rows: Rows) -> xr.Dataset:
     """Log density of the priors at the draws.
 
     Parameters
@@ -161,18 +173,27 @@ def log_prior(card: Card, posterior: xr.Dataset) -> xr.Dataset:
         Card with the priors.
     posterior : xr.Dataset
         Draws.
+    rows : Rows
+        Labels and covariates.
 
     Returns
     -------
     xr.Dataset
-        By sampled parameter, with its dimensions.
+        By sampled parameter, with its dimensions; of a pooled one, given its population.
     """
     from scipy.stats import norm
 
     out = {}
     for name in sampled_dims(card):
-        prior = card.priors.get(name)
-        density = (norm if prior is None else prior.frozen()).logpdf(posterior[name].to_numpy())
+        prior, values = card.priors.get(name), posterior[name].to_numpy()
+        if name in card.law.pooled:
+            known = {str(key): value.to_numpy() for key, value in posterior.data_vars.items()}
+            mean, sd = population(name, known, card, pair_arrays(rows.labels, rows.covariate))
+            logarithm = card.priors[name].dist == "LogNormal"
+            density = norm.logpdf(np.log(values) if logarithm else values, mean, sd)
+            density = density - np.log(values) if logarithm else density
+        else:
+            density = (norm if prior is None else prior.frozen()).logpdf(values)
         out[name] = posterior[name].copy(data=density).drop_attrs()
     return xr.Dataset(out)
 

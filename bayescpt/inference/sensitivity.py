@@ -126,7 +126,7 @@ def _quantities(fit: Fit, plans: Sequence[Plan] | Plan, allow_failed: bool) -> x
 
 
 def _log_prior(fit: Fit) -> xr.Dataset:
-    found = log_prior(fit.card, fit.posterior)
+    found = log_prior(fit.card, fit.posterior, fit.rows)
     own = {name: found[name] for name in map(str, fit.card.priors) if name in found}
     rest = {name: [d for d in v.dims if d not in ("chain", "draw")] for name, v in own.items()}
     return xr.Dataset({name: value.sum(rest[name]).variable for name, value in own.items()})

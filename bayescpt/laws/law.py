@@ -110,6 +110,11 @@ class Law:
         return tuple(parameter for term in self.terms for parameter in term.parameters)
 
     @cached_property
+    def pooled(self) -> dict[str, Term]:
+        """Term that pools the entries of each parameter that is drawn from a population."""
+        return {name: term for term in self.terms for name in term.pooled}
+
+    @cached_property
     def effects(self) -> dict[str, tuple[Term, Effect]]:
         """Effects of runs by name, each with the term that has it."""
         return {effect.name: (term, effect) for term in self.terms for effect in term.effects}

@@ -46,8 +46,9 @@ class Parameter:
         Unit of the value; ``nat`` for losses, ``step`` for memory, ``1`` for none.
     dims : tuple of str
         Named dimensions, any number: ``domain`` (evaluated domain), ``pair`` (evaluated domain and
-        target), ``sized`` (the same at every model size), ``other`` (evaluated domain but the
-        first).
+        target), ``sized`` (the same at every model size), ``side`` (of the general set, of
+        targets or of other sets; for populations of targets only), ``other`` (evaluated domain but
+        the first).
     lower, upper : float
         Range of values that mean something; the prior must stay inside.
     default : Mapping

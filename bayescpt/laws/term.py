@@ -80,7 +80,8 @@ class Term:
     applies; `fixed`, coefficients that depend on no parameter; `extends`, the slot of the term
     whose place it takes; `weights`; `effects`; `reference_points`; `to_reference`, `symbols` and
     `derived` for the paper's raw symbols; `uses`; `course`; `net`, `net_share` and
-    `at_reference`; `adjusted`, parameters of other terms as they are on this one's segments.
+    `at_reference`; `adjusted`, parameters of other terms as they are on this one's segments;
+    `pooled` and `population`, parameters whose entries are drawn from a population.
 
     Parameters
     ----------
@@ -145,6 +146,11 @@ class Term:
         """Whether the term is one number a segment."""
         return type(self).rows is Term.rows
 
+    @property
+    def pooled(self) -> tuple[str, ...]:
+        """Parameters of the law whose entries are drawn from a `population`."""
+        return ()
+
     def features(self, view: View, is_target: bool) -> Mapping[str, Any]:
         """Features of a trajectory that the term reads.
 
@@ -204,6 +210,37 @@ class Term:
             Only those that differ.
         """
         return {}
+
+    def population(
+        self,
+        name: str,
+        p: Mapping[str, Any],
+        f: Mapping[str, Any],
+        mu: float,
+        sigma: float,
+        xp: Any = np,
+    ) -> tuple[Any, Any]:
+        """Mean and standard deviation of the entries of a pooled parameter.
+
+        Parameters
+        ----------
+        name : str
+            One of `pooled`; its prior must be normal or log-normal.
+        p : Mapping
+            Values of this term's parameters, for the side of each entry.
+        f : Mapping
+            Of each entry: ``covariate`` of its target, and ``is_target``.
+        mu, sigma : float
+            Of the card's prior.
+        xp : module
+            ``numpy`` or ``pytensor.tensor``.
+
+        Returns
+        -------
+        mean, sd : array
+            On the scale of the prior.
+        """
+        raise NotImplementedError
 
     def coefficients(
         self, p: Mapping[str, Any], f: Mapping[str, Any], xp: Any = np

@@ -17,6 +17,7 @@ from bayescpt.model.compiled.ops import curve_density, curve_mean
 from bayescpt.model.compiled.run_effects import effects_density
 from bayescpt.model.containers import arrays
 from bayescpt.model.fitted_card import fitted_card
+from bayescpt.model.population import population
 from bayescpt.model.priors import Prior
 from bayescpt.model.rows import Rows, make_rows
 
@@ -38,8 +39,9 @@ def build_model(study: Study, card: str | Path | Card = "cpt_replay") -> pm.Mode
     -------
     pm.Model
         Dimensions ``domain``, ``pair`` (evaluated domain | target), ``level`` (start checkpoint |
-        domain), ``segment``, ``obs``. Every array of the study is a ``pm.Data`` container named as
-        in `bayescpt.model.containers.arrays`; the observed variable is ``loss``, in nats per token.
+        domain), ``side`` where targets are pooled, ``segment``, ``obs``. Every array of the study
+        is a ``pm.Data`` container named as in `bayescpt.model.containers.arrays`; the observed
+        variable is ``loss``, in nats per token.
 
     Raises
     ------
@@ -85,6 +87,8 @@ def rows_model(rows: Rows, card: Card, fused: str = "mean", starts: bool = True)
         coords |= {name: rows.labels.coords()[name] for name in ("level", "pair")}
     if rows.labels.size:
         coords["sized"] = rows.labels.sized_names
+    if card.law.pooled:
+        coords["side"] = rows.labels.side_names
     if card.domain_correlation:
         coords["other"] = rows.labels.domain[1:]
     with pm.Model(coords=coords) as model:
@@ -106,23 +110,31 @@ def _parameters(
     card: Card, data: Mapping[str, Any], refs: References, starts: bool
 ) -> dict[str, Any]:
     """Random variables of all parameters, with their priors."""
-    net = card.net_parameters
+    net, pooled = card.net_parameters, card.law.pooled
+    known = {p.name: p for p in card.parameters()}
     values = {
-        p.name: _random(p, card.priors[p.name], starts)
-        for p in card.parameters()
-        if p.name not in net
+        name: _random(p, card.priors[name], starts)
+        for name, p in known.items()
+        if name not in net and name not in pooled
     }
+    populations = {}
+    for name in pooled:
+        mean, sd = population(name, values, card, _group(data, "pair"), pt)
+        populations[name] = {"mu": mean, "sigma": sd}
+        if name not in net:
+            values[name] = _random(known[name], card.priors[name], starts, populations[name])
     rests = card.law.net(values, refs, pt)
     for name in net:
         # A translation: the prior of the parameter stays what it is.
         rest, prior = rests[name][data["pair_domain"]], card.priors[name].args
+        own = populations.get(name, prior)
         # The rest depends on the study, where sampling starts must not: a compiled sampler is used
         # for others, and the same seed gives the same draws whichever it was compiled for.
         start = np.broadcast_to(prior["mu"], len(pm.modelcontext(None).coords["pair"]))
         sampled = pm.Normal(
             f"{name}_net",
-            prior["mu"] + rest,
-            prior["sigma"],
+            own["mu"] + rest,
+            own["sigma"],
             dims="pair",
             initval=start if starts else None,
         )
@@ -130,14 +142,19 @@ def _parameters(
     return values
 
 
-def _random(parameter: Parameter, prior: Prior, starts: bool) -> Any:
-    """Random variable of a parameter, with its prior."""
-    dims = parameter.dims or None
+def _random(
+    parameter: Parameter, prior: Prior, starts: bool, of: Mapping[str, Any] | None = None
+) -> Any:
+    """Random variable of a parameter, with its prior, or from a population."""
+    dims, at = parameter.dims or None, parameter.start
+    if of is not None and at is None:
+        # Not from the study's population, as a compiled sampler is used for other studies too.
+        at = float(prior.frozen().median())
     start = None
-    if starts and parameter.start is not None:
+    if starts and at is not None:
         coords = pm.modelcontext(None).coords
-        start = np.full([len(coords[dim]) for dim in parameter.dims], parameter.start)
-    return prior.random_variable(parameter.name, dims, start)
+        start = np.full([len(coords[dim]) for dim in parameter.dims], at)
+    return prior.distribution.random_variable(parameter.name, of or prior.args, dims, start)
 
 
 def _start_level(
@@ -226,7 +243,7 @@ def _in_segment(
     dims = card.law.dims | {parameter.name: parameter.dims for parameter in card.parameters()}
     out = {}
     for name, value in values.items():
-        if name not in dims or "other" in dims[name]:
+        if name not in dims or {"other", "side"} & set(dims[name]):
             continue
         places = tuple(segment[dim] for dim in dims[name])
         out[name] = value[places] if places else value

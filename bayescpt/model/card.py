@@ -111,6 +111,13 @@ class Card:
         missing = [p.name for p in self.parameters() if p.name not in self.priors]
         if missing:
             raise CardError(f"card {self.name!r} has no prior for {', '.join(missing)}")
+        for name, term in self.law.pooled.items():
+            prior = self.priors[name]
+            if prior.truncated or prior.dist not in ("Normal", "LogNormal"):
+                raise CardError(
+                    f"card {self.name!r}: law.{term.slot} = {term.name!r} pools {name!r}, whose "
+                    f"prior is {prior}: give a Normal without bounds, or a LogNormal"
+                )
 
     @cached_property
     def law(self) -> Law:
@@ -170,6 +177,8 @@ class Card:
         """
         # A label is "general", "general|german", or with a model size "general|german|98,304".
         domain, *rest = str(label).split("|")
+        if self.law.dims.get(name) == ("side",):
+            return self.law.uses(name, domain == "target")
         return not rest or self.law.uses(name, domain == rest[0])
 
     def parameters(self) -> tuple[Parameter, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bayescpt.model.card import Card
+from bayescpt.model.population import pair_arrays
 from bayescpt.model.rows import Rows
 from bayescpt.model.starts import start_shares
 
@@ -43,6 +44,9 @@ def arrays(rows: Rows, card: Card) -> list[tuple[str, Any, tuple[str, ...]]]:
     if card.continual:
         domains = np.array(rows.labels.pair_domain, dtype=np.int64)
         out.append(("pair_domain", domains, ("pair",)))
+        if card.law.pooled:
+            pairs = pair_arrays(rows.labels, rows.covariate)
+            out += [(f"pair_{key}", value, ("pair",)) for key, value in pairs.items()]
         out += [(f"start_{key}", rows.start[key], ("level",)) for key in ("loss", "sd")]
         shares = start_shares(rows.segment, len(rows.labels.level_names))
         out.append(("start_share", shares, ("level", "peer")))

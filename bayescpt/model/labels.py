@@ -56,6 +56,20 @@ class Labels:
         return tuple(f"{pair}|{size:,.12g}" for pair in self.pair_names for size in self.size)
 
     @property
+    def sides(self) -> tuple[str, ...]:
+        """Side of each pair: ``general``, ``target``, or ``other`` for other sets."""
+        first = self.domain[:1]
+        return tuple(
+            "target" if domain == target else "general" if (domain,) == first else "other"
+            for domain, target in self.pair
+        )
+
+    @property
+    def side_names(self) -> tuple[str, ...]:
+        """Sides that some pair is of."""
+        return tuple(dict.fromkeys(self.sides))
+
+    @property
     def pair_domain(self) -> tuple[int, ...]:
         """Index of the evaluated domain of each pair."""
         return tuple(self.domain.index(domain) for domain, _ in self.pair)
@@ -73,6 +87,7 @@ class Labels:
             "pair": self.pair_names,
             "level": self.level_names,
             "sized": self.sized_names,
+            "side": self.side_names,
         }
 
     def size_place(self, n_params: float | None) -> int | None:

@@ -17,6 +17,7 @@ from bayescpt.laws.references import references
 from bayescpt.laws.trajectory import Trajectory
 from bayescpt.laws.view import View
 from bayescpt.model.labels import Labels
+from bayescpt.model.population import target_covariates
 from bayescpt.model.starts import known_starts
 from bayescpt.model.thinning import evenly_kept, losses_of_curve
 
@@ -66,6 +67,8 @@ class Rows:
         likelihood has none.
     start : dict of ndarray
         Information on the start checkpoints, see `bayescpt.model.starts`.
+    covariate : ndarray, shape (pairs,)
+        Of the target of each pair, see `bayescpt.model.population`; empty where the law pools none.
     """
 
     labels: Labels
@@ -77,6 +80,7 @@ class Rows:
     loss: Floats
     effects: Floats
     start: dict[str, Floats]
+    covariate: Floats
 
 
 def card_references(study: Study, card: Card) -> References:
@@ -167,7 +171,7 @@ class _Packer:
         order = {domain: k for k, domain in enumerate(_domains(self.study, self.card))}
         self.labels = Labels(
             domain=tuple(order),
-            pair=tuple(dict.fromkeys((d, str(p.target)) for p in cpt for d in order)),
+            pair=self._pairs(cpt, tuple(order)),
             checkpoint=tuple(dict.fromkeys(str(path.start) for path in cpt)),
             run=(),
             curve=(),
@@ -176,6 +180,26 @@ class _Packer:
         self.most = losses_of_curve(self.study)
         self.curves: list[tuple[str, str]] = []
         self.n_rows, self.n_places = 0, 0
+
+    def _pairs(
+        self, cpt: list[Trajectory], domains: tuple[str, ...]
+    ) -> tuple[tuple[str, str], ...]:
+        """Pairs of evaluated domain and target that have parameters of their own."""
+        if not self.card.law.pooled:
+            return tuple(dict.fromkeys((d, str(p.target)) for p in cpt for d in domains))
+        seen = [
+            (d, str(p.target))
+            for p in cpt
+            for d in domains
+            if not self.study.curve(p.name, d).empty
+        ]
+        # Targets of planned runs have their parameters from the population.
+        planned = [
+            (d, target)
+            for target in self.study.targets
+            for d in dict.fromkeys([domains[0], target])
+        ]
+        return tuple(dict.fromkeys([*seen, *(pair for pair in planned if pair[0] in domains)]))
 
     def _sizes(self, cpt: list[Trajectory]) -> tuple[float, ...]:
         """Model sizes that parameters of the law are told apart by."""
@@ -295,6 +319,7 @@ class _Packer:
         }
         loss = np.concatenate(self.losses)
         level = np.where(segment["is_cpt"] > 0, segment["level"], -1)[rows["segment"]]
+        pooled = bool(self.card.law.pooled)
         return Rows(
             labels=labels,
             refs=self.refs,
@@ -305,6 +330,7 @@ class _Packer:
             loss=loss,
             effects=np.concatenate(self.effects, axis=1),
             start=known_starts(self.study, self.card, labels, self.refs, level, loss),
+            covariate=target_covariates(self.study, labels) if pooled else np.empty(0),
         )
 
 

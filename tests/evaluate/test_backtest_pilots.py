@@ -99,7 +99,7 @@ def test_the_first_draws_do_not_depend_on_the_others(mixed, done):
         ({"by": "run", "pilots": 4}, "only by='pilots' takes pilots"),
         ({"by": "cutoff", "judge": {"a": 1}}, "only by='pilots' takes judge"),
         ({"by": "pilots", "fit_runs": ["r0_wsd"]}, "requires fit_runs"),
-        ({"by": "moon"}, "'split' or 'pilots'"),
+        ({"by": "moon"}, "'pilots' or 'target'"),
     ],
 )
 def test_options_of_pilots_belong_to_pilots(study, options, part):

@@ -30,6 +30,10 @@ from bayescpt.model.rows import make_rows
 PLAIN = Mode(linker="py", optimizer=None)
 SEEDS = (1, 2, 5)
 HEAD = 'name = "truth"\ndescription = "Every term in turn."\n'
+# Populations are normal, where the default prior of beta is not.
+NEEDED = {
+    "targets": '[priors]\nbeta = { dist = "LogNormal", mu = -1.0, sigma = 0.7, reason = "truth" }\n'
+}
 
 
 def law_with(slot: str, name: str, head: str = "") -> str:
@@ -39,7 +43,7 @@ def law_with(slot: str, name: str, head: str = "") -> str:
     if term.extends is not None and choices[term.extends] == "none":
         choices[term.extends] = next(iter(TERMS[term.extends]))
     rows = "\n".join(f'{key} = "{value}"' for key, value in choices.items())
-    return f'{HEAD}{head}[law]\n{rows}\n[rows]\npretraining = "all"\n'
+    return f'{HEAD}{head}[law]\n{rows}\n[rows]\npretraining = "all"\n{NEEDED.get(slot, "")}'
 
 
 def all_cards():

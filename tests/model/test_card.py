@@ -18,25 +18,27 @@ CPT = '[law]\nshift = "power"\nreplay = "own_share"\n'
 
 def test_shipped_cards():
     pretraining = ("annealing", "annealing_mpl")
-    sizes = ("cpt_fade_sizes", "cpt_momentum", "cpt_replay", "cpt_sizes")
-    assert shipped_cards() == (*pretraining, "cpt", "cpt_fade", *sizes)
+    others = ("cpt_fade_sizes", "cpt_momentum", "cpt_replay", "cpt_sizes", "cpt_targets")
+    assert shipped_cards() == (*pretraining, "cpt", "cpt_fade", *others)
     cards = {name: load_card(name) for name in shipped_cards()}
     assert all(card.name == name and card.description for name, card in cards.items())
-    assert [card.continual for card in cards.values()] == [False, False, *[True] * 6]
+    assert [card.continual for card in cards.values()] == [False, False, *[True] * 7]
     replay = [card.choices["replay"] for card in cards.values()]
-    assert replay == ["none", "none", "none", "fade", "fade", "memory", "memory", "fade"]
+    assert replay == ["none", "none", "none", "fade", "fade", "memory", "memory", "fade", "fade"]
     annealing = [card.choices["annealing"] for card in cards.values()]
     assert annealing == [
-        *("power", "multi_power", "momentum", "area", "area", "momentum", "area", "area")
+        *("power", "multi_power", "momentum", "area", "area", "momentum", "area", "area", "area")
     ]
 
 
-@pytest.mark.parametrize("name", ["cpt_sizes", "cpt_fade_sizes"])
-def test_cards_for_several_sizes_share_the_priors_of_cpt_fade(name):
+@pytest.mark.parametrize("name", ["cpt_sizes", "cpt_fade_sizes", "cpt_targets"])
+def test_cards_for_several_sizes_or_targets_share_the_priors_of_cpt_fade(name):
     one, several = (load_card(card).to_dict()["priors"] for card in ("cpt_fade", name))
     shared = {key: prior for key, prior in several.items() if key in one}
     assert shared == {key: one[key] for key in shared}
-    assert {key for key in several if key not in one} == {k for k in several if "size_" in k}
+    own = ("_common", "_between", "_slope") if name == "cpt_targets" else ("size_",)
+    added = {key for key in several if key not in one}
+    assert added == {key for key in several if any(mark in key for mark in own)}
 
 
 def test_defaults_are_those_of_the_tables():

@@ -178,9 +178,11 @@ def pilots_by_domain(labels: Labels) -> NDArray[np.int64]:
     Returns
     -------
     ndarray of int, shape (domains,)
+        Of a domain without any, which only a population of targets has, the most of the others.
     """
     domains = [domain for _, domain in labels.curve]
-    return np.array([domains.count(domain) for domain in labels.domain])
+    counts = np.array([domains.count(domain) for domain in labels.domain])
+    return np.where(counts > 0, counts, counts.max())
 
 
 def fitted_curves(draws: Draws) -> list[Curve]:
