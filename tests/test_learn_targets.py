@@ -24,11 +24,14 @@ def known(studies) -> Population:
     names = [entry.parameter.name for entry in entries]
     x = excesses(studies)
     apart = np.array([-1.0, 1.0, 1.0, -1.0])
+    # Apart from what the covariate says, with a root mean square of 1.
+    left = apart - x * (x @ apart) / (x @ x)
+    left /= np.sqrt(np.mean(left**2))
     by_target = np.zeros((len(TARGETS), len(names)))
     for k, name in enumerate(names):
         center = 1.5 if name != "shift_ref" or not entries[k].target else -2.0
         if name == "shift_ref":
-            by_target[:, k] = center * (1.0 + SLOPE * x + 0.1 * apart)
+            by_target[:, k] = center * (1.0 + SLOPE * x + 0.1 * left)
         else:
             by_target[:, k] = center + 0.4 * apart
     by_study = np.repeat(by_target, len(SIZES), axis=0)
@@ -39,10 +42,10 @@ def known(studies) -> Population:
 def test_slope_and_spreads_are_those_of_the_estimates(known, studies):
     sigma = dict.fromkeys((p.name for p in CARD.parameters()), 2.0)
     found = targets_priors(known, studies, sigma)
-    assert found["shift_ref_slope"]["mu"] == pytest.approx(SLOPE, abs=0.15)
+    assert found["shift_ref_slope"]["mu"] == pytest.approx(SLOPE, abs=1e-3)
     left = np.exp(found["shift_ref_between"]["mu"])
-    # Three of four degrees of freedom at most go to mean and slope.
-    assert 0.05 * BEYOND < left < 0.2 * BEYOND
+    # Mean and slope take two of four degrees of freedom.
+    assert left == pytest.approx(0.1 * np.sqrt(2.0) * BEYOND, rel=0.01)
     # A part of .4 sqrt(4/3) 1.25 / 2 of the prior's standard deviation.
     part = BEYOND * 0.4 * np.sqrt(4 / 3) / 2.0
     q = part / np.sqrt(1 - part**2)

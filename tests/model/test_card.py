@@ -112,6 +112,10 @@ def test_every_parameter_can_be_on_a_card():
         for name, kind in named.items():
             chosen = dict.fromkeys(["shift"], "power") | {slot: name}
             law = "[law]\n" + "".join(f'{key} = "{value}"\n' for key, value in chosen.items())
+            if slot == "targets":
+                # What other terms have is pooled, if its prior is normal.
+                law += '[priors]\nbeta = { dist = "LogNormal", mu = -1, sigma = 1, reason = "x" }\n'
+                tables |= {p.name for p in kind(Setting(parse_card(HEAD + law).choices)).parameters}
             offered |= names(law)
             if kind.in_paper:
                 offered |= names('parameterisation = "paper"\n' + law)
