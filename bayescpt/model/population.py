@@ -96,7 +96,9 @@ def target_covariates(study: Study, labels: Labels) -> Floats:
         0 for a target whose distance is not known.
     """
     targets = dict.fromkeys(target for _, target in labels.pair)
-    distance = study.distances or {name: _excess(study, labels, name) for name in targets}
+    distance: Mapping[str, float | None] = study.distances or {
+        name: _excess(study, labels, name) for name in targets
+    }
     trained = {study.run(run).domain for run in labels.run}
     known = [value for name, value in distance.items() if name in trained and value is not None]
     if not known:
