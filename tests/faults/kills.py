@@ -11,6 +11,7 @@ draft and no work folder left.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import random
 import shutil
@@ -208,16 +209,31 @@ def moment(
         at = rng.uniform(0.0, seconds)
         return lambda elapsed: elapsed > at
     skip, delay = rng.randrange(drafts), rng.uniform(0.0, 0.01)
-    seen: set[str] = set()
+    seen: set[int] = set()
+    first: dict[Path, int] = {}
 
     def _now(_elapsed: float) -> bool:
-        seen.update(path.name for path in folder.rglob(".*.part*"))
+        found = _inodes(folder)
+        if not first:
+            first.update(found)
+        # A draft keeps its inode when renamed: one that came and went between two looks counts.
+        seen.update(inode for path, inode in found.items() if first.get(path) != inode)
         if len(seen) <= skip:
             return False
         time.sleep(delay)
         return True
 
     return _now
+
+
+def _inodes(folder: Path) -> dict[Path, int]:
+    """Files of a folder and those below, but for what is gone meanwhile."""
+    found = {}
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.is_file():
+                found[path] = path.stat().st_ino
+    return found
 
 
 Files = dict[str, bytes]
