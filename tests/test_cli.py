@@ -278,6 +278,8 @@ def test_fit_writes_the_file_and_tells_whether_it_converged(
     assert ("checks: passed" in out) == converged
     assert any(line.split()[0] == "general" for line in shown)
     assert "fit file: mine.nc" in shown
+    then = "next: bayescpt report mine.nc --plans FILE --goal general=LOSS --goal german=LOSS"
+    assert (then in " ".join(shown)) == converged
     full = cli(*words, "--out", "mine.nc", "--full")[1]
     assert "C2[german]" in full
     assert "E-BFMI" in full
