@@ -1087,7 +1087,7 @@ def test_demo_shows_writes_and_says_what_is_next(cli, monkeypatch):
     after = out.partition("Next:\n")[2].splitlines()
     typed = [shlex.split(line, comments=True)[1:] for line in after]
     runnable = [words for words in typed if "FOLDER" not in words]
-    assert len(runnable) == 4
+    assert len(runnable) == 5
     for words in runnable:
         assert cli(*words)[0] == 0, words
 
