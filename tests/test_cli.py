@@ -278,6 +278,8 @@ def test_fit_writes_the_file_and_tells_whether_it_converged(
     assert ("checks: passed" in out) == converged
     assert any(line.split()[0] == "general" for line in shown)
     assert "fit file: mine.nc" in shown
+    then = "next: bayescpt report mine.nc --plans FILE --goal general=LOSS --goal german=LOSS"
+    assert (then in " ".join(shown)) == converged
     full = cli(*words, "--out", "mine.nc", "--full")[1]
     assert "C2[german]" in full
     assert "E-BFMI" in full
@@ -1085,7 +1087,7 @@ def test_demo_shows_writes_and_says_what_is_next(cli, monkeypatch):
     after = out.partition("Next:\n")[2].splitlines()
     typed = [shlex.split(line, comments=True)[1:] for line in after]
     runnable = [words for words in typed if "FOLDER" not in words]
-    assert len(runnable) == 4
+    assert len(runnable) == 5
     for words in runnable:
         assert cli(*words)[0] == 0, words
 

@@ -87,6 +87,49 @@ def test_import_does_not_overwrite_a_study_unless_told(cli):
     assert pd.read_csv("s/runs.csv")["replay_ratio"].dropna().tolist() == [0, 0.1, 0.25, 0.25]
 
 
+def test_a_general_set_that_cannot_be_told_is_asked_for_and_kept(cli):
+    rows = [f"{s},1e-4,{2 + 1e-4 * s},{3 - 2e-3 * s}" for s in range(0, 101, 10)]
+    Path("p.csv").write_text("\n".join(["step,lr,eval_wiki_loss,eval_code_loss", *rows]))
+    code, out, _ = cli("import", "p.csv", "--out", "s")
+    assert code == 0
+    told = " ".join(out.split())
+    assert "Fill in s/study.toml and s/runs.csv, then run: bayescpt check s" in told
+    assert "general (in study.toml): the set that forgetting and replay" in told
+    assert "one of code, wiki" in told
+    assert "Optional, in s/runs.csv" in told
+    assert json.loads(cli("import", "p.csv", "--out", "j", "--json")[1])["missing"][0] == {
+        "column": "general",
+        "runs": [],
+        "why": "the set that forgetting and replay are measured on, one of code, wiki",
+        "required": True,
+    }
+    # Filling in the runs alone is not enough: check says so.
+    fill("s/runs.csv", [0.1])
+    runs = pd.read_csv("s/runs.csv").astype({"domain": object})
+    runs.loc[runs["phase"] == "cpt", "domain"] = "code"
+    runs.to_csv("s/runs.csv", index=False)
+    out = " ".join(cli("check", "s")[1].split())
+    assert "warning: the study has no general domain" in out
+    assert 'say general = "wiki" in study.toml' in out
+    about = Path("s/study.toml")
+    about.write_text(about.read_text().replace('general = ""', 'general = "wiki"'))
+    out = cli("check", "s")[1]
+    assert "general domain: wiki; targets: code" in out
+    assert "no problems found" in out
+    assert cli("import", "p.csv", "--out", "s", "--overwrite")[0] == 0
+    assert 'general = "wiki"' in about.read_text()
+
+
+def test_the_general_set_of_a_study_tells_the_target_of_a_new_import(cli):
+    Path("p.csv").write_text("step,lr,eval_wiki_loss,eval_code_loss\n10,1e-4,2,3\n20,1e-4,2,2.9\n")
+    cli("import", "p.csv", "--out", "s")
+    about = Path("s/study.toml")
+    about.write_text(about.read_text().replace('general = ""', 'general = "wiki"'))
+    cli("import", "p.csv", "--out", "s", "--overwrite")
+    runs = pd.read_csv("s/runs.csv")
+    assert runs.loc[runs["phase"] == "cpt", "domain"].tolist() == ["code"]
+
+
 def test_a_column_map_in_toml(cli):
     Path("log.csv").write_text("it,rate,held.out\n10,1e-4,2\n20,1e-4,2\n")
     Path("map.toml").write_text('it = "step"\nrate = "lr"\n"held.out" = "eval:code"\n')

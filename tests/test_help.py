@@ -9,6 +9,7 @@ import pytest
 import typer
 
 from bayescpt.cli import app
+from bayescpt.forecast.plan_file import read_plans
 
 GROUP = typer.main.get_command(app)
 NAMES = [*GROUP.commands]
@@ -38,6 +39,19 @@ def test_every_word_of_every_option_is_shown(name, monkeypatch):
 def test_brackets_of_toml_are_shown():
     assert "File with [[plan]] tables." in plain(help_of("forecast"))
     assert "a table [space]:" in plain(help_of("optimise"))
+
+
+@pytest.mark.parametrize("name", ["forecast", "goal", "compare", "report"])
+def test_the_plan_in_the_help_is_one(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = help_of(name).splitlines()
+    begin = next(i for i, line in enumerate(lines) if line.strip() == "[[plan]]")
+    end = next(i for i, line in enumerate(lines) if line.strip().startswith("and, where"))
+    file = tmp_path / "plans.toml"
+    file.write_text("\n".join(lines[begin:end]))
+    (plan,) = read_plans(file)
+    assert plan.schedule.peak_lr == 2e-4
+    assert plan.replay_ratio == 0.2
 
 
 def test_summaries_in_the_list_of_commands_are_whole(monkeypatch):

@@ -33,6 +33,7 @@ from bayescpt.cli import (
     optimise,
     report,
 )
+from bayescpt.cli.options import PLAN_FORM
 from bayescpt.cli.output_files import WRITTEN
 from bayescpt.errors import BayescptError, ConvergenceError, MissingExtraError, WriteError
 from bayescpt.interruption import Interrupted, interruptible
@@ -58,18 +59,22 @@ app.command("demo", short_help="Try it: a real study, a held-out run, two new re
 app.command("import", short_help="Turn training logs into a study.")(import_logs.import_logs)
 app.command("check", short_help="Validate a study and summarise it.")(check.check)
 app.command("fit", short_help="Fit a study and write the fit to a file.")(fit.fit)
-app.command("forecast", short_help="Forecast the loss curves of plans, with bands.")(
-    forecast.forecast
+app.command(
+    "forecast", short_help="Forecast the loss curves of plans, with bands.", epilog=PLAN_FORM
+)(forecast.forecast)
+app.command("goal", short_help="Probability that plans meet their loss goals.", epilog=PLAN_FORM)(
+    goal.goal
 )
-app.command("goal", short_help="Probability that plans meet their loss goals.")(goal.goal)
-app.command("compare", short_help="Compare plans on the same draws and choose one.")(
-    compare.compare
-)
+app.command(
+    "compare", short_help="Compare plans on the same draws and choose one.", epilog=PLAN_FORM
+)(compare.compare)
 app.command("optimise", short_help="Search a space of recipes for the best one.")(optimise.optimise)
 app.command("findings", short_help="The paper's findings and derived quantities of a fit.")(
     findings.findings
 )
-app.command("report", short_help="Write a report on plans: one HTML file.")(report.report)
+app.command("report", short_help="Write a report on plans: one HTML file.", epilog=PLAN_FORM)(
+    report.report
+)
 app.command("explore", short_help="Try recipes in the browser, with live bands.")(explore.explore)
 app.command("notebook", short_help="Write a case study of your data: a notebook.")(
     notebook.notebook

@@ -197,14 +197,16 @@ def next_commands(out: Path, goal: dict[str, float]) -> list[str]:
     -------
     list of str
     """
-    names = ("fit.nc", "plans.toml", "held_out.png")
-    fit, plans, figure = (shlex.quote(str(out / name)) for name in names)
+    names = ("fit.nc", "plans.toml", "held_out.png", "report.html")
+    fit, plans, figure, report = (shlex.quote(str(out / name)) for name in names)
     goals = " ".join(f"--goal {domain}={value:g}" for domain, value in goal.items())
     return [
         f"bayescpt goal {fit} --plans {plans} {goals}    # edit the plans, then rerun",
         f"bayescpt compare {fit} --plans {plans} {goals} --risk cvar",
         f"bayescpt forecast {fit} --study {STUDY} --run {HELD_OUT} --figure {figure}",
+        f"bayescpt report {fit} --plans {plans} {goals} --out {report}    # for the browser",
         "bayescpt cards cpt_replay                # the law, its priors and their sources",
-        "bayescpt check FOLDER                    # validate your own study",
+        "bayescpt import LOGS --out FOLDER        # your own training logs, to a study",
+        "bayescpt check FOLDER                    # is it sound",
         "bayescpt fit FOLDER --out my_fit.nc",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -107,6 +108,7 @@ def fit(  # numpydoc ignore=PR01
         for picture in drawn:
             say(f"wrote {picture}")
         notes(fitted.failed_checks, fitted.notes)
+        _show_next(fitted, path)
     if fitted.failed:
         raise typer.Exit(1)
 
@@ -122,6 +124,18 @@ def _draw(fitted: Fit, figure: Path | None, prior_figure: Path | None) -> list[P
     if prior_figure is not None:
         save_figure(page(plot.prior_posterior, fitted), prior_figure)
     return [path for path in (figure, prior_figure) if path is not None]
+
+
+def _show_next(fitted: Fit, path: Path) -> None:
+    """Print the command that asks a fit of continual pre-training about plans."""
+    from bayescpt.data.final_losses import is_final
+
+    study = fitted.study
+    if fitted.failed or not study.targets or is_final(study):
+        return
+    limits = [f"{domain}=LOSS" for domain in (study.general, *study.targets) if domain]
+    goals = " ".join(f"--goal {shlex.quote(limit)}" for limit in limits)
+    say(f"next: bayescpt report {shlex.quote(str(path))} --plans FILE {goals}")
 
 
 def content(fitted: Fit, summary: Any) -> dict[str, Any]:

@@ -79,20 +79,22 @@ def import_logs(  # numpydoc ignore=PR01
     events, Lightning and LitGPT metrics, nanoGPT and llm.c text, OLMo-core exports, MLflow stores,
     and tables of losses by step as CSV, JSON lines or Parquet.
 
-    What logs do not tell, such as the replay ratio, is left blank in runs.csv and listed; fill it
-    in, then run `bayescpt check STUDY`. Runs that name no parent start from `base`, an open base
-    model whose pre-training is unknown.
+    What logs do not tell, such as the replay ratio, is left blank in STUDY/runs.csv and listed;
+    fill it in, then run `bayescpt check STUDY`. Runs that name no parent start from `base`, an open
+    base model whose pre-training is unknown.
     """
     from bayescpt.data import read_study
     from bayescpt.data.io import study_files
     from bayescpt.data.readers.assemble import assemble
-    from bayescpt.data.readers.folder import write_folder
+    from bayescpt.data.readers.folder import kept_general, write_folder
 
     if out.resolve() in [path.resolve() for path in paths if path.is_dir()]:
         raise StudyError(f"--out {out}: is a folder of logs; give the study a folder of its own")
     for path in [] if out.is_file() else study_files(out):
         check_outputs({"--out": path}, {"--figure": figure}, paths)
     before = out / "runs.csv" if overwrite and (out / "runs.csv").is_file() else None
+    if general is None and before is not None:
+        general = kept_general(out)
     made = assemble(paths, runs, read_map(column_map), general, phase, before)
     files = write_folder(made, out, overwrite)
     WRITTEN.extend(files)
@@ -172,7 +174,7 @@ def _show(made: Assembled) -> None:
         width=_WIDTH,
     )
     sets = {domain for summary in made.summaries for domain in summary.domains}
-    unknown = "not known: give --general NAME" if len(sets) > 1 else "none, there is one set only"
+    unknown = "not known" if len(sets) > 1 else "none, there is one set only"
     say(f"general set: {printable(made.general or unknown)}")
     for line in made.text().splitlines():
         _say_wrapped(f"note: {line}")
@@ -180,15 +182,20 @@ def _show(made: Assembled) -> None:
 
 def _show_missing(made: Assembled, out: Path) -> None:
     """Print what only the user can fill in."""
+    from bayescpt.data.readers.assembled import GENERAL
+
     required = [item for item in made.missing if item.required]
     optional = [item for item in made.missing if not item.required]
+    files = {"study.toml" if item.column == GENERAL else "runs.csv": None for item in required}
     if required:
+        where = " and ".join(str(out / name) for name in files)
         then = f"bayescpt check {shlex.quote(str(out))}"
-        say(f"\nFill in {out / 'runs.csv'}, then run: {then}")
+        say(f"\nFill in {where}, then run: {then}")
     for item in required:
         _say_item(item, made)
     if optional:
-        say("\nOptional, in the same file:" if required else f"\nOptional, in {out / 'runs.csv'}:")
+        same = list(files) == ["runs.csv"]
+        say(f"\nOptional, in {'the same file' if same else out / 'runs.csv'}:")
     for item in optional:
         _say_item(item, made)
 
@@ -196,6 +203,8 @@ def _show_missing(made: Assembled, out: Path) -> None:
 def _say_item(item: Missing, made: Assembled) -> None:
     cpt = int((made.runs["phase"] == "cpt").sum())
     names = f"all {cpt} runs" if len(item.runs) == cpt > 1 else ", ".join(item.runs)
+    if not item.runs:
+        names = "in study.toml"
     first, *rest = item.why.split("\n")
     _say_wrapped(f"  {item.column} ({printable(names)}): {first}", "    ")
     for line in rest:

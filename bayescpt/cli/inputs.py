@@ -57,7 +57,7 @@ def open_plans(
                 )
             plans.append(Plan.from_run(study.run(name)))
     if not plans:
-        raise PlanError("no plan: give --plans FILE or --run NAME")
+        raise PlanError("no plan: give --plans FILE (--help shows one) or --run NAME")
     return plans
 
 

@@ -7,6 +7,18 @@ from typing import Annotated
 
 import typer
 
+# The end of the help of commands that take plans; \b keeps its lines as they are.
+PLAN_FORM = """\b
+A file of plans has a table like this for each recipe:
+  [[plan]]
+  name = "cosine, a fifth replayed"
+  schedule = "cosine"  # or wsd, linear, constant, ...
+  lr = 2e-4            # its peak
+  num_training_steps = 20000
+  num_warmup_steps = 200
+  replay_ratio = 0.2
+and, where the study has several, start = "CHECKPOINT" and domain = "TARGET"."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Do not report progress on standard error.")

@@ -20,14 +20,16 @@ class Novelty:
     plan : str
         Name of the plan.
     distance : float
-        Extrapolation distance to the nearest fitted run, 0 (a repeat) to 3 (as far as it counts);
-        see `bayescpt.forecast.extrapolation`.
+        Extrapolation distance to the nearest fitted run other than itself, 0 (a repeat) to 3 (as
+        far as it counts); see `bayescpt.forecast.extrapolation`.
     nearest : str or None
         The nearest fitted run; None if none has its phase and target.
     outside : tuple of str
         Where its recipe leaves the range of the fitted runs, a clause each.
     notes : tuple of str
         What else to know, such as a start checkpoint whose loss was not measured.
+    is_fitted : bool
+        Whether it is the recipe of a fitted run itself.
     """
 
     plan: str
@@ -35,6 +37,7 @@ class Novelty:
     nearest: str | None
     outside: tuple[str, ...]
     notes: tuple[str, ...]
+    is_fitted: bool
 
 
 def novelties(draws: Draws, plans: Sequence[Plan]) -> list[Novelty]:
@@ -80,6 +83,7 @@ def novelties(draws: Draws, plans: Sequence[Plan]) -> list[Novelty]:
                 min(far, key=far.__getitem__) if far else None,
                 tuple(outside),
                 tuple(identity_notes(draws, path)),
+                itself is not None,
             )
         )
     return out

@@ -124,5 +124,5 @@ def _draw(ax: Axes, rows: pd.DataFrame) -> dict[str, Any]:
         ax.locator_params(axis="x", nbins=4)
     ax.set_title(rows["quantity"].iloc[0], loc="left", fontsize=9, fontweight="bold", color=INK)
     unit = str(rows["unit"].iloc[0])
-    ax.set_xlabel("no unit" if unit == "1" else unit, fontsize=7.5, color=MUTED, labelpad=1)
+    ax.set_xlabel("no unit" if unit == "1" else unit, fontsize=7.5, color=MUTED, labelpad=3)
     return legend

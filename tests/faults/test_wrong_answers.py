@@ -157,6 +157,10 @@ def no_rows(t, run):
     t.curves = t.curves[~t.of_run(run)].reset_index(drop=True)
 
 
+def no_general(t, run):
+    t.general = ""
+
+
 def mixed_batch(t, run):
     t.runs.loc[t.runs["run"] == run, "tokens_per_step"] *= 4
 
@@ -196,6 +200,7 @@ LIKELY = {
     diverged: ("diverged", "{run}", "seems to have diverged", "before step"),
     unseen_restart: ("restart", "{run}", "no loss rises there"),
     no_rows: ("rows", "{run}", "has no loss after step 0"),
+    no_general: ("general", "no general domain", 'general = "general"'),
 }
 # The same of pilots from an open base, which is not described and has no losses.
 OPEN = {

@@ -14,6 +14,7 @@ def test_novelty_says_what_the_warnings_of_a_forecast_say(draws, reasons):
     far = Plan("far", schedules.constant(4e-3, 400), 0.9, study.cpt_runs and study.pt_runs[0])
     one, other = novelties(draws, [same, far])
     assert (one.plan, one.outside, one.notes) == (same.name, (), ())
+    assert (one.is_fitted, other.is_fitted) == (True, False)
     # A fitted run is compared with the others.
     assert one.nearest != same.name
     assert one.nearest in draws.labels.run

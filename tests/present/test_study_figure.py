@@ -1,9 +1,11 @@
 """The figure of a study's curves and schedules."""
 
+import numpy as np
 import pytest
 
-from bayescpt.data import Study, load_example
+from bayescpt.data import Study, load_example, schedules
 from bayescpt.errors import StudyError
+from bayescpt.forecast import Plan
 from bayescpt.present import page, plot
 from bayescpt.present.rates import line_kind
 from bayescpt.present.style import colour
@@ -18,6 +20,40 @@ def test_each_domain_has_a_panel_and_learning_rates_have_one():
     lines = {line.get_label() for line in figure.axes[1].lines}
     assert lines == set(study.cpt_runs)  # pre-training would squeeze them
     assert figure.axes[0].get_ylabel() == "loss (nats per token)"
+
+
+def test_lines_are_the_losses_and_learning_rates_of_the_study():
+    study = load_example("cpt_micro")
+    *panels, rates = page(plot.study, study).axes
+    for ax in panels:
+        domain = ax.get_title(loc="left")
+        for line in ax.lines:
+            curve = study.curve(line.get_label(), domain)
+            np.testing.assert_array_equal(line.get_xydata(), curve[["step", "loss"]])
+    assert {line.get_label() for line in rates.lines} == set(study.cpt_runs)
+    for line in rates.lines:
+        steps, lr = line.get_xdata(), study.lrs[line.get_label()]
+        assert (steps[0], steps[-1]) == (1, len(lr))
+        np.testing.assert_array_equal(line.get_ydata(), lr[steps - 1])
+
+
+def test_schedules_are_the_learning_rates_of_runs_plans_or_schedules():
+    study = load_example("cpt_micro").select(["de_r25_cos", "de_r0_wsd"])
+    made = {"cosine": schedules.cosine(2e-3, 500), "linear": schedules.linear(1e-3, 70)}
+    plans = [Plan(name, schedule, 0.2, start="pt_r0") for name, schedule in made.items()]
+    rates = {name: schedule.lr for name, schedule in made.items()}
+    for source, expected in (
+        (study, {name: study.lrs[name] for name in study.cpt_runs}),
+        (made, rates),
+        (plans, rates),
+        (plans[0], {"cosine": rates["cosine"]}),
+    ):
+        lines = page(plot.schedules, source).axes[0].lines
+        assert [line.get_label() for line in lines] == list(expected)
+        for line, lr in zip(lines, expected.values(), strict=True):
+            steps = line.get_xdata()
+            assert (steps[0], steps[-1]) == (1, len(lr))
+            np.testing.assert_array_equal(line.get_ydata(), lr[steps - 1])
 
 
 def test_a_study_of_pre_training_shows_it():

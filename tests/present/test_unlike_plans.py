@@ -117,6 +117,25 @@ def test_an_overlay_has_all_plans_in_a_panel_of_each_domain(n):
     assert len(figure.axes[0].collections) == (2 if n == 2 else 0)
 
 
+def test_an_overlay_draws_medians_bands_and_the_bands_of_last_losses():
+    forecast = made_forecast({"short": 100, "long": 300})
+    [ax, *_] = page(plot.overlay, forecast).axes
+    lines = [line for line in ax.lines if len(line.get_xdata()) > 10]
+    bars = [line for line in ax.lines if len(line.get_xdata()) == 2]
+    parts = zip(("short", "long"), lines, bars, ax.collections, strict=True)
+    for plan, line, bar, band in parts:
+        draws = forecast.dataset["loss"].sel(plan=plan, domain="general").dropna("step")
+        low, middle, high = draws.quantile([0.05, 0.5, 0.95], ["chain", "draw"]).values
+        np.testing.assert_array_equal(line.get_xdata(), draws["step"])
+        np.testing.assert_allclose(line.get_ydata(), middle)
+        np.testing.assert_allclose(bar.get_ydata(), [low[-1], high[-1]])
+        at = {step: [] for step in draws["step"].values}
+        for step, loss in band.get_paths()[0].vertices:
+            at[int(step)].append(loss)
+        np.testing.assert_allclose([min(losses) for losses in at.values()], low)
+        np.testing.assert_allclose([max(losses) for losses in at.values()], high)
+
+
 def test_an_overlay_of_nothing_is_refused():
     with pytest.raises(PlanError, match="first_step=500"):
         page(plot.overlay, made_forecast({"a": 100}), first_step=500)

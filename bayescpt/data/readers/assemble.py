@@ -16,6 +16,7 @@ from bayescpt.data.readers.assembled import (
     Summary,
     lacks,
     missing_cells,
+    missing_general,
     named_schedule,
 )
 from bayescpt.data.readers.carry import own_steps
@@ -65,7 +66,7 @@ def assemble(
     columns : mapping of str to str, optional
         Meaning of columns or keys, as in `ReadOptions`.
     general : str, optional
-        The general set.
+        The general set; "" for none.
     phase : {"cpt", "pt"}
         Phase of the runs of which the table does not say it.
     before : DataFrame or path, optional
@@ -119,6 +120,8 @@ def assemble(
         for row in frame.to_dict("records")
     ]
     missing = missing_cells(frame, lrs, domains, found, chosen)
+    if chosen is None and general is None:
+        missing = [*missing_general(frame, domains), *missing]
     notes = _notes(frame, all_curves, summaries)
     return Assembled(frame, all_curves, lrs, chosen, missing, summaries, notes)
 
@@ -150,7 +153,7 @@ def read_logs(
         ``"domain"``, ``"loss"``, ``"eval:NAME"``, ``"ppl:NAME"`` or ``"ignore"``.
     general : str, optional
         The general set; by default one called general, pretrain or the like, or the only set that
-        is no target.
+        is no target. "" for none.
 
     Returns
     -------

@@ -16,17 +16,20 @@ from bayescpt.data.schedule import Schedule
 from bayescpt.data.study import Study
 from bayescpt.errors import ScheduleError, StudyError
 
+# Name of the general set among what is missing: it stands in study.toml, not in runs.csv.
+GENERAL = "general"
+
 
 @dataclass(frozen=True)
 class Missing:
-    """Cells of a column of runs.csv that only the user can fill in.
+    """Cells of a column of runs.csv, or the general set, that only the user can fill in.
 
     Parameters
     ----------
     column : str
-        The column.
+        The column, or `GENERAL`, which stands in study.toml.
     runs : tuple of str
-        Its runs.
+        Its runs; none for the general set.
     why : str
         What belongs there.
     required : bool
@@ -129,6 +132,8 @@ class Assembled:
             If something that it needs is missing; the message lists it.
         """
         for item in self.missing:
+            if item.column == GENERAL:
+                raise StudyError(f'general="" (none) or general=NAME is needed: {item.why}')
             if item.required:
                 raise StudyError(
                     f"runs: {item.column} of run {', '.join(item.runs)} is in no log: give a table "
@@ -234,6 +239,31 @@ def lacks(row: Mapping[Any, Any], column: str) -> bool:
     """
     value = row.get(column)
     return value is None or value == "" or value != value
+
+
+def missing_general(frame: pd.DataFrame, domains: Mapping[str, tuple[str, ...]]) -> list[Missing]:
+    """The general set, if runs of continual pre-training were evaluated on what may be it.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Table of runs.
+    domains : mapping of str to tuple of str
+        Sets by run.
+
+    Returns
+    -------
+    list of Missing
+        At most one.
+    """
+    rows = [row for row in frame.to_dict("records") if row["phase"] == "cpt"]
+    targets = {row["domain"] for row in rows if not lacks(row, "domain")}
+    sets = dict.fromkeys(name for row in rows for name in domains[row["run"]])
+    candidates = [name for name in sets if name not in targets]
+    if not candidates:
+        return []
+    why = f"the set that forgetting and replay are measured on, one of {', '.join(candidates)}"
+    return [Missing(GENERAL, (), why)]
 
 
 def missing_cells(

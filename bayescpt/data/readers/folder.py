@@ -72,6 +72,27 @@ def write_folder(assembled: Assembled, folder: Path, overwrite: bool = False) ->
     return files
 
 
+def kept_general(folder: Path) -> str | None:
+    """The general set that the study.toml of a folder names.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of a study, or of none yet.
+
+    Returns
+    -------
+    str or None
+        None where it names none.
+
+    Raises
+    ------
+    StudyError
+        If the file cannot be read.
+    """
+    return _kept_toml(folder).get("general") or None
+
+
 def _lrs(assembled: Assembled) -> pd.DataFrame:
     parts = [
         pd.DataFrame({"run": run, "step": range(1, lr.size + 1), "lr": lr})

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from bayescpt.decide.compare import HOPELESS
 from bayescpt.decide.limits import limit_text
 from bayescpt.present.report.case import Case
-from bayescpt.present.report.table import chance
+from bayescpt.present.report.table import chance, significant
 from bayescpt.present.report.text import listing
 from bayescpt.present.style import percent
 
@@ -186,7 +186,7 @@ def _facts(case: Case) -> list[tuple[str, str]]:
         facts.append((f"Last {domain} loss, 90% band", f"{low:.3f} to {high:.3f}"))
     cost = case.costs.loc[best.name].to_dict()
     if not math.isnan(cost["gpu_hours"]):
-        facts.append(("GPU-hours", f"{cost['gpu_hours']:,.1f}"))
+        facts.append(("GPU-hours", significant(cost["gpu_hours"])))
     if not math.isnan(cost["money"]):
         facts.append(("Cost", f"{cost['money']:,.2f} {case.rates.currency}"))
     return facts

@@ -22,7 +22,8 @@ HERE = Path(__file__).parent
 # Colours of the page in the dark; those of the figures are in `bayescpt.present.report.svg`.
 DARK_PAGE = (
     "color-scheme: dark; --paper: #15181c; --card: #1d2127; --ink: #e6e4e0; --muted: #a9afb7; "
-    "--line: #363c44; --link: #7cc0f2; --mark: #1e2f3f; --alarm: #ff8a80; --alarm-card: #3a1d1b;"
+    "--line: #363c44; --link: #7cc0f2; --mark: #1e2f3f; --alarm: #ff8a80; --alarm-card: #3a1d1b; "
+    "--shade: rgb(230 228 224 / 25%);"
 )
 
 

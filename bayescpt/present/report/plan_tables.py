@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,7 +23,11 @@ from bayescpt.present.report.table import (
 # Plans of a table of pairs.
 MOST_PAIRED = 10
 # Distances, in words: up to which one they hold.
-DISTANCES = ((0.5, "close to a pilot"), (1.5, "some way from every pilot"))
+DISTANCES = (
+    (0.5, "close to a pilot", "a pilot, close to another"),
+    (1.5, "some way from every pilot", "a pilot, some way from the others"),
+    (math.inf, "far from every pilot", "a pilot, far from the others"),
+)
 
 
 def recipe_table(case: Case) -> Table:
@@ -253,7 +258,7 @@ def reach_table(case: Case) -> Table:
         (
             one.plan,
             fixed(one.distance, 2),
-            distance_text(one.distance),
+            distance_text(one.distance, one.is_fitted),
             one.nearest or "none",
             "; ".join(one.outside) or "nowhere",
             "; ".join(one.notes),
@@ -266,13 +271,15 @@ def reach_table(case: Case) -> Table:
     )
 
 
-def distance_text(distance: float) -> str:
+def distance_text(distance: float, pilot: bool = False) -> str:
     """Extrapolation distance in words.
 
     Parameters
     ----------
     distance : float
         From 0 to 3.
+    pilot : bool
+        Whether it is the distance of a pilot, which is that from the others.
 
     Returns
     -------
@@ -280,7 +287,7 @@ def distance_text(distance: float) -> str:
 
     Examples
     --------
-    >>> distance_text(0.2), distance_text(2.0)
-    ('close to a pilot', 'far from every pilot')
+    >>> distance_text(0.2), distance_text(2.0), distance_text(2.0, pilot=True)
+    ('close to a pilot', 'far from every pilot', 'a pilot, far from the others')
     """
-    return next((text for most, text in DISTANCES if distance <= most), "far from every pilot")
+    return next(texts[pilot] for most, *texts in DISTANCES if distance <= most)

@@ -98,6 +98,19 @@ def test_targets_are_asked_for_where_there_are_several_sets(write):
     assert read_logs(path, runs=runs).targets == ("math",)
 
 
+def test_a_general_set_that_cannot_be_told_must_be_named(write):
+    path = write("pilot.csv", table(eval_wiki_loss=2, eval_code_loss=3, eval_math_loss=3))
+    runs = pd.DataFrame({"run": ["pilot"], "replay_ratio": [0.1], "domain": ["math"]})
+    with pytest.raises(StudyError, match=r'general="" .* or general=NAME .*: .* code, wiki'):
+        read_logs(path, runs=runs)
+    assert read_logs(path, runs=runs, general="wiki").general == "wiki"
+    assert read_logs(path, runs=runs, general="").general is None
+    # Of pre-training nothing is forgotten, and one set is the target.
+    assert all(item.column != "general" for item in assemble(path, phase="pt").missing)
+    alone = write("alone.csv", table(eval_math_loss=3))
+    assert all(item.column != "general" for item in assemble(alone).missing)
+
+
 def test_the_general_set():
     assert choose_general(None, [("pretrain", "code")], []) == "pretrain"
     assert choose_general(None, [("english", "code")], ["code"]) == "english"

@@ -208,6 +208,13 @@ def test_costs_are_counted_from_the_rates(tree, plans):
         "300", f"{tokens:,}", f"{0.95 * tokens:,.0f}", f"{0.05 * tokens:,.0f}",
         f"{hours:.3g}", f"{2.5 * hours:.2f}",
     ]  # fmt: skip
+    # The figures beside the answer are those of the table, also where they are small.
+    facts = zip(find(tree, "dt"), find(tree, "dd"), strict=True)
+    answer = {content(name): content(value) for name, value in facts}
+    [head] = find(find(tree, "section", id="answer")[0], "tbody")
+    [best] = [row for row in find(head, "tr") if "chosen" in (row.get("class") or "")]
+    name = content(best[0]).removesuffix(" chosen")
+    assert answer["GPU-hours"] == found[name][4]
 
 
 def test_reach_checks_findings_and_priors(tree, case, plans):
