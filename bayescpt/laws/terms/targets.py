@@ -189,8 +189,8 @@ class RegressedTargets(PooledTargets):
     """Parameters of several targets, partially pooled around what a covariate tells.
 
     As `PooledTargets`, with a mean shift of C (1 + b x) for targets of the covariate x
-    (`bayescpt.model.population.target_covariates`): by default what the base's loss on the target is
-    above that on the general set, less the mean over the targets with runs, over the root mean
+    (`bayescpt.model.population.target_covariates`): by default what the base's loss on the target
+    is above that on the general set, less the mean over the targets with runs, over the root mean
     square. At b = 1 and targets harder than the general set, the shift is in proportion to it.
 
     Examples
