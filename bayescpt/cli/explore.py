@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Annotated
 
 import typer
@@ -70,3 +72,6 @@ def explore(  # numpydoc ignore=PR01
         except (Interrupted, KeyboardInterrupt):
             pass  # how it ends
     say("stopped")
+    # Threads of pages that were open can keep the process waiting, with nothing left to do.
+    sys.stdout.flush()
+    os._exit(0)

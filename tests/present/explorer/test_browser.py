@@ -6,6 +6,7 @@ keeps pictures of the page: wide, 400 pixels wide, and dark.
 
 import os
 import shutil
+import signal
 import time
 from pathlib import Path
 
@@ -44,6 +45,9 @@ def address(request, tmp_path_factory):
     goals = [f"--goal={domain}=+20%" for domain in session.controls.goals]
     with exploring(session.fit, folder, "--allow-failed", *goals) as running:
         yield running.stdout.readline().split()[3]
+        # Pages that were open do not keep it from ending.
+        running.send_signal(signal.SIGINT)
+        assert running.wait(30) == 0
 
 
 @pytest.fixture
