@@ -17,6 +17,7 @@ PACKAGE = Path(bayescpt.__file__).parent
 FLOORS = (
     "errors",
     "text",
+    "linalg",
     "toml_file",
     "random_seed",
     "files",

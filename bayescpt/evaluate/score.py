@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from bayescpt.errors import PlanError
+from bayescpt.linalg import triangle
 
 Array = NDArray[np.float64]
 
@@ -129,7 +130,7 @@ def one_step_log_score(draws: ArrayLike, observed: ArrayLike) -> Array:
     mean = values[:, :known].mean(axis=0)
     error = np.asarray(observed, dtype=np.float64)[:known] - mean
     # Cholesky factor of (n - 1) times the covariance, without forming the product.
-    root = np.linalg.qr(values[:, :known] - mean, mode="r").T
+    root = triangle(values[:, :known] - mean).T
     if not np.all(np.abs(np.diagonal(root)) > 1e-12 * np.abs(mean)):
         return out
     innovation = np.empty(known)

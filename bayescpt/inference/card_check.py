@@ -46,9 +46,9 @@ def default_card(study: Study) -> str:
     -------
     str
         ``annealing`` if no CPT run has a curve, ``cpt`` if no CPT run replays, ``cpt_fade`` with at
-        most `FEW_PILOTS` pilots, else ``cpt_replay``; ``cpt_targets`` with at least
-        `SEVERAL_TARGETS` targets, planned ones included; ``cpt_fade_sizes`` if the bases have
-        several sizes.
+        most `FEW_PILOTS` pilots, else ``cpt_replay``; ``cpt_targets`` where a planned run has a
+        target that no pilot trains on, with at least `SEVERAL_TARGETS` targets; ``cpt_fade_sizes``
+        if the bases have several sizes.
     """
     pilots = [name for name in study.cpt_runs if study.is_observed(name)]
     if not pilots:
@@ -59,7 +59,8 @@ def default_card(study: Study) -> str:
     ratios = [np.max(study.run(name).replay_ratio) for name in study.cpt_runs]
     if max(ratios) == 0:
         return "cpt"
-    if len(study.targets) >= SEVERAL_TARGETS:
+    untried = set(study.targets) - {study.run(name).domain for name in pilots}
+    if untried and len(study.targets) >= SEVERAL_TARGETS:
         return "cpt_targets"
     return "cpt_fade" if len(pilots) <= FEW_PILOTS else "cpt_replay"
 

@@ -16,6 +16,7 @@ from bayescpt.laws.points import References
 from bayescpt.laws.references import references
 from bayescpt.laws.trajectory import Trajectory
 from bayescpt.laws.view import View
+from bayescpt.linalg import svd
 from bayescpt.model.labels import Labels
 from bayescpt.model.population import target_covariates
 from bayescpt.model.starts import known_starts
@@ -349,7 +350,7 @@ def compress(basis: Floats) -> tuple[Floats, Floats]:
     mix : ndarray, shape (K, J)
         ``columns.T @ mix`` is the basis up to 1e-12 of its largest singular value.
     """
-    left, scale, right = np.linalg.svd(basis, full_matrices=False)
+    left, scale, right = svd(basis)
     rank = max(1, int(np.sum(scale > 1e-12 * scale[0])))
     return np.ascontiguousarray((left[:, :rank] * scale[:rank]).T), right[:rank]
 

@@ -109,7 +109,7 @@ def test_another_start_and_a_much_shorter_plan_are_marked(prior_fit):
     assert found["plan 0"] == ""
     # Forecasts say the same, in a sentence each.
     warnings = prior_fit.forecast(given[:2], steps=[50]).warnings
-    assert warnings == [
+    assert [text for text in warnings if "extrapolates" in text] == [
         f"plan {name!r}: {found[name]}; the forecast extrapolates"
         for name in ("elsewhere", "short")
     ]

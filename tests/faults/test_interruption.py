@@ -23,8 +23,10 @@ from tests.faults.processes import left_behind, run
 
 FIT = ("fit", "../study", "--card", "cpt_replay", "--draws", 300, "--tune", 100, "--chains", 3)
 FIT = (*FIT, "--cores", 1, "--extend", 1, "--seed", 2)
-# A file may not be larger: to the program that is a full disk, though of another name.
+# A file may not be larger: to the program that is a full disk, though of another name. Python would
+# cut short the bytecode that it keeps, for all others too.
 LIMITED = (
+    "import sys; sys.dont_write_bytecode = True; "
     "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); "
     "from bayescpt.__main__ import main; main()"
 )

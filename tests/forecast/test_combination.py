@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import linalg
 
 from bayescpt.evaluate import simulate_study
 from bayescpt.forecast import combination
@@ -82,8 +83,8 @@ def test_the_posterior_is_that_of_the_regression_by_hand(curves, monkeypatch):
     made = fit_combination(rows, 4000, rng)
     design = np.vstack([one.design for one in rows])
     loss = np.concatenate([one.loss for one in rows])
-    best, square, *_ = np.linalg.lstsq(design, loss)
-    sigma = np.sqrt(square[0] / (loss.size - 3))
+    best, square, *_ = linalg.lstsq(design, loss)
+    sigma = np.sqrt(square / (loss.size - 3))
     sd = sigma * np.sqrt(np.diag(np.linalg.inv(design.T @ design)))
     np.testing.assert_allclose(made.weights.mean(axis=0), best, atol=0.1 * sd.max())
     np.testing.assert_allclose(made.weights.std(axis=0), sd, rtol=0.1)

@@ -67,7 +67,7 @@ def test_parameter_is_documented_and_its_default_prior_is_inside_its_range(param
     assert parameter.symbol
     assert parameter.unit
     assert parameter.source
-    assert set(parameter.dims) <= {"domain", "pair", "other", "sized"}
+    assert set(parameter.dims) <= {"domain", "pair", "other", "side", "sized"}
     prior = parse_prior({**parameter.default, "reason": parameter.reason}, parameter.name)
     frozen = prior.frozen()
     assert frozen.cdf(parameter.lower) + frozen.sf(parameter.upper) < 1e-3

@@ -23,6 +23,7 @@ from bayescpt.forecast.discrepancy.spread import (
 )
 from bayescpt.forecast.fitted import fitted_means
 from bayescpt.forecast.posterior import Draws
+from bayescpt.linalg import svd, triangle
 
 if TYPE_CHECKING:
     from bayescpt.model.labels import Labels
@@ -242,7 +243,7 @@ def held_out_likelihood(curve: Curve, members: NDArray[np.bool_]) -> Floats:
     center = curve.residual.mean(axis=0) / scale
     varied = (thin - thin.mean(axis=0)) / scale / np.sqrt(max(len(thin) - 1, 1))
     # SVD of the triangular factor only: there are many more draws than rows.
-    _, singular, shapes = np.linalg.svd(np.linalg.qr(varied, mode="r"), full_matrices=False)
+    _, singular, shapes = svd(triangle(varied))
     leverage = singular**2
     alone = leverage > MAX_LEVERAGE
     spread = np.where(alone, UNKNOWN, leverage / (1.0 - np.where(alone, 0.0, leverage)))
@@ -254,7 +255,7 @@ def held_out_likelihood(curve: Curve, members: NDArray[np.bool_]) -> Floats:
     half = np.linalg.cholesky(covariance)
     columns = np.linalg.solve(half, columns[:, members])
     white = np.linalg.solve(half, error)
-    axes, sizes, _ = np.linalg.svd(columns, full_matrices=False)
+    axes, sizes, _ = svd(columns)
     gain = SPREADS[:, None] ** 2 * sizes**2
     along = axes.T @ white
     return 0.5 * np.sum(along**2 * gain / (1.0 + gain) - np.log1p(gain), axis=1)
