@@ -100,6 +100,17 @@ def do_python(block, names, slow, place):
         assert used or "bc." not in block.text, place
 
 
+def plan_targets(study, targets):
+    """Plan the run on German for other targets too, on which the base was evaluated."""
+    for name, of in (("runs.csv", "de_r0_wsd,"), ("curves.csv", "pt_")):
+        text = (study / name).read_text()
+        own = [row for row in text.splitlines(keepends=True) if row.startswith(of)]
+        for target in {*targets} - {"german"}:
+            new = (row.replace("de_r0_wsd", f"on_{target}") for row in own if ",german," in row)
+            text += "".join(row.replace(",german,", f",{target},") for row in new)
+        (study / name).write_text(text)
+
+
 def do_toml(block, folder):
     """Read TOML by what it is."""
     path = folder / block.marks.get("file", "block.toml")
@@ -123,6 +134,7 @@ def do_toml(block, folder):
             drop = ",code," if "out_of_domain" not in held["study"] else "no set"
             kept = "".join(line for line in lines if drop not in line)
             (study / name).write_text(kept.replace("german", target))
+        plan_targets(study, held["study"].get("distances", {}))
         (study / "study.toml").write_text(block.text)
         bc.read_study(study)
     elif "law" in held and "file" not in block.marks:
