@@ -351,8 +351,10 @@ class _Request:
         assumed = [text for plan in recipes for text in starts.assumptions(plan)]
         recipes = [starts.complete(plan) for plan in recipes]
         paths = [starts.trajectory(plan) for plan in recipes]
-        if not extrapolate:
-            for plan, path in zip(recipes, paths, strict=True):
+        for plan, path in zip(recipes, paths, strict=True):
+            if not any(draws.shows(path, domain) for domain in draws.domains):
+                draws.check_pair(path, str(path.target))
+            if not extrapolate:
                 check_reach(draws, plan, path)
         self.steps = chosen_steps(steps, paths)
         found = [finding.text for finding in draws.study.findings()]

@@ -369,7 +369,7 @@ def identity_notes(draws: Draws, path: Trajectory) -> list[str]:
             "effects of that run are not used"
         )
     trained = {one.target for one in draws.observed.values() if one.is_cpt}
-    if path.is_cpt and path.target not in trained:
+    if path.is_cpt and draws.card.law.pooled and path.target not in trained:
         out.append(
             f"no fitted run trains on {path.target!r}: its parameters are drawn from the "
             f"population of the {len(trained)} targets with runs"

@@ -32,7 +32,8 @@ def truth_of(rows, seed):
     return drawn
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(k, marks=pytest.mark.slow) for k in (2, 3))])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_target_without_runs_is_forecast_from_the_others(seed, tmp_path):
     """Its last losses lie in 99.8% bands, which an absurd target does not.
 
