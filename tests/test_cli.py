@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,9 @@ COMMANDS = (
 )
 SLOW = ("arviz", "matplotlib", "nutpie", "numpy", "pandas", "pymc", "pytensor", "scipy", "xarray")
 # What a command on a saved fit has no use for. Together they take many times its own time to load.
-UNUSED = {"arviz", "arviz_stats", "matplotlib", "nutpie", "numba", "pymc", "pytensor", "scipy"}
+UNUSED = {"arviz", "arviz_stats", "matplotlib", "nutpie", "numba", "pymc", "pytensor"}
+# Where dask is installed, an extra, xarray loads it, and it SciPy.
+UNUSED |= set() if find_spec("dask") else {"scipy"}
 
 
 def made_up_fit(study, *, converged=True, draws=600):
