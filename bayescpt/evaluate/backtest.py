@@ -105,8 +105,7 @@ def backtest(
     """Hold out rows of a study, refit, and forecast them.
 
     There is one refit per split, a single one for ``by="split"``, or one per draw of pilots or
-    target. The
-    result depends on the seed, but not on the executor or on the other splits.
+    target. The result depends on the seed, but not on the executor or on the other splits.
 
     Parameters
     ----------

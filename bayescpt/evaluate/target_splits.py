@@ -38,8 +38,8 @@ def split_by_target(
     Raises
     ------
     StudyError
-        If fewer than two targets have runs with losses, or a run starts from the final checkpoint
-        of one on another target.
+        If fewer than two targets have runs with losses, a run to score is unknown, or a run starts
+        from the final checkpoint of one on another target.
 
     Examples
     --------
@@ -51,7 +51,7 @@ runs on two or more are needed
     """
     seen = [name for name in study.cpt_runs if study.is_observed(name)]
     targets = {name: str(study.run(name).domain) for name in seen}
-    asked = None if runs is None else set(runs)
+    asked = None if runs is None else {study.run(name).name for name in runs}
     known = list(dict.fromkeys(targets.values()))
     if len(known) < 2:
         raise StudyError(
@@ -61,7 +61,9 @@ runs on two or more are needed
     out = []
     for target in known:
         fitted = [name for name in seen if targets[name] != target]
-        own = [name for name in seen if targets[name] == target and (not asked or name in asked)]
+        own = [
+            name for name in seen if targets[name] == target and (asked is None or name in asked)
+        ]
         if not own:
             continue
         scored = [study.general, target] if domains is None else domains

@@ -40,3 +40,10 @@ def test_one_target_cannot_be_left_out():
         split_by_target(several_targets(("near",)))
     with pytest.raises(PlanError, match="'pilots' or 'target'"):
         backtest(several_targets(("near", "mid")), by="domain")
+
+
+def test_only_known_runs_are_scored_and_none_is_not_all():
+    study = several_targets(("near", "mid"))
+    with pytest.raises(StudyError, match="absent"):
+        split_by_target(study, ["absent"])
+    assert split_by_target(study, []) == []
