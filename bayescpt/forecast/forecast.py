@@ -357,6 +357,8 @@ class _Request:
             if not extrapolate:
                 check_reach(draws, plan, path)
         self.steps = chosen_steps(steps, paths)
+        ends = (self.steps[within(self.steps, path)] for path in paths)
+        self.last = [int(end[-1]) if end.size else None for end in ends]
         found = [finding.text for finding in draws.study.findings()]
         self.warnings = [*found, *assumed, *range_warnings(draws, recipes, paths)]
         self.draws, self.plans, self.paths, self.seed = draws, recipes, paths, seed
@@ -388,8 +390,7 @@ class _Request:
         start = np.stack([start_losses(draws, path, self.seed) for path in self.paths])
         names = [plan.name for plan in self.plans]
         observed = observed_range(draws)
-        ends = [self.steps[within(self.steps, path)] for path in self.paths]
-        last = [int(end[-1]) if end.size and end[-1] in at else None for end in ends]
+        last = [step if step in at else None for step in self.last]
         return Forecast(
             dataset=forecast_dataset(
                 draws.posterior,
