@@ -324,6 +324,23 @@ class Population:
     by_study: Array
     sizes: Array
 
+    def shared(self, name: str) -> tuple[float, float]:
+        """Mean and spread that general set and target share: the mixture of both populations.
+
+        Parameters
+        ----------
+        name : str
+            A parameter.
+
+        Returns
+        -------
+        center, spread : float
+            On the scale of its entries.
+        """
+        own = [k for k, entry in enumerate(self.entries) if entry.parameter.name == name]
+        center = float(np.mean(self.mean[own]))
+        return center, float(np.sqrt(np.mean(self.sd[own] ** 2 + (self.mean[own] - center) ** 2)))
+
 
 def learn(
     studies: Sequence[Study],
@@ -460,15 +477,11 @@ def priors_text(found: Population, card: Card, larger: Array) -> str:
         given = (f"{key} = {default[key]}, " for key in ("lower", "upper") if key in default)
         return "".join(given)
 
-    entries, mean, sd = found.entries, found.mean, found.sd
-    for name in dict.fromkeys(entry.parameter.name for entry in entries):
-        own = [k for k, entry in enumerate(entries) if entry.parameter.name == name]
-        parameter = entries[own[0]].parameter
-        # General set and target share a prior: the mixture of both populations.
-        center = float(np.mean(mean[own]))
-        spread = float(np.sqrt(np.mean(sd[own] ** 2 + (mean[own] - center) ** 2)))
-        if parameter.unit == "nat" or name in HELD:
+    kinds = {entry.parameter.name: entry for entry in found.entries}
+    for name, entry in kinds.items():
+        if entry.parameter.unit == "nat" or name in HELD:
             continue
+        center, spread = found.shared(name)
         if name == "log_half":
             # Two kinds of models, which count alike.
             apart, within = larger.mean() - center, spread**2 + larger.var()
@@ -483,7 +496,7 @@ def priors_text(found: Population, card: Card, larger: Array) -> str:
             )
             _add(name, "LogNormal", center, spread, " and of a larger model")
             continue
-        _add(name, "LogNormal" if entries[own[0]].logarithmic else "Normal", center, spread)
+        _add(name, "LogNormal" if entry.logarithmic else "Normal", center, spread)
     if card.marginal_effects:
         ratios = [card.law.effects[name][1].ratio for name in RUN_ERRORS]
         sizes = (found.sizes - np.log(ratios)).mean(axis=2)

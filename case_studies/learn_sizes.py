@@ -13,7 +13,7 @@ prints the priors as TOML.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,34 @@ from bayescpt.model.card_file import load_card
 from case_studies.learn_priors import BEYOND, SIZES, TARGETS, learn
 
 STEPS = 2
+
+
+def steps_table(study: Study, named: Callable[[str], str]) -> pd.DataFrame:
+    """Learning rates and replay of every step, with runs named anew.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    named : callable
+        Gives the new name of a run.
+
+    Returns
+    -------
+    DataFrame
+        Columns run, step, lr and replay, as `Study.from_frames` takes them.
+    """
+    return pd.concat(
+        pd.DataFrame(
+            {
+                "run": named(name),
+                "step": np.arange(1, lr.size + 1),
+                "lr": lr,
+                "replay": study.replays.get(name, np.nan),
+            }
+        )
+        for name, lr in study.lrs.items()
+    )
 
 
 def joint_study(target: str, sizes: Sequence[str] = SIZES) -> Study:
@@ -48,17 +76,7 @@ def joint_study(target: str, sizes: Sequence[str] = SIZES) -> Study:
             own[column] = [f"{size}/{v}" if isinstance(v, str) and v else v for v in own[column]]
         runs.append(own)
         curves.append(study.curves.assign(run=f"{size}/" + study.curves["run"]))
-        lrs += [
-            pd.DataFrame(
-                {
-                    "run": f"{size}/{name}",
-                    "step": np.arange(1, lr.size + 1),
-                    "lr": lr,
-                    "replay": study.replays.get(name, np.nan),
-                }
-            )
-            for name, lr in study.lrs.items()
-        ]
+        lrs.append(steps_table(study, f"{size}/{{}}".format))
     return Study.from_frames(
         pd.concat(curves), pd.concat(runs, ignore_index=True), pd.concat(lrs),
         name=f"fleet_{target}", general="general",

@@ -37,6 +37,7 @@ from bayescpt.model.card_file import load_card
 from bayescpt.model.population import pair_arrays, population
 from bayescpt.model.priors import parse_prior
 from case_studies.learn_priors import BEYOND, HELD, SIZES, SPLITS, TARGETS, Population, learn
+from case_studies.learn_sizes import steps_table
 from case_studies.learn_targets import STEPS, fleet, targets_priors
 from case_studies.leave_out_size import scores, summary
 
@@ -76,17 +77,7 @@ def joint_study(size: str, kinds: Sequence[str] = ("core",)) -> Study:
         kept = study.curves["domain"].isin([study.general, target])
         kept |= ~cpt & study.curves["domain"].isin(TARGETS)
         curves.append(study.curves[kept].assign(run=study.curves["run"][kept].map(_named)))
-        lrs += [
-            pd.DataFrame(
-                {
-                    "run": _named(name),
-                    "step": np.arange(1, lr.size + 1),
-                    "lr": lr,
-                    "replay": study.replays.get(name, np.nan),
-                }
-            )
-            for name, lr in study.lrs.items()
-        ]
+        lrs.append(steps_table(study, _named))
     rates = pd.concat(lrs).drop_duplicates(["run", "step"])
     return Study.from_frames(
         pd.concat(curves).drop_duplicates(["run", "step", "domain"]),
@@ -136,14 +127,11 @@ def card_without(found: Population, target: str, way: str) -> Card:
     """
     shipped, rest = load_card("cpt_targets"), without(found, target)
     priors = dict(shipped.priors)
-    names = [entry.parameter.name for entry in rest.entries]
-    for name in dict.fromkeys(names):
-        own = [k for k, one in enumerate(names) if one == name]
-        if name in KEPT or rest.entries[own[0]].parameter.unit == "nat":
+    units = {entry.parameter.name: entry.parameter.unit for entry in rest.entries}
+    for name, unit in units.items():
+        if name in KEPT or unit == "nat":
             continue
-        # General set and target share a prior: the mixture of both populations.
-        center = float(rest.mean[own].mean())
-        spread = float(np.sqrt(np.mean(rest.sd[own] ** 2 + (rest.mean[own] - center) ** 2)))
+        center, spread = rest.shared(name)
         args = {**priors[name].args, "mu": center, "sigma": BEYOND * spread}
         priors[name] = replace(priors[name], args=args)
     sigma = {name: prior.args.get("sigma", np.nan) for name, prior in priors.items()}
