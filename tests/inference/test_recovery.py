@@ -8,9 +8,10 @@ import bayescpt as bc
 from bayescpt.evaluate import simulate_study
 from bayescpt.model.card_file import parse_card
 
-SEEDS = (1, 2, 3, 4, 5)
+# Parameters of one study are off together: five studies do not tell 90% from 95%.
+SEEDS = range(1, 11)
 STUDIES = 40
-LEVEL = 0.95
+LEVEL, LEAST = 0.95, 0.9
 
 
 def below(shares: pd.Series) -> float:
@@ -18,8 +19,8 @@ def below(shares: pd.Series) -> float:
 
     Parameters of one study are off together, so that its share counts as one observation.
     """
-    error = shares.std() / np.sqrt(len(shares))
-    return float((LEVEL - shares.mean()) / error) if error else 0.0
+    short, error = LEVEL - shares.mean(), shares.std() / np.sqrt(len(shares))
+    return float(short / error) if error else np.inf * np.sign(short)
 
 
 def intervals(made: bc.Fit, truth, seed: int) -> pd.DataFrame:
@@ -63,7 +64,7 @@ def test_published_coefficients_are_recovered():
     away = (table["truth"] - middle).abs()
     by_seed = [(away <= share * half).groupby(table["seed"]).mean() for share in (1.0, 0.5)]
     assert not bad, bad
-    assert below(by_seed[0]) <= 3.0, table[away > half].to_string()
+    assert by_seed[0].mean() >= LEAST, table[away > half].to_string()
     # Intervals of half the width are found out.
     assert below(by_seed[1]) > 3.0
 
@@ -83,6 +84,6 @@ def test_parameters_of_annealing_terms_are_recovered(name):
         ranks[column].between(5, 194).groupby(ranks["simulation"]).mean()
         for column in ("rank", "control")
     )
-    assert below(inside) <= 3.0, inside.to_string()
+    assert inside.mean() >= LEAST, inside.to_string()
     # Posteriors of half the width are found out.
     assert below(narrow) > 3.0
