@@ -1,4 +1,4 @@
-"""Card files: model cards read from TOML."""
+"""Card files of the law of whole curves."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from bayescpt.laws.noises import NOISES
 from bayescpt.laws.parameter import Parameter
 from bayescpt.laws.term import TERMS, effect_names
 from bayescpt.model.card import Card, check_choices
+from bayescpt.model.card_table import CardFormat, CardTable
 from bayescpt.model.folder import cards_folder
-from bayescpt.model.priors import Prior, parse_prior
-from bayescpt.toml_file import parse_toml, read_toml
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "parameterisation": ("reference", "paper"),
@@ -23,7 +22,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 }
 _ROWS: dict[str, Any] = {"pretraining": ("falling", "all", "none"), "domains": ("goals", "all")}
 _NOISE_FLAGS = ("early", "ar1", "domain_correlation")
-_TOP = ("name", "description", "parameterisation", "warmup", "law", "rows", "noise", "priors")
+_FORMAT = CardFormat(tuple(_CHOICES), ("law", "rows", "noise", "priors"), cards_folder)
 
 
 def shipped_cards() -> tuple[str, ...]:
@@ -38,7 +37,7 @@ def shipped_cards() -> tuple[str, ...]:
     >>> shipped_cards()[:4]
     ('annealing', 'annealing_mpl', 'cpt', 'cpt_fade')
     """
-    return tuple(sorted(path.stem for path in cards_folder().glob("*.toml")))
+    return _FORMAT.shipped()
 
 
 def load_card(card: str | Path | Card) -> Card:
@@ -65,15 +64,7 @@ def load_card(card: str | Path | Card) -> Card:
     """
     if isinstance(card, Card):
         return card
-    if str(card) in shipped_cards():
-        path = cards_folder() / f"{card}.toml"
-    else:
-        path = Path(card)
-        if not path.is_file():
-            raise CardError(
-                f"no card {str(card)!r}: give a TOML file, or one of {', '.join(shipped_cards())}"
-            )
-    return _card(read_toml(path, CardError), str(path))
+    return _card(_FORMAT.load(card))
 
 
 def parse_card(text: str, where: str = "card") -> Card:
@@ -100,30 +91,29 @@ def parse_card(text: str, where: str = "card") -> Card:
     >>> parse_card('name = "plain"\ndescription = "Pre-training."').choices["annealing"]
     'momentum'
     """
-    return _card(parse_toml(text, where, CardError), where)
+    return _card(_FORMAT.parse(text, where))
 
 
-def _card(table: Mapping[str, Any], where: str) -> Card:
-    _known(table, _TOP, where)
-    for key in ("name", "description"):
-        if not isinstance(table.get(key), str):
-            raise CardError(f"{where}: `{key}` is missing")
-    choices = DEFAULTS | _section(table, "law", tuple(TERMS), where)
+def _card(table: CardTable) -> Card:
+    if table.below is not None:
+        _card(table.below)  # its own errors are not hidden by what this card changes
+    where, content = table.where, table.content
+    choices = {**DEFAULTS, **table.section("law", tuple(TERMS))}
     check_choices(choices, f"{where}: law")
-    if table.get("parameterisation") == "paper":
+    if content.get("parameterisation") == "paper":
         _check_symbols(choices, where)
     values: dict[str, Any] = {
-        "name": table["name"],
-        "description": table["description"],
-        "parameterisation": table.get("parameterisation", "reference"),
-        "warmup": table.get("warmup", "true"),
+        "name": content["name"],
+        "description": content["description"],
+        "parameterisation": content.get("parameterisation", "reference"),
+        "warmup": content.get("warmup", "true"),
         "choices": choices,
-        **_rows(table, where),
-        **_noise(table, where),
+        **_rows(table),
+        **_noise(table),
     }
     for key, allowed in _CHOICES.items():
         _one_of(values[key], allowed, f"{where}: {key}")
-    values["priors"] = _priors(table, _parameters(values), where)
+    values["priors"] = table.priors(_parameters(values))
     try:
         return Card(**values)
     except CardError as error:
@@ -154,8 +144,8 @@ def _parameters(values: Mapping[str, Any]) -> tuple[Parameter, ...]:
     return (*law.parameters, *noise.parameters, *size)
 
 
-def _rows(table: Mapping[str, Any], where: str) -> dict[str, Any]:
-    rows = _section(table, "rows", (*_ROWS, "skip_pretraining", "level_sd"), where)
+def _rows(table: CardTable) -> dict[str, Any]:
+    where, rows = table.where, table.section("rows", (*_ROWS, "skip_pretraining", "level_sd"))
     skip, level = rows.get("skip_pretraining", 0.1), rows.get("level_sd", 0.02)
     out = {
         "pretraining": rows.get("pretraining", "falling"),
@@ -168,9 +158,10 @@ def _rows(table: Mapping[str, Any], where: str) -> dict[str, Any]:
     return out
 
 
-def _noise(table: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _noise(table: CardTable) -> dict[str, Any]:
+    where = table.where
     flags = (*_NOISE_FLAGS, "marginal_effects")
-    noise = _section(table, "noise", ("family", *flags, "run_effects"), where)
+    noise = table.section("noise", ("family", *flags, "run_effects"))
     effects = noise.get("run_effects", [])
     known = effect_names()
     if not isinstance(effects, list) or any(effects.count(effect) > 1 for effect in effects):
@@ -192,37 +183,6 @@ def _noise(table: Mapping[str, Any], where: str) -> dict[str, Any]:
     return out
 
 
-def _priors(
-    table: Mapping[str, Any], parameters: tuple[Parameter, ...], where: str
-) -> dict[str, Prior]:
-    expected = {parameter.name: parameter for parameter in parameters}
-    given = _section(table, "priors", tuple(expected), where)
-    priors = {}
-    for name, parameter in expected.items():
-        entry = given.get(name, {**parameter.default, "reason": parameter.reason})
-        priors[name] = _inside(parse_prior(entry, f"{where}: priors.{name}"), parameter, where)
-    return priors
-
-
-def _section(
-    table: Mapping[str, Any], name: str, allowed: tuple[str, ...], where: str
-) -> dict[str, Any]:
-    section = table.get(name, {})
-    if not isinstance(section, dict):
-        raise CardError(f"{where}: `{name}` must be a table [{name}]")
-    _known(section, allowed, f"{where}: [{name}]")
-    return section
-
-
-def _known(table: Mapping[str, Any], allowed: tuple[str, ...], where: str) -> None:
-    unknown = [key for key in table if key not in allowed]
-    if unknown:
-        more = f" and {len(unknown) - 5:,} more" if len(unknown) > 5 else ""
-        raise CardError(
-            f"{where}: unknown {', '.join(unknown[:5])}{more}; allowed are {', '.join(allowed)}"
-        )
-
-
 def _one_of(value: Any, allowed: tuple[str, ...], where: str) -> None:
     if value not in allowed:
         raise CardError(f"{where} = {value!r}; allowed are {', '.join(allowed)}")
@@ -232,14 +192,3 @@ def _number(value: Any, low: float, high: float, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise CardError(f"{where} = {value!r} must be a number from {low:g} to {high:g}")
     return float(value)
-
-
-def _inside(prior: Prior, parameter: Parameter, where: str) -> Prior:
-    """Raise if a prior has mass outside the meaningful range of its parameter."""
-    outside = prior.outside(parameter.lower, parameter.upper)
-    if outside > parameter.outside:
-        raise CardError(
-            f"{where}: priors.{parameter.name}: {prior} has {outside:.2%} of its mass outside "
-            f"{parameter.lower:g}..{parameter.upper:g} {parameter.unit}; truncate or shift it"
-        )
-    return prior

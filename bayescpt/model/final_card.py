@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING, Any
 from bayescpt.errors import CardError
 from bayescpt.laws.final import FINAL_LAWS, FinalLaw
 from bayescpt.laws.parameter import Parameter
+from bayescpt.model.card_table import CardFormat, CardTable
 from bayescpt.model.folder import cards_folder
 from bayescpt.model.priors import Prior, parse_prior
-from bayescpt.toml_file import read_toml
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
 
-_KEYS = ("name", "description", "law", "priors")
+_FORMAT = CardFormat(
+    (),
+    ("law", "priors"),
+    lambda: cards_folder() / "final",
+    " for final losses (the study's runs have no schedules)",
+)
 _LAW_KEYS = ("final", "lr", "base_effect")
 NOISE = Parameter(
     "sigma", "sigma", "nat", ("set",), 0.0, 1.0,
@@ -156,7 +161,7 @@ def final_cards() -> tuple[str, ...]:
     >>> final_cards()
     ('chinchilla', 'dcpt', 'mixing')
     """
-    return tuple(sorted(path.stem for path in (cards_folder() / "final").glob("*.toml")))
+    return _FORMAT.shipped()
 
 
 def default_final_card(study: Study) -> str:
@@ -204,60 +209,25 @@ def load_final_card(card: str | Path | FinalCard) -> FinalCard:
             f"a {type(card).__name__} is no card of a law of final losses, which a study without "
             f"schedules needs; give one of {', '.join(final_cards())}"
         )
-    shipped = str(card) in final_cards()
-    path = cards_folder() / "final" / f"{card}.toml" if shipped else Path(card)
-    if not path.is_file():
-        raise CardError(
-            f"no card {str(card)!r} for final losses: the study's runs have no schedules; give one "
-            f"of {', '.join(final_cards())}, or a TOML file with such a law"
-        )
-    where, table = str(path), read_toml(path, CardError)
-    law = table.get("law", {})
-    _known(table, _KEYS, where)
-    if not isinstance(law, Mapping) or "final" not in law:
-        raise CardError(f"{where}: law.final is missing; allowed are {', '.join(FINAL_LAWS)}")
-    _known(law, _LAW_KEYS, f"{where}: law")
-    if law["final"] not in FINAL_LAWS:
-        raise CardError(
-            f"{where}: law.final = {law['final']!r}; allowed are {', '.join(FINAL_LAWS)}"
-        )
-    for key in ("name", "description"):
-        if not isinstance(table.get(key), str):
-            raise CardError(f"{where}: `{key}` is missing")
+    return _card(_FORMAT.load(card))
+
+
+def _card(table: CardTable) -> FinalCard:
+    if table.below is not None:
+        _card(table.below)  # its own errors are not hidden by what this card changes
+    where, law = table.where, table.section("law", _LAW_KEYS)
+    if law.get("final") not in FINAL_LAWS:
+        given = f"law.final = {law['final']!r}" if "final" in law else "law.final is missing"
+        raise CardError(f"{where}: {given}; allowed are {', '.join(FINAL_LAWS)}")
     for key in ("lr", "base_effect"):
         if not isinstance(law.get(key, True), bool):
             raise CardError(f"{where}: law.{key} = {law[key]!r}; expected true or false")
-    return _with_priors(table, law, where)
-
-
-def _with_priors(table: Mapping[str, Any], law: Mapping[str, Any], where: str) -> FinalCard:
-    empty = FinalCard(
-        table["name"],
-        table["description"],
+    card = FinalCard(
+        table.content["name"],
+        table.content["description"],
         law["final"],
         law.get("lr", True),
         law.get("base_effect", True),
         {},
     )
-    given, known = table.get("priors", {}), {p.name: p for p in empty.parameters()}
-    _known(given, tuple(known), f"{where}: priors")
-    priors = {}
-    for name, parameter in known.items():
-        entry = given.get(name) or {**parameter.default, "reason": parameter.reason}
-        prior = parse_prior(entry, f"{where}: priors.{name}")
-        outside = prior.outside(parameter.lower, parameter.upper)
-        if outside > parameter.outside:
-            raise CardError(
-                f"{where}: priors.{name}: {prior} has {outside:.2g} of its mass outside "
-                f"{parameter.lower:g} to {parameter.upper:g}, the range of {parameter.symbol}"
-            )
-        priors[name] = prior
-    return FinalCard(
-        empty.name, empty.description, empty.law_name, empty.lr, empty.base_effect, priors
-    )
-
-
-def _known(table: Mapping[str, Any], allowed: tuple[str, ...], where: str) -> None:
-    for key in table:
-        if key not in allowed:
-            raise CardError(f"{where}: unknown key {key!r}; keys are {', '.join(allowed)}")
+    return replace(card, priors=table.priors(card.parameters()))

@@ -159,12 +159,12 @@ def test_registry_and_cards():
     [
         ('[law]\nfinal = "dctp"\n', "law.final = 'dctp'; allowed are"),
         ('[law]\nfinal = "dcpt"\nlr = 1\n', "law.lr = 1; expected true or false"),
-        ('[law]\nfinal = "dcpt"\nreplay = "memory"\n', "unknown key 'replay'"),
-        ('[law]\nshift = "power"\n', "unknown key|law.final is missing"),
+        ('[law]\nfinal = "dcpt"\nreplay = "memory"\n', "unknown replay; allowed are final"),
+        ('[law]\nshift = "power"\n', "unknown shift"),
         (
             '[law]\nfinal = "dcpt"\n[priors.eta_r]\ndist = "Normal"\nmu = 1.0\nsigma = 1.0\n'
             'reason = "free"\n',
-            "outside 0 to 10",
+            "outside 0..10",
         ),
     ],
 )
