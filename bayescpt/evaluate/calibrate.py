@@ -20,6 +20,7 @@ from bayescpt.errors import CardError, FitError, StudyError
 from bayescpt.evaluate.execute import run_tasks
 from bayescpt.evaluate.generate import (
     draw_curves,
+    draw_effects,
     draw_parameters,
     draw_spreads,
     with_losses,
@@ -311,15 +312,10 @@ def _draw(
     card = setup.card
     for redraws in range(_TRIES):
         values = draw_spreads(card, draw_parameters(card, setup.drawn, rng), setup.fitted, rng)
-        noise_seed = int(rng.integers(2**31))
-        table = draw_curves(card, design, setup.drawn, values, noise_seed)
-        pilots = table
         if card.marginal_effects:
-            # The effects of pilots have the size that the likelihood gives them.
-            near, far = values["discrepancy_near"], values["discrepancy_far"]
-            own = values.assign(discrepancy_near=near**0.0, discrepancy_far=0.0 * far)
-            pilots = draw_curves(card, design, setup.drawn, own, noise_seed)
-        train = with_losses(design, pilots[setup.visible].reset_index(drop=True))
+            values = draw_effects(card, design, values, setup.fitted, setup.drawn, rng)
+        table = draw_curves(card, design, setup.drawn, values, int(rng.integers(2**31)))
+        train = with_losses(design, table[setup.visible].reset_index(drop=True))
         losses = train.curves["loss"]
         possible = bool((np.isfinite(losses) & (losses > 0)).all())
         if possible and _same_rows(setup.fitted, make_rows(train, card)):

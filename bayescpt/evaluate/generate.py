@@ -10,12 +10,15 @@ import pandas as pd
 import xarray as xr
 
 from bayescpt.forecast import Draws, Plan, forecast
+from bayescpt.forecast.discrepancy.effects import run_effects
 from bayescpt.forecast.discrepancy.judge import (
     FAR_SCALE,
     NEAR_SCALE,
     fitted_ratios,
     pilots_by_domain,
 )
+from bayescpt.forecast.discrepancy.spread import effect_unit
+from bayescpt.forecast.plan import plan_trajectory
 
 if TYPE_CHECKING:
     from bayescpt.data import Study
@@ -86,6 +89,66 @@ def draw_spreads(
         discrepancy_near=xr.DataArray(near, place, dims, attrs=attrs),
         discrepancy_far=xr.DataArray(far, place, dims, attrs=attrs),
     )
+
+
+def draw_effects(
+    card: Card,
+    design: Study,
+    values: xr.Dataset,
+    fitted: Rows,
+    drawn: Rows,
+    rng: np.random.Generator,
+) -> xr.Dataset:
+    """Draw the effects of all runs, for a card whose likelihood has them.
+
+    Parameters
+    ----------
+    card : Card
+        Card with ``marginal_effects``.
+    design : Study
+        The runs.
+    values : Dataset
+        Output of `draw_spreads`.
+    fitted : Rows
+        Rows of the runs that are fitted: their effects are independent, of the fitted size.
+    drawn : Rows
+        Rows of all runs: effects of others are drawn as forecasts draw them, given those of the
+        fitted ones.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    Dataset
+        `values` with ``effect_*``, dims (chain, draw, curve).
+    """
+    names, warmup = card.run_effects, fitted.refs.warmup
+    runs = dict.fromkeys(run for run, _ in drawn.labels.curve)
+    paths = {run: plan_trajectory(Plan.from_run(design.run(run)), design, warmup) for run in runs}
+
+    def _with(effects: list[list[float]], rows: Rows) -> xr.Dataset:
+        place = {"chain": [0], "draw": [0], "curve": list(rows.labels.curve_names)}
+        by_name = np.reshape(effects, (-1, len(names))).T
+        return values.assign(
+            {
+                f"effect_{name}": xr.DataArray(
+                    own[None, None], place, ("chain", "draw", "curve"), attrs={"units": "nat"}
+                )
+                for name, own in zip(names, by_name, strict=True)
+            }
+        )
+
+    draws, by_curve = Draws(values, card, design, fitted), {}
+    for run, domain in fitted.labels.curve:
+        units = [float(effect_unit(draws, name, paths[run], domain)[0]) for name in names]
+        by_curve[run, domain] = [unit * rng.standard_normal() for unit in units]
+    draws = Draws(_with([*by_curve.values()], fitted), card, design, fitted)
+    for run, domain in drawn.labels.curve:
+        if (run, domain) not in by_curve:
+            distance = draws.extrapolation(paths[run])
+            new = run_effects(draws, paths[run], domain, distance, rng)
+            by_curve[run, domain] = new.whole[:, 0].tolist()
+    return _with([by_curve[curve] for curve in drawn.labels.curve], drawn)
 
 
 def draw_curves(

@@ -101,17 +101,33 @@ def extrapolation_distance(mine: Recipe, others: Sequence[Recipe]) -> float:
         Between 0 (a repeat with another seed) and 3.
     """
     known = [other for other in others if other.kind == mine.kind]
-    if not known:
-        return FARTHEST
+    return min(FARTHEST, float(distances(mine, known).min())) if known else FARTHEST
+
+
+def distances(mine: Recipe, others: Sequence[Recipe]) -> Array:
+    """Distances from a recipe to others of its kind.
+
+    Parameters
+    ----------
+    mine : Recipe
+        The recipe.
+    others : sequence of Recipe
+        Recipes of the same kind, at least one.
+
+    Returns
+    -------
+    ndarray, shape (others,)
+        0 for a repeat with another seed.
+    """
     # Clipped: relative to a peak of 0, the LR of the start checkpoint has no finite square.
-    place = np.stack([other.place for other in known]) - mine.place
+    place = np.stack([other.place for other in others]) - mine.place
     place = np.clip(place, -FARTHEST, FARTHEST)
-    shares = np.abs(np.stack([other.shares for other in known]) - mine.shares)
-    course = np.stack([other.course for other in known]) - mine.course
-    shape = np.abs(np.stack([other.shape for other in known]) - mine.shape)
+    shares = np.abs(np.stack([other.shares for other in others]) - mine.shares)
+    course = np.stack([other.course for other in others]) - mine.course
+    shape = np.abs(np.stack([other.shape for other in others]) - mine.shape)
     squares = np.nansum(place**2, axis=1)
     squares += shares.max(axis=1) ** 2
     # A separate term: a curriculum is farther from a constant ratio than its mean ratio is.
     squares += (course**2).mean(axis=2).max(axis=1)
     squares += shape.mean(axis=1) ** 2
-    return min(FARTHEST, float(np.sqrt(squares.min())))
+    return np.asarray(np.sqrt(squares))

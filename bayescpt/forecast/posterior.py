@@ -455,11 +455,12 @@ class Draws:
             See `bayescpt.forecast.extrapolation`.
         """
         itself = trajectory.run if self.is_fitted(trajectory) else None
-        others = [known for name, known in self._recipes.items() if name != itself]
+        others = [known for name, known in self.recipes.items() if name != itself]
         return extrapolation_distance(recipe(trajectory), others)
 
     @cached_property
-    def _recipes(self) -> dict[str, Recipe]:
+    def recipes(self) -> dict[str, Recipe]:
+        """Recipes of the fitted runs, as far as their losses go."""
         return {name: recipe(trajectory) for name, trajectory in self.observed.items()}
 
     def last_step(self, curve: int) -> int:

@@ -11,12 +11,15 @@ import xarray as xr
 
 from bayescpt.data import load_example
 from bayescpt.errors import FitError, StudyError
-from bayescpt.evaluate.calibrate import _draw, _prepare, calibrate, simulation
-from bayescpt.evaluate.generate import draw_curves
+from bayescpt.evaluate.calibrate import _prepare, calibrate, simulation
+from bayescpt.evaluate.generate import draw_effects, draw_parameters, draw_spreads
 from bayescpt.evaluate.ranks import holm, rank
 from bayescpt.evaluate.simulate import simulate_study
 from bayescpt.evaluate.uniformity import band_p, chi_square_p
 from bayescpt.forecast import Draws, Plan, forecast
+from bayescpt.forecast.discrepancy.neighbours import neighbours
+from bayescpt.forecast.discrepancy.spread import effect_spread, effect_unit
+from bayescpt.forecast.plan import plan_trajectory
 from bayescpt.inference import Check
 from bayescpt.interruption import Interrupted
 from bayescpt.model.card_file import load_card, parse_card
@@ -194,20 +197,30 @@ def test_a_calibration_goes_on_and_may_be_longer(tmp_path):
     pd.testing.assert_frame_equal(again.ranks, whole.ranks, check_exact=True)
 
 
-def test_pilots_are_simulated_with_effects_of_the_size_that_the_likelihood_gives_them(monkeypatch):
+def test_runs_are_simulated_with_the_effects_that_likelihood_and_forecasts_give_them():
     card = load_card("cpt_fade")
     design = load_example("variant_lengths")
     setup = _prepare(design, card, design.cpt_runs[-1])
-    drawn = []
-
-    def _draw_curves(card, design, rows, values, seed):
-        drawn.append(values)
-        return draw_curves(card, design, rows, values, seed)
-
-    monkeypatch.setitem(_draw.__globals__, "draw_curves", _draw_curves)
-    _draw(design, setup, np.random.default_rng(1))
-    of_new, of_pilots = drawn[-2:]
-    assert (of_pilots["discrepancy_near"] == 1.0).all()
-    assert (of_pilots["discrepancy_far"] == 0.0).all()
-    assert not (of_new["discrepancy_near"] == 1.0).any()
-    assert (of_new["discrepancy_far"] > 0.0).all()
+    rng = np.random.default_rng(1)
+    values = draw_spreads(card, draw_parameters(card, setup.drawn, rng), setup.fitted, rng)
+    run, fitted = design.run(setup.run), setup.fitted.labels
+    path = plan_trajectory(Plan.from_run(run), design, setup.fitted.refs.warmup)
+    of_pilots, of_new = [], []
+    for _ in range(30):
+        drawn = draw_effects(card, design, values, setup.fitted, setup.drawn, rng)
+        own = drawn.sel(curve=list(fitted.curve_names))
+        draws = Draws(own, card, design, setup.fitted)
+        for domain in fitted.domain:
+            size = {name: effect_unit(draws, name, path, domain)[0] for name in card.run_effects}
+            known = neighbours(draws, path, domain)
+            spread = effect_spread(draws, path, domain, draws.extrapolation(path), known.left)
+            for k, name in enumerate(card.run_effects):
+                here = own[f"effect_{name}"].to_numpy().ravel()[list(known.curves)]
+                of_pilots.append(here / size[name])
+                new = drawn[f"effect_{name}"].sel(curve=f"{setup.run}|{domain}").item()
+                of_new.append((new - known.mean(draws, name)[0]) / spread[k, 0])
+    for scaled in map(np.ravel, (of_pilots, of_new)):
+        assert abs(scaled.mean()) < 5.0 / np.sqrt(scaled.size)
+        assert scaled.std() == pytest.approx(1.0, abs=5.0 / np.sqrt(2.0 * scaled.size))
+    # Control: without what its neighbours tell, the new run is not that.
+    assert known.left < 0.5

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescpt.forecast.discrepancy.neighbours import neighbours
 from bayescpt.forecast.discrepancy.spread import effect_columns, effect_spread
 from bayescpt.forecast.posterior import Draws
 from bayescpt.laws.trajectory import Trajectory
@@ -70,8 +71,10 @@ def run_effects(
     """Effects of a run: estimated if it was fitted, its trunk's for a branch, else drawn.
 
     New effects have the spread of the errors on held-out runs, which grows with the extrapolation
-    distance; see `bayescpt.forecast.discrepancy.judge`. Past its last fitted loss, a run deviates
-    further, by as much as a new run would from that step: the discrepancy grows along a run.
+    distance; see `bayescpt.forecast.discrepancy.judge`. Where the likelihood has effects of runs, a
+    new run is off as fitted runs of like recipes are (`bayescpt.forecast.discrepancy.neighbours`).
+    Past its last fitted loss, a run deviates further, by as much as a new run unlike all others
+    would from that step: the discrepancy grows along a run.
 
     Parameters
     ----------
@@ -90,26 +93,41 @@ def run_effects(
     -------
     RunEffects
     """
-    names = draws.card.run_effects
-    new = np.zeros((len(names), draws.size))
-    if names and "discrepancy_near" in draws.posterior:
-        rng.standard_normal(out=new)
-        new *= effect_spread(draws, trajectory, domain, distance)
-    whole, later, since = new, None, trajectory.n_steps
-    for k, name in enumerate(names):
-        curve, last = _fitted_curve(draws, trajectory, domain, name)
-        if curve is None or f"effect_{name}" not in draws.posterior:
+    names, law = draws.card.run_effects, draws.card.law
+    drawn, fresh = np.zeros((len(names), draws.size)), np.zeros((len(names), draws.size))
+    if spreads := bool(names) and "discrepancy_near" in draws.posterior:
+        rng.standard_normal(out=drawn)
+        fresh = drawn * effect_spread(draws, trajectory, domain, distance)
+    fitted = [_fitted_curve(draws, trajectory, domain, name) for name in names]
+    whole, later, since = fresh, None, trajectory.n_steps
+    if spreads and any(curve is None for curve, _ in fitted):
+        whole = _like_neighbours(draws, trajectory, domain, distance, drawn, fresh)
+    for k, (curve, last) in enumerate(fitted):
+        if curve is None or f"effect_{names[k]}" not in draws.posterior:
             continue
-        if whole is new:
-            whole = new.copy()
-        whole[k], since = draws.value(f"effect_{name}", curve), last
-        if last < trajectory.n_steps and draws.card.law.effects[name][1].grows:
-            later = np.zeros_like(new) if later is None else later
-            later[k] = new[k]
+        if whole is fresh:
+            whole = fresh.copy()
+        whole[k], since = draws.value(f"effect_{names[k]}", curve), last
+        if last < trajectory.n_steps and law.effects[names[k]][1].grows:
+            later = np.zeros_like(fresh) if later is None else later
+            later[k] = fresh[k]
     stood = np.zeros(len(names))
     if later is not None:
         stood = effect_columns(draws, View(trajectory, np.array([since]), draws.rows.refs))[:, 0]
     return RunEffects(draws, whole, later, since, stood)
+
+
+def _like_neighbours(
+    draws: Draws, trajectory: Trajectory, domain: str, distance: float, drawn: Array, fresh: Array
+) -> Array:
+    """Effects of a new run given those of fitted runs; `fresh` if these tell nothing of it."""
+    known = neighbours(draws, trajectory, domain)
+    if known is None:
+        return fresh
+    whole = drawn * effect_spread(draws, trajectory, domain, distance, known.left)
+    for k, name in enumerate(draws.card.run_effects):
+        whole[k] += known.mean(draws, name)
+    return whole
 
 
 def _fitted_curve(

@@ -75,7 +75,9 @@ def distinct(groups: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(groups))
 
 
-def effect_spread(draws: Draws, trajectory: Trajectory, domain: str, distance: float) -> Array:
+def effect_spread(
+    draws: Draws, trajectory: Trajectory, domain: str, distance: float, left: float = 1.0
+) -> Array:
     """Standard deviation of the effects of a run that was not fitted.
 
     Parameters
@@ -88,6 +90,8 @@ def effect_spread(draws: Draws, trajectory: Trajectory, domain: str, distance: f
         Evaluated domain.
     distance : float
         Extrapolation distance, from `Draws.extrapolation`.
+    left : float
+        Part of the variance near the pilots that fitted runs of like recipes leave, 0 to 1.
 
     Returns
     -------
@@ -109,7 +113,7 @@ def effect_spread(draws: Draws, trajectory: Trajectory, domain: str, distance: f
         draws.cache[key] = squares
     near, far = squares
     spread: Array = distance**2 * far
-    spread += near
+    spread += near if left == 1.0 else left * near
     return np.sqrt(spread, out=spread)
 
 

@@ -1,0 +1,135 @@
+"""What effects of fitted runs tell of a new run: like recipes are off the law alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bayescpt.forecast.extrapolation import Recipe, distances, recipe
+from bayescpt.forecast.posterior import Draws
+from bayescpt.laws.trajectory import Trajectory
+
+Array = NDArray[np.float64]
+
+# Part of the variance of an effect that runs of one recipe share, the rest being that of the seed,
+# and the distance over which it fades. By leaving runs out of ten real studies
+# (`case_studies/learn_discrepancy.py`).
+SHARED, FADES_OVER = 0.95, 1.5
+
+
+def correlation(distance: ArrayLike) -> Array:
+    """Correlation of the effects of two runs.
+
+    Parameters
+    ----------
+    distance : array_like
+        Between their recipes, see `bayescpt.forecast.extrapolation.distances`.
+
+    Returns
+    -------
+    ndarray
+        Below 1 for a repeat with another seed, 0 far away.
+
+    Examples
+    --------
+    >>> correlation([0.0, 1.5, 6.0]).round(2).tolist()
+    [0.95, 0.58, 0.0]
+    """
+    return np.asarray(SHARED * np.exp(-0.5 * (np.asarray(distance) / FADES_OVER) ** 2))
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Fitted runs that tell of the effects of a new one.
+
+    Attributes
+    ----------
+    curves : tuple of int
+        Their curves, indices into `Labels.curve`.
+    weights : ndarray, shape (curves,)
+        The mean of an effect of the new run is the sum of theirs, weighted.
+    left : float
+        Part of its variance that is left, 0 to 1.
+    """
+
+    curves: tuple[int, ...]
+    weights: Array
+    left: float
+
+    def mean(self, draws: Draws, effect: str) -> Array:
+        """Mean of an effect of the new run, given those of the fitted runs.
+
+        Parameters
+        ----------
+        draws : Draws
+            Posterior.
+        effect : str
+            Name of the effect.
+
+        Returns
+        -------
+        ndarray, shape (draws,)
+            Nats.
+        """
+        key = ("effects of curves", effect, self.curves)
+        if key not in draws.cache:
+            name = f"effect_{effect}"
+            draws.cache[key] = np.stack([draws.value(name, curve) for curve in self.curves])
+        return np.asarray(self.weights @ draws.cache[key])
+
+
+def neighbours(draws: Draws, trajectory: Trajectory, domain: str) -> Neighbours | None:
+    """Fitted runs that tell of the effects of a new run on a domain.
+
+    Effects of one size are a Gaussian process over recipes. Its conditional mean and variance are
+    those of kriging (Rasmussen and Williams 2006, Eq. 2.25 and 2.26), without feedback to the law:
+    the effects of fitted runs were estimated as if they were independent.
+
+    Parameters
+    ----------
+    draws : Draws
+        Posterior.
+    trajectory : Trajectory
+        The new run.
+    domain : str
+        Evaluated domain.
+
+    Returns
+    -------
+    Neighbours or None
+        None if the card judges effects after the fit, or no fitted run on the domain has the phase
+        and the target of the new one.
+    """
+    if (
+        not draws.card.marginal_effects
+        or f"effect_{draws.card.run_effects[0]}" not in draws.posterior
+    ):
+        return None
+    mine = recipe(trajectory)
+    key = ("neighbours", mine.kind, domain)
+    if key not in draws.cache:
+        draws.cache[key] = _known(draws, mine.kind, domain)
+    curves, known, precision = draws.cache[key]
+    if not curves:
+        return None
+    near = correlation(distances(mine, known))
+    weights = precision @ near
+    return Neighbours(curves, weights, float(np.clip(1.0 - near @ weights, 0.0, 1.0)))
+
+
+def _known(
+    draws: Draws, kind: tuple[str, str], domain: str
+) -> tuple[tuple[int, ...], list[Recipe], Array]:
+    """Curves and recipes of fitted runs of a kind, and the inverse of their correlations."""
+    found = [
+        (c, draws.recipes[run])
+        for c, (run, evaluated) in enumerate(draws.labels.curve)
+        if evaluated == domain and draws.recipes[run].kind == kind
+    ]
+    curves, known = tuple(c for c, _ in found), [one for _, one in found]
+    between = np.array([correlation(distances(one, known)) for one in known])
+    between = between.reshape(len(known), len(known))
+    np.fill_diagonal(between, 1.0)
+    return curves, known, np.linalg.inv(between)
