@@ -2,11 +2,13 @@
 
 Where the likelihood itself has effects of runs (`marginal_effects`), their size is fitted: that of
 the deviations of the pilots, which also take up what is wrong with the shape of the law. A new run
-shares that with the pilots. The standard deviation of its effects is
+shares that with the pilots. Its effects have the mean that pilots of like recipes tell of it, and
+the standard deviation
 
-    run_sd * sqrt(near^2 + (far * distance)^2)
+    run_sd * sqrt(left * near^2 + (far * distance)^2)
 
-and near and far are seen only on runs that were left out: four or eight random pilots of each study
+where left is the part of the variance that they leave (`case_studies/learn_neighbours.py`). Near
+and far are seen only on runs that were left out: four or eight random pilots of each study
 are fitted, and the last losses of all its other runs compared with the forecast of the law. Both
 ratios are log-normal between studies and sets; one last loss in twenty may be four times as far
 off.
@@ -32,6 +34,7 @@ from bayescpt.data import Study, load_example
 from bayescpt.evaluate import split_by_pilots
 from bayescpt.forecast import Plan
 from bayescpt.forecast.discrepancy.judge import ENOUGH_PILOTS, FAR_MEDIAN, FAR_SD, NEAR_SD
+from bayescpt.forecast.discrepancy.neighbours import neighbours
 from bayescpt.forecast.discrepancy.spread import effect_columns
 from bayescpt.forecast.plan import plan_trajectory
 from bayescpt.inference import Fit, fit
@@ -82,8 +85,9 @@ def last_errors(study: Study, pilots: int, repeat: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a run and set: error, variance (of the law and of an evaluation), unit (variance of
-        an effect at ratio 1 on the last loss), both nats squared, and distance from the pilots.
+        One row a run and set: error, variance (of the law with the mean effects, and of an
+        evaluation), unit (variance of an effect at ratio 1 on the last loss), both nats squared,
+        left (part of the variance that pilots of like recipes leave), and distance from the pilots.
     """
     splits = [
         split
@@ -110,18 +114,24 @@ def _errors(fitted: Fit, study: Study, run: str) -> Iterator[dict[str, object]]:
         [plan], np.unique(last["step"]), allow_failed=True, extrapolate=True
     ).mu.sel(plan=plan.name)
     for domain, step, loss in last[["domain", "step", "loss"]].itertuples(index=False):
-        found = law.sel(domain=domain, step=step)
         view = View(path, np.array([step]), draws.rows.refs)
-        effects = (draws.card.law.effects[name][1] for name in draws.card.run_effects)
-        column = np.array([effect.ratio for effect in effects]) @ effect_columns(draws, view) ** 2
+        names, columns = draws.card.run_effects, effect_columns(draws, view)[:, 0]
+        known = neighbours(draws, path, str(domain))
+        means = 0.0
+        if known is not None:
+            means = columns @ np.stack([known.mean(draws, name) for name in names])
+        expected = law.sel(domain=domain, step=step).transpose("chain", "draw")
+        found = expected.to_numpy().ravel() + means
+        ratios = np.array([draws.card.law.effects[name][1].ratio for name in names])
         size, noise = (
             fitted.posterior[name].sel(domain=domain) ** 2 for name in ("run_sd", "sigma")
         )
         yield {
             "domain": domain,
-            "error": loss - float(found.median()),
+            "error": loss - float(np.median(found)),
             "variance": float(found.var()) + float(noise.mean()),
-            "unit": float(column[0] * size.mean()),
+            "unit": float(ratios**2 @ columns**2 * size.mean()),
+            "left": 1.0 if known is None else known.left,
             "distance": draws.extrapolation(path),
         }
 
@@ -142,8 +152,8 @@ def spreads(table: pd.DataFrame, ratios: Ratios) -> Array:
     """
     near, far = (np.exp(mean + sd * z) for (mean, sd), z in zip(ratios, PAIRS, strict=True))
     distance = table["distance"].to_numpy()[:, None]
-    unit, rest = (table[name].to_numpy()[:, None] for name in ("unit", "variance"))
-    return np.sqrt(rest + unit * (near**2 + (far * distance) ** 2))
+    unit, rest, left = (table[name].to_numpy()[:, None] for name in ("unit", "variance", "left"))
+    return np.sqrt(rest + unit * (left * near**2 + (far * distance) ** 2))
 
 
 def log_likelihood(table: pd.DataFrame, ratios: Ratios) -> float:

@@ -17,14 +17,14 @@ def simulated(seed: int, groups: int = 40, runs: int = 15) -> pd.DataFrame:
     for study in range(groups):
         near, far = (np.exp(mean + sd * rng.standard_normal()) for mean, sd in TRUE)
         unit, variance = 0.04**2, 0.01**2
-        distance = rng.uniform(0.0, 3.0, runs)
-        sd = np.sqrt(variance + unit * (near**2 + (far * distance) ** 2))
+        distance, left = rng.uniform(0.0, 3.0, runs), rng.uniform(0.2, 1.0, runs)
+        sd = np.sqrt(variance + unit * (left * near**2 + (far * distance) ** 2))
         rows.append(
             pd.DataFrame(
                 {
                     "study": f"s{study}", "pilots": 4, "repeat": 1, "domain": "general",
                     "error": sd * rng.standard_normal(runs),
-                    "variance": variance, "unit": unit, "distance": distance,
+                    "variance": variance, "unit": unit, "left": left, "distance": distance,
                 }
             )
         )  # fmt: skip
@@ -61,4 +61,6 @@ def test_left_out_runs_of_a_real_study_have_errors_and_units():
     assert table["run"].nunique() == len(study.cpt_runs) - 4
     assert (table[["variance", "unit"]] > 0).all().all()
     assert (table["distance"] <= 3.0).all()
+    assert table["left"].between(0.0, 1.0).all()
+    assert table["left"].min() < 0.5
     assert table["error"].abs().max() < 1.0
