@@ -15,17 +15,23 @@ Array = NDArray[np.float64]
 
 # Part of the variance of an effect that runs of one recipe share, the rest being that of the seed,
 # and the distance over which it fades. By leaving runs out of ten real studies
-# (`case_studies/learn_discrepancy.py`).
+# (`case_studies/learn_neighbours.py`).
 SHARED, FADES_OVER = 0.95, 1.5
 
 
-def correlation(distance: ArrayLike) -> Array:
+def correlation(
+    distance: ArrayLike, shared: float = SHARED, fades_over: float = FADES_OVER
+) -> Array:
     """Correlation of the effects of two runs.
 
     Parameters
     ----------
     distance : array_like
         Between their recipes, see `bayescpt.forecast.extrapolation.distances`.
+    shared : float
+        Part of the variance that runs of one recipe share.
+    fades_over : float
+        Distance over which it fades.
 
     Returns
     -------
@@ -37,7 +43,7 @@ def correlation(distance: ArrayLike) -> Array:
     >>> correlation([0.0, 1.5, 6.0]).round(2).tolist()
     [0.95, 0.58, 0.0]
     """
-    return np.asarray(SHARED * np.exp(-0.5 * (np.asarray(distance) / FADES_OVER) ** 2))
+    return np.asarray(shared * np.exp(-0.5 * (np.asarray(distance) / fades_over) ** 2))
 
 
 @dataclass(frozen=True)
