@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,13 @@ from bayescpt.model.fitted_card import fitted_card
 from bayescpt.model.rows import Rows, make_rows
 
 if TYPE_CHECKING:
-    from bayescpt.data import Study
+    from bayescpt.data import Run, Study
 
 # Up to here the priors that the fleet taught do better than the pilots alone: docs/evidence.md.
 FEW_PILOTS = 8
+# With more, bands of `cpt_replay` are true only where at least this share of them are alike: of one
+# peak LR, within a tenth, and a constant replay ratio. See docs/evidence.md.
+MOST, SAME_PEAK = 2.0 / 3.0, 0.1
 # Fewer do not tell how targets of a base differ.
 SEVERAL_TARGETS = 3
 # Replay ratios between which a law with a replay response differs.
@@ -45,10 +49,11 @@ def default_card(study: Study) -> str:
     Returns
     -------
     str
-        ``annealing`` if no CPT run has a curve, ``cpt`` if no CPT run replays, ``cpt_fade`` with at
-        most `FEW_PILOTS` pilots, else ``cpt_replay``; ``cpt_targets`` where a planned run has a
-        target that no pilot trains on, with at least `SEVERAL_TARGETS` targets; ``cpt_fade_sizes``
-        if the bases have several sizes.
+        ``annealing`` if no CPT run has a curve, ``cpt`` if no CPT run replays, ``cpt_replay`` with
+        more than `FEW_PILOTS` pilots of which two thirds have one peak LR and a constant replay
+        ratio, else ``cpt_fade``; ``cpt_targets`` where a planned run has a target that no pilot
+        trains on, with at least `SEVERAL_TARGETS` targets; ``cpt_fade_sizes`` if the bases have
+        several sizes.
     """
     pilots = [name for name in study.cpt_runs if study.is_observed(name)]
     if not pilots:
@@ -62,7 +67,16 @@ def default_card(study: Study) -> str:
     untried = set(study.targets) - {study.run(name).domain for name in pilots}
     if untried and len(study.targets) >= SEVERAL_TARGETS:
         return "cpt_targets"
-    return "cpt_fade" if len(pilots) <= FEW_PILOTS else "cpt_replay"
+    few = len(pilots) <= FEW_PILOTS
+    return "cpt_fade" if few or not _alike([study.run(name) for name in pilots]) else "cpt_replay"
+
+
+def _alike(pilots: Sequence[Run]) -> bool:
+    """Whether most pilots have a constant replay ratio and one peak LR."""
+    peaks = np.array([run.schedule.peak_lr if run.schedule else np.nan for run in pilots])
+    constant = np.array([np.ptp(run.replay_ratio) == 0.0 for run in pilots])
+    of_one = np.abs(np.subtract.outer(peaks, peaks)) <= SAME_PEAK * peaks
+    return bool((of_one & constant[:, None]).mean(axis=0).max() >= MOST)
 
 
 def suitable_cards(study: Study) -> list[str]:

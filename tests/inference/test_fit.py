@@ -265,13 +265,29 @@ def test_a_count_below_one_is_an_error(study, name):
 def test_default_card_is_chosen_by_the_runs(study):
     assert default_card(study) == "cpt_fade"
     assert default_card(study.select(["r0_wsd"])) == "cpt"
-    assert default_card(load_example("cpt_micro")) == "cpt_replay"
     assert default_card(load_example("mpl_25m")) == "annealing"
     # A planned run tells what is wanted, but is nothing to fit a shift to.
     measured = study.curves[study.curves["run"].isin([*study.pt_runs, "r0_wsd"])]
     assert default_card(replace(study, curves=measured.reset_index(drop=True))) == "cpt_fade"
     before = study.curves[study.curves["run"].isin(study.pt_runs)]
     assert default_card(replace(study, curves=before.reset_index(drop=True))) == "annealing"
+
+
+@pytest.mark.parametrize(
+    ("name", "card"),
+    [
+        # 12 of 13 pilots, and two thirds of 15, have one peak and a constant ratio.
+        ("cpt_micro", "cpt_replay"),
+        ("variant_lengths", "cpt_replay"),
+        # Peaks from an eighth to twice the base's, and ratios that change along most runs.
+        ("variant_batch", "cpt_fade"),
+        ("variant_curricula", "cpt_fade"),
+    ],
+)
+def test_many_pilots_have_the_card_for_few_unless_they_are_alike(name, card):
+    study = load_example(name)
+    assert default_card(study) == card
+    assert default_card(study.select(study.cpt_runs[:8])) == "cpt_fade"
 
 
 # the file
