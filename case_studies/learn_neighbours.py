@@ -33,7 +33,7 @@ from bayescpt.forecast import Plan
 from bayescpt.forecast.discrepancy.judge import fitted_ratios
 from bayescpt.forecast.discrepancy.neighbours import correlation
 from bayescpt.forecast.discrepancy.spread import effect_columns, effect_unit
-from bayescpt.forecast.extrapolation import distances, recipe
+from bayescpt.forecast.extrapolation import Recipes, distances, recipe
 from bayescpt.forecast.plan import plan_trajectory
 from bayescpt.inference import Fit, fit
 from bayescpt.laws.view import View
@@ -128,7 +128,7 @@ def left_out(fitted: Fit, study: Study, run: str) -> Iterator[tuple[str, LeftOut
             for c, (name, evaluated) in enumerate(draws.labels.curve)
             if evaluated == domain and draws.recipes[name].kind == mine.kind
         }
-        recipes = list(pilots.values())
+        recipes = Recipes.of([*pilots.values()])
         yield (
             "general" if domain == study.general else "target",
             LeftOut(
@@ -140,7 +140,7 @@ def left_out(fitted: Fit, study: Study, run: str) -> Iterator[tuple[str, LeftOut
                     [draws.value(f"effect_{name}", c)[thin] for c in pilots] for name in names
                 ]),
                 distances(mine, recipes),
-                np.stack([distances(one, recipes) for one in recipes]),
+                np.stack([distances(one, recipes) for one in pilots.values()]),
                 draws.value("sigma", d)[thin],
             ),
         )  # fmt: skip

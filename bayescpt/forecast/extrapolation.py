@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,32 @@ def recipe(trajectory: Trajectory) -> Recipe:
     )
 
 
+@dataclass(frozen=True)
+class Recipes:
+    """Recipes of one kind, fields as of `Recipe` with an axis for them in front."""
+
+    place: Array
+    shares: Array
+    course: Array
+    shape: Array
+
+    @classmethod
+    def of(cls, recipes: Sequence[Recipe]) -> Recipes:
+        """Recipes together.
+
+        Parameters
+        ----------
+        recipes : sequence of Recipe
+            At least one.
+
+        Returns
+        -------
+        Recipes
+        """
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.stack([getattr(one, name) for one in recipes]) for name in names))
+
+
 def extrapolation_distance(mine: Recipe, others: Sequence[Recipe]) -> float:
     """Distance from a recipe to the nearest of others.
 
@@ -101,18 +127,36 @@ def extrapolation_distance(mine: Recipe, others: Sequence[Recipe]) -> float:
         Between 0 (a repeat with another seed) and 3.
     """
     known = [other for other in others if other.kind == mine.kind]
-    return min(FARTHEST, float(distances(mine, known).min())) if known else FARTHEST
+    return nearest(mine, Recipes.of(known) if known else None)
 
 
-def distances(mine: Recipe, others: Sequence[Recipe]) -> Array:
+def nearest(mine: Recipe, others: Recipes | None) -> float:
+    """Distance from a recipe to the nearest of others of its kind.
+
+    Parameters
+    ----------
+    mine : Recipe
+        The recipe.
+    others : Recipes or None
+        The others; None if there are none.
+
+    Returns
+    -------
+    float
+        As of `extrapolation_distance`.
+    """
+    return FARTHEST if others is None else min(FARTHEST, float(distances(mine, others).min()))
+
+
+def distances(mine: Recipe, others: Recipes) -> Array:
     """Distances from a recipe to others of its kind.
 
     Parameters
     ----------
     mine : Recipe
         The recipe.
-    others : sequence of Recipe
-        Recipes of the same kind, at least one.
+    others : Recipes
+        Recipes of the same kind.
 
     Returns
     -------
@@ -120,11 +164,10 @@ def distances(mine: Recipe, others: Sequence[Recipe]) -> Array:
         0 for a repeat with another seed.
     """
     # Clipped: relative to a peak of 0, the LR of the start checkpoint has no finite square.
-    place = np.stack([other.place for other in others]) - mine.place
-    place = np.clip(place, -FARTHEST, FARTHEST)
-    shares = np.abs(np.stack([other.shares for other in others]) - mine.shares)
-    course = np.stack([other.course for other in others]) - mine.course
-    shape = np.abs(np.stack([other.shape for other in others]) - mine.shape)
+    place = np.clip(others.place - mine.place, -FARTHEST, FARTHEST)
+    shares = np.abs(others.shares - mine.shares)
+    course = others.course - mine.course
+    shape = np.abs(others.shape - mine.shape)
     squares = np.nansum(place**2, axis=1)
     squares += shares.max(axis=1) ** 2
     # A separate term: a curriculum is farther from a constant ratio than its mean ratio is.

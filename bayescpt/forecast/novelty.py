@@ -62,14 +62,13 @@ def novelties(draws: Draws, plans: Sequence[Plan]) -> list[Novelty]:
     """
     starts = Starts(draws.study, draws.rows.refs.warmup, draws.card)
     ranges = fitted_ranges(draws)
-    known = {name: recipe(path) for name, path in draws.observed.items()}
     out = []
     for plan in plans:
         path = starts.trajectory(starts.complete(plan))
         mine, itself = recipe(path), path.run if draws.is_fitted(path) else None
         far = {
             name: extrapolation_distance(mine, [other])
-            for name, other in known.items()
+            for name, other in draws.recipes.items()
             if name != itself and other.kind == mine.kind
         }
         if path.phase in ranges:

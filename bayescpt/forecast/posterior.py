@@ -14,7 +14,12 @@ from numpy.typing import NDArray
 
 from bayescpt.data.sizes import run_size, same_size
 from bayescpt.errors import PlanError
-from bayescpt.forecast.extrapolation import Recipe, extrapolation_distance, recipe
+from bayescpt.forecast.extrapolation import (
+    Recipe,
+    Recipes,
+    nearest,
+    recipe,
+)
 from bayescpt.laws.observed import observed_trajectory
 from bayescpt.laws.trajectory import Trajectory, run_trajectory
 from bayescpt.laws.view import View
@@ -454,9 +459,14 @@ class Draws:
         float
             See `bayescpt.forecast.extrapolation`.
         """
-        itself = trajectory.run if self.is_fitted(trajectory) else None
-        others = [known for name, known in self.recipes.items() if name != itself]
-        return extrapolation_distance(recipe(trajectory), others)
+        mine, itself = recipe(trajectory), trajectory.run if self.is_fitted(trajectory) else None
+        key = ("recipes", mine.kind, itself)
+        if key not in self.cache:
+            known = [
+                r for name, r in self.recipes.items() if name != itself and r.kind == mine.kind
+            ]
+            self.cache[key] = Recipes.of(known) if known else None
+        return nearest(mine, self.cache[key])
 
     @cached_property
     def recipes(self) -> dict[str, Recipe]:

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescpt.forecast.discrepancy.neighbours import neighbours
+from bayescpt.forecast.discrepancy.neighbours import Neighbours, neighbours
 from bayescpt.forecast.discrepancy.spread import effect_columns, effect_spread
 from bayescpt.forecast.posterior import Draws
 from bayescpt.laws.trajectory import Trajectory
@@ -94,40 +94,37 @@ def run_effects(
     RunEffects
     """
     names, law = draws.card.run_effects, draws.card.law
-    drawn, fresh = np.zeros((len(names), draws.size)), np.zeros((len(names), draws.size))
-    if spreads := bool(names) and "discrepancy_near" in draws.posterior:
+    drawn = np.zeros((len(names), draws.size))
+    spreads = bool(names) and "discrepancy_near" in draws.posterior
+    if spreads:
         rng.standard_normal(out=drawn)
-        fresh = drawn * effect_spread(draws, trajectory, domain, distance)
     fitted = [_fitted_curve(draws, trajectory, domain, name) for name in names]
-    whole, later, since = fresh, None, trajectory.n_steps
+    known = None
     if spreads and any(curve is None for curve, _ in fitted):
-        whole = _like_neighbours(draws, trajectory, domain, distance, drawn, fresh)
+        known = neighbours(draws, trajectory, domain)
+
+    def _new(told: Neighbours | None) -> Array:
+        if not spreads:
+            return drawn
+        left = 1.0 if told is None else told.left
+        new = drawn * effect_spread(draws, trajectory, domain, distance, left)
+        if told is not None:
+            for k, name in enumerate(names):
+                new[k] += told.mean(draws, name)
+        return new
+
+    whole, later, since = _new(known), None, trajectory.n_steps
     for k, (curve, last) in enumerate(fitted):
         if curve is None or f"effect_{names[k]}" not in draws.posterior:
             continue
-        if whole is fresh:
-            whole = fresh.copy()
-        whole[k], since = draws.value(f"effect_{names[k]}", curve), last
         if last < trajectory.n_steps and law.effects[names[k]][1].grows:
-            later = np.zeros_like(fresh) if later is None else later
-            later[k] = fresh[k]
+            later = np.zeros_like(drawn) if later is None else later
+            later[k] = _new(None)[k]
+        whole[k], since = draws.value(f"effect_{names[k]}", curve), last
     stood = np.zeros(len(names))
     if later is not None:
         stood = effect_columns(draws, View(trajectory, np.array([since]), draws.rows.refs))[:, 0]
     return RunEffects(draws, whole, later, since, stood)
-
-
-def _like_neighbours(
-    draws: Draws, trajectory: Trajectory, domain: str, distance: float, drawn: Array, fresh: Array
-) -> Array:
-    """Effects of a new run given those of fitted runs; `fresh` if these tell nothing of it."""
-    known = neighbours(draws, trajectory, domain)
-    if known is None:
-        return fresh
-    whole = drawn * effect_spread(draws, trajectory, domain, distance, known.left)
-    for k, name in enumerate(draws.card.run_effects):
-        whole[k] += known.mean(draws, name)
-    return whole
 
 
 def _fitted_curve(

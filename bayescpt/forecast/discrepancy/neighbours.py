@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayescpt.forecast.extrapolation import Recipe, distances, recipe
+from bayescpt.forecast.extrapolation import Recipes, distances, recipe
 from bayescpt.forecast.posterior import Draws
 from bayescpt.laws.trajectory import Trajectory
 
@@ -117,9 +117,9 @@ def neighbours(draws: Draws, trajectory: Trajectory, domain: str) -> Neighbours 
     key = ("neighbours", mine.kind, domain)
     if key not in draws.cache:
         draws.cache[key] = _known(draws, mine.kind, domain)
-    curves, known, precision = draws.cache[key]
-    if not curves:
+    if draws.cache[key] is None:
         return None
+    curves, known, precision = draws.cache[key]
     near = correlation(distances(mine, known))
     weights = precision @ near
     return Neighbours(curves, weights, float(np.clip(1.0 - near @ weights, 0.0, 1.0)))
@@ -127,15 +127,16 @@ def neighbours(draws: Draws, trajectory: Trajectory, domain: str) -> Neighbours 
 
 def _known(
     draws: Draws, kind: tuple[str, str], domain: str
-) -> tuple[tuple[int, ...], list[Recipe], Array]:
+) -> tuple[tuple[int, ...], Recipes, Array] | None:
     """Curves and recipes of fitted runs of a kind, and the inverse of their correlations."""
-    found = [
-        (c, draws.recipes[run])
+    found = {
+        c: draws.recipes[run]
         for c, (run, evaluated) in enumerate(draws.labels.curve)
         if evaluated == domain and draws.recipes[run].kind == kind
-    ]
-    curves, known = tuple(c for c, _ in found), [one for _, one in found]
-    between = np.array([correlation(distances(one, known)) for one in known])
-    between = between.reshape(len(known), len(known))
+    }
+    if not found:
+        return None
+    known = Recipes.of([*found.values()])
+    between = np.array([correlation(distances(one, known)) for one in found.values()])
     np.fill_diagonal(between, 1.0)
-    return curves, known, np.linalg.inv(between)
+    return tuple(found), known, np.linalg.inv(between)

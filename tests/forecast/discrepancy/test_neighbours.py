@@ -10,7 +10,7 @@ from bayescpt.forecast import Draws, Plan
 from bayescpt.forecast.discrepancy.effects import run_effects
 from bayescpt.forecast.discrepancy.neighbours import SHARED, correlation, neighbours
 from bayescpt.forecast.discrepancy.spread import effect_spread
-from bayescpt.forecast.extrapolation import distances, recipe
+from bayescpt.forecast.extrapolation import Recipes, distances, recipe
 from bayescpt.forecast.plan import plan_trajectory
 
 NOISE = 'run_effects = ["level", "drift"]\nmarginal_effects = true'
@@ -48,7 +48,8 @@ def test_weights_are_those_of_a_normal_distribution_given_the_others(marginal, d
     assert len(runs) == len(set(runs)) > 2
     assert all(marginal.labels.curve[c][1] == domain for c in found.curves)
     recipes = [recipe(path), *(marginal.recipes[run] for run in runs)]
-    covariance = np.array([correlation(distances(one, recipes)) for one in recipes])
+    together = Recipes.of(recipes)
+    covariance = np.array([correlation(distances(one, together)) for one in recipes])
     np.fill_diagonal(covariance, 1.0)
     # Of a joint normal distribution, the precision has both.
     precision = np.linalg.inv(covariance)
