@@ -254,6 +254,8 @@ def as_text(values: pd.Series[Any]) -> pd.Series[str]:
         # A long table has few names.
         codes, known = pd.factorize(values)
         names = pd.Series(known).astype(str).str.strip()
-        return names.mask(names == "").reindex(codes).set_axis(values.index).rename(values.name)
+        text = names.mask(names == "").reindex(codes).set_axis(values.index)
+        text.name = values.name
+        return text
     text = values.astype(str).str.strip()
     return text.mask(values.isna() | (text == ""))
