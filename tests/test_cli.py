@@ -27,6 +27,7 @@ from bayescpt.inference import Fit
 from bayescpt.inference.symbols import add_symbols
 from bayescpt.model.card_file import load_card
 from bayescpt.model.rows import make_rows
+from bayescpt.present.report import page
 
 COMMANDS = (
     "demo",
@@ -1052,7 +1053,11 @@ def test_report_has_the_numbers_of_goal_and_compare(cli, fits, tmp_path):
     assert (tmp_path / "r.html").read_text(encoding="utf-8") == first
 
 
-def test_report_of_a_failed_fit_and_of_too_high_a_probability_end_with_1(cli, fits, tmp_path):
+def test_report_of_a_failed_fit_and_of_too_high_a_probability_end_with_1(
+    cli, fits, tmp_path, monkeypatch
+):
+    # Figures take most of a page's time, and tell nothing of these.
+    monkeypatch.setattr(page, "pictures", lambda case: {})
     words = ("report", fits / "bad.nc", "-p", fits / "plans.toml", "-o", "r.html")
     code, out, err = cli(*words)
     assert (code, out) == (1, "")

@@ -96,6 +96,4 @@ def in_flight(study: StudyData, name: str) -> bool:
 
 def _steps(study: StudyData, name: str) -> np.ndarray:
     """Distinct steps after the start at which a run was evaluated."""
-    curves = [study.curve(name, domain)["step"].to_numpy() for domain in study.domains]
-    steps = np.unique(np.concatenate(curves)) if curves else np.empty(0, np.int64)
-    return steps[steps > 0]
+    return study._evaluated.get(study.run(name).name, np.empty(0, np.int64))

@@ -257,7 +257,7 @@ def _add_named_schedules(lrs: pd.DataFrame | None, runs: pd.DataFrame) -> pd.Dat
     """Learning rates of the file, and for runs not in it those of the schedules named in runs."""
     if "schedule" not in runs or "run" not in runs:
         return lrs
-    in_file = set() if lrs is None or "run" not in lrs else set(lrs["run"].astype(str))
+    in_file = set() if lrs is None or "run" not in lrs else set(map(str, lrs["run"].unique()))
     parts, total = [] if lrs is None else [lrs], 0
     for row in runs.to_dict("records"):
         run, name, params = str(row["run"]), row["schedule"], row.get("schedule_params")

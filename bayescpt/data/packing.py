@@ -27,7 +27,7 @@ def pack(array: NDArray[Any]) -> dict[str, str]:
     array = array.astype(array.dtype.newbyteorder("<"))
     return {
         "dtype": array.dtype.str,
-        "zlib": base64.b64encode(zlib.compress(array.tobytes(), 9)).decode("ascii"),
+        "zlib": base64.b64encode(zlib.compress(array.tobytes())).decode("ascii"),
     }
 
 

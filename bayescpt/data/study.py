@@ -205,7 +205,7 @@ class Study(StudyData):
         curve_checks.check_curve_ends(curves, runs)
         run_checks.check_branches(runs, lr_by_run)
         run_checks.check_replays(runs, replays)
-        measured = set(curves["domain"])
+        measured = set(curves["domain"].unique())
         if general is None and "general" in measured:
             general = "general"
         curve_checks.check_general(general, measured)

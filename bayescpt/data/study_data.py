@@ -380,6 +380,16 @@ class StudyData:
         return {key: (steps[at], losses[at]) for key, at in rows.items()}  # type: ignore[misc]
 
     @cached_property
+    def _evaluated(self) -> dict[str, NDArray[np.int64]]:
+        """Distinct steps after the start by run, on any domain; runs without losses are left out.
+
+        Every look at what has been trained of a run asks for them.
+        """
+        steps = self.curves["step"].to_numpy()
+        rows = self.curves.groupby("run", sort=False).indices
+        return {str(run): np.unique(steps[at][steps[at] > 0]) for run, at in rows.items()}
+
+    @cached_property
     def lr_units(self) -> dict[str, float]:
         """Unit of the learning rates of runs from each base, see `bayescpt.data.sizes`."""
         return lr_units(self)

@@ -250,5 +250,12 @@ def as_text(values: pd.Series[Any]) -> pd.Series[str]:
     """
     if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
         values = values.astype("Int64")  # whole numbers in a column with blanks
+    if isinstance(values.dtype, pd.StringDtype):
+        # A long table has few names.
+        codes, known = pd.factorize(values)
+        names = pd.Series(known).astype(str).str.strip()
+        text = names.mask(names == "").reindex(codes).set_axis(values.index)
+        text.name = values.name
+        return text
     text = values.astype(str).str.strip()
     return text.mask(values.isna() | (text == ""))

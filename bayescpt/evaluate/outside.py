@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bayescpt.data.phases import schedule_phase
+from bayescpt.data.phases import PHASES, schedule_phase
 from bayescpt.forecast.extrapolation import SHAPE_UNIT, recipe
 from bayescpt.forecast.ranges import DIMENSIONS, range_of
 from bayescpt.laws.observed import observed_trajectory
@@ -59,23 +60,55 @@ def outside_pilots(study: Study, pilots: Sequence[str], run: str) -> list[str]:
     >>> outside_pilots(study, pilots, "de_r25_wsd_s1")
     []
     """
+    return outside_of(study, pilots)(run)
+
+
+def outside_of(study: Study, pilots: Sequence[str]) -> Callable[[str], list[str]]:
+    """`outside_pilots` of many runs for the same pilots, which are looked at once.
+
+    Parameters
+    ----------
+    study : Study
+        Study with the pilots and the runs.
+    pilots : sequence of str
+        CPT runs that are fitted, each up to its last loss.
+
+    Returns
+    -------
+    callable
+        Function of the name of a run.
+    """
     known = [observed_trajectory(study, name) for name in pilots]
-    path = run_trajectory(study, run)
-    found = set(range_of(known).dimensions_outside(path))
-    if not any(_alike(path, other) for other in known):
-        found.add("schedule")
-    if study.run(run).n_params not in [study.run(name).n_params for name in pilots]:
-        found.add("size")
-    if path.target not in [other.target for other in known]:
-        found.add("target")
-    return [name for name in EXTRAPOLATED if name in found]
+    ranges, shapes = range_of(known), [_shape(path) for path in known]
+    sizes = [study.run(name).n_params for name in pilots]
+
+    def _outside(run: str) -> list[str]:
+        path = run_trajectory(study, run)
+        found = set(ranges.dimensions_outside(path))
+        mine = _shape(path)
+        if not any(_alike(mine, other) for other in shapes):
+            found.add("schedule")
+        if study.run(run).n_params not in sizes:
+            found.add("size")
+        if path.target not in [other.target for other in known]:
+            found.add("target")
+        return [name for name in EXTRAPOLATED if name in found]
+
+    return _outside
 
 
-def _alike(one: Trajectory, other: Trajectory) -> bool:
+def _shape(path: Trajectory) -> tuple[set[str], NDArray[np.float64]]:
+    """Parts that a schedule has, and its shape along the run."""
+    phases = schedule_phase(path.lr, np.arange(1, path.n_steps + 1))
+    return {name for name in PHASES if (phases == name).any()}, recipe(path).shape
+
+
+def _alike(
+    one: tuple[set[str], NDArray[np.float64]], other: tuple[set[str], NDArray[np.float64]]
+) -> bool:
     """Whether two schedules have the same parts, of nearly the same shape along the run."""
-    parts = [set(schedule_phase(p.lr, np.arange(1, p.n_steps + 1))) for p in (one, other)]
-    gap = np.abs(recipe(one).shape - recipe(other).shape).mean() * SHAPE_UNIT
-    return parts[0] == parts[1] and bool(gap <= SAME_SHAPE)
+    gap = np.abs(one[1] - other[1]).mean() * SHAPE_UNIT
+    return one[0] == other[0] and bool(gap <= SAME_SHAPE)
 
 
 def joined(names: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bayescpt.errors import PlanError, StudyError
-from bayescpt.evaluate.outside import joined, outside_pilots
+from bayescpt.evaluate.outside import joined, outside_of
 from bayescpt.evaluate.splits import Split, shared_steps, split_by_fit
 
 if TYPE_CHECKING:
@@ -236,6 +236,7 @@ def _splits(
     """Splits of one draw."""
     # Other targets and other runs that are not scored tell nothing, and are no part of it.
     part = study.select([*pilots, *judged])
+    outside = outside_of(part, pilots)
     return [
         replace(
             split,
@@ -244,7 +245,7 @@ def _splits(
             labels={
                 "repeat": number,
                 "target": str(study.run(split.run).domain),
-                "outside": joined(outside_pilots(part, pilots, split.run)),
+                "outside": joined(outside(split.run)),
             },
         )
         for split in split_by_fit(part, pilots, judged, domains)

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from bayescpt.inference.reading import quick_reading
 from bayescpt.inference.start import Centred
 from bayescpt.inference.stored import (
     pack_sampler,
@@ -251,7 +252,7 @@ def _compile(build: Callable[[], Any], key: tuple[Any, ...], storable: bool) -> 
     model = build()
     # Without it, sums are reordered by where arrays happen to lie: other draws for the same seed.
     in_order = pytensor.config.change_flags(numba__fastmath=False)
-    with in_order, warnings.catch_warnings():
+    with in_order, quick_reading(), warnings.catch_warnings():
         # numba warns about functions of nutpie that it cannot cache; users cannot act on that.
         warnings.simplefilter("ignore")
         sampler = nutpie.compile_pymc_model(

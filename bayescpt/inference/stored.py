@@ -45,6 +45,7 @@ _VERSIONS = (
 _SOURCES = (
     *("laws", "model", "data/areas.py", "inference/compile.py", "inference/stored.py"),
     "inference/plain_values.py",
+    "inference/reading.py",
 )
 # Fields of nutpie's sampler that are rebuilt on reading or useless without PyMC.
 _NOT_KEPT = {

@@ -10,6 +10,7 @@ from bayescpt.cli.check import check
 from bayescpt.data import example_studies, load_example, published_fits
 from bayescpt.data.units import UNIT_NAMES
 from bayescpt.errors import StudyError
+from tests.examples import shipped
 
 
 def test_names():
@@ -81,7 +82,7 @@ def test_every_example_passes_its_checks(name, capsys):
 @pytest.fixture(scope="module")
 def examples():
     """All of them, read once."""
-    return {name: load_example(name) for name in example_studies()}
+    return {name: shipped(name) for name in example_studies()}
 
 
 def test_shipped_studies_have_known_units_and_one_size(examples):

@@ -18,6 +18,7 @@ from bayescpt.inference.idata import prior_draws
 from bayescpt.model.card_file import load_card
 from bayescpt.model.rows import make_rows
 from bayescpt.model.thinning import evenly_kept, losses_of_curve, thinning_note
+from tests.examples import shipped
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,7 @@ def test_learning_rates_of_any_scale_have_finite_rows(study, scale):
 
 @pytest.mark.parametrize("name", example_studies())
 def test_no_shipped_study_is_thinned(name):
-    assert thinning_note(load_example(name)) is None
+    assert thinning_note(shipped(name)) is None
 
 
 @pytest.mark.parametrize("n", [1, 5, 307, 308, 1000, 10_000])

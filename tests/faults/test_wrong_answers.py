@@ -13,6 +13,7 @@ from bayescpt.cli import main
 from bayescpt.data import Study, example_studies, load_example, write_study
 from bayescpt.errors import StudyError
 from bayescpt.evaluate.several_sizes import several_sizes
+from tests.examples import shipped
 from tests.inference.open_studies import open_study
 
 # Of cpt_micro and of some studies of the fleet, a run to spoil.
@@ -452,7 +453,7 @@ def test_check_never_says_no_problems_where_there_is_a_warning(odd, capsys):
 
 @pytest.mark.parametrize("name", example_studies())
 def test_shipped_studies_are_free_of_findings(name):
-    study = load_example(name)
+    study = shipped(name)
     assert study.findings() == ()
     # Nor are they a matter of the rows at step 0.
     curves = study.curves

@@ -232,10 +232,10 @@ def test_a_near_miss_is_sampled_as_much_longer_as_it_needs_first(
     verdicts = iter([3])
     monkeypatch.setattr(sample_module, "_more_draws", lambda made: next(verdicts))
     few = {**settings, "draws": 200, "tune": 150}
-    made = bc.fit(study, "cpt_replay", **few, extend=8)
+    made = bc.fit(study, "cpt_replay", **few, extend=4)
     tries = [one["draws"] for one in sampled[:: few["chains"]]]
     assert tries[:2] == [200, 600]
-    assert tries[2:] in ([], [1600])  # whether that was enough is a matter of luck
+    assert tries[2:] in ([], [800])  # whether that was enough is a matter of luck
     assert made.posterior.sizes["draw"] == 200
 
 
@@ -243,8 +243,9 @@ def test_a_near_miss_is_sampled_as_much_longer_as_it_needs_first(
     "change",
     [
         pytest.param({"draws": 20, "tune": 20}, id="fewer draws than effective ones are asked"),
-        pytest.param({"draws": 400, "tune": 20, "chains": 1}, id="a single chain"),
-        pytest.param({"draws": 200, "tune": 20, "extend": 1}, id="switched off"),
+        # After a shorter warm-up trees are a hundred times as large.
+        pytest.param({"draws": 400, "tune": 150, "chains": 1}, id="a single chain"),
+        pytest.param({"draws": 200, "tune": 150, "extend": 1}, id="switched off"),
     ],
 )
 def test_what_is_not_sampled_longer(study, settings, sampled, change):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bayescpt.errors import StudyError
 
@@ -81,29 +82,49 @@ def copies(curves: pd.DataFrame, runs: pd.DataFrame) -> Iterator[Copy]:
     Copy
     """
     later = curves[curves["step"] > 0]
-    shared = later[later.duplicated(["step", "domain", "loss"], keep=False)]
+    columns = ["step", "domain", "loss"]
+    shared = later[later.duplicated(columns, keep=False)]
     # Most pairs of runs have no loss in common.
     counts: dict[tuple[str, str], int] = {}
-    for _, names in shared.groupby(["step", "domain", "loss"])["run"]:
+    for names in _groups(shared.groupby(columns).ngroup().to_numpy(), shared["run"].to_numpy()):
         for pair in combinations(dict.fromkeys(names), 2):
             counts[pair] = counts.get(pair, 0) + 1
+    often = {pair for pair, count in counts.items() if count >= FEWEST}
+    if not often:
+        return
+    # Rows in the order of their steps, then of the names of their domains.
+    domains, place = np.unique(later["domain"].to_numpy(str), return_inverse=True)
+    order = later["step"].to_numpy() * domains.size + place
+    losses = later["loss"].to_numpy()
+    rows = {name: (order[at], losses[at]) for name, at in later.groupby("run").indices.items()}
     branches = dict(zip(runs["run"], runs["branch_step"], strict=True))
-    for (first, second), count in counts.items():
-        if count >= FEWEST:
-            found = _compare(later, first, second, max(branches[first], branches[second]))
-            if found is not None:
-                yield found
+    for pair in (pair for pair in counts if pair in often):
+        known = max(branches[name] for name in pair)
+        found = _compare(pair, [rows[name] for name in pair], known, domains.size)
+        if found is not None:
+            yield found
 
 
-def _compare(later: pd.DataFrame, first: str, second: str, known: int) -> Copy | None:
-    keys = ["step", "domain"]
-    one, other = (later[later["run"] == name].set_index(keys)["loss"] for name in (first, second))
-    both = pd.concat([one, other], axis=1, join="inner", keys=["one", "other"]).sort_index()
-    both = both[both.index.get_level_values("step") > known]
-    same = (both["one"] == both["other"]).to_numpy()
+def _groups(numbers: NDArray[np.integer], names: NDArray[np.object_]) -> list[NDArray[np.object_]]:
+    """Names by the number of their group, in the order of numbers."""
+    order = np.argsort(numbers, kind="stable")
+    return np.split(names[order], np.flatnonzero(np.diff(numbers[order])) + 1)
+
+
+def _compare(
+    pair: tuple[str, str],
+    rows: list[tuple[NDArray[np.int64], NDArray[np.float64]]],
+    known: int,
+    n_domains: int,
+) -> Copy | None:
+    later = [order >= (known + 1) * n_domains for order, _ in rows]
+    (one, losses), (other, others) = (
+        (order[at], loss[at]) for (order, loss), at in zip(rows, later, strict=True)
+    )
+    both, here, there = np.intersect1d(one, other, assume_unique=True, return_indices=True)
+    same = losses[here] == others[there]
     agree = int(same.size if same.all() else np.argmin(same))
-    if agree < FEWEST or both["one"].iloc[:agree].nunique() < DISTINCT:
+    if agree < FEWEST or np.unique(losses[here][:agree]).size < DISTINCT:
         return None
-    own = [int((each.index.get_level_values("step") > known).sum()) for each in (one, other)]
-    whole = bool(same.all()) and own == [same.size, same.size]
-    return Copy(first, second, agree, int(both.index[agree - 1][0]), whole)
+    whole = bool(same.all()) and one.size == other.size == same.size
+    return Copy(*pair, agree, int(both[agree - 1] // n_domains), whole)

@@ -71,7 +71,7 @@ def check_curves(curves: pd.DataFrame, runs: pd.DataFrame) -> None:
             f"curves: {_location(curves, row)}: loss is {loss.iloc[row]:g}; "
             "expected a finite number above 0"
         )
-    measured = set(curves["domain"])
+    measured = set(curves["domain"].unique())
     cpt = runs[runs["phase"] == "cpt"]
     for name, domain in zip(cpt["run"], cpt["domain"], strict=True):
         if domain not in measured:

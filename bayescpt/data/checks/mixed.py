@@ -66,7 +66,7 @@ def check_mixed(runs: pd.DataFrame, curves: pd.DataFrame, allow_mixed: Iterable[
         If ``n_params`` differs by more than 1% between runs of one base, or ``tokens_per_step`` at
         all; the message names the two runs with the smallest and the largest value.
     """
-    used = runs[runs["run"].isin(_runs_with_descendants(runs, set(curves["run"])))]
+    used = runs[runs["run"].isin(_runs_with_descendants(runs, set(curves["run"].unique())))]
     for column in TOLERANCES:
         found = () if column in allow_mixed else differing(used, column)
         if not found:

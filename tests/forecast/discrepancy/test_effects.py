@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayescpt.data import Study, example_studies, load_example, schedules
+from bayescpt.data import Study, example_studies, schedules
 from bayescpt.evaluate import simulate_study
 from bayescpt.forecast import Draws, Plan, forecast
 from bayescpt.forecast.discrepancy.effects import run_effects
@@ -22,6 +22,7 @@ from bayescpt.forecast.final import Screener
 from bayescpt.forecast.plan import plan_trajectory
 from bayescpt.laws.trajectory import run_trajectory
 from bayescpt.laws.view import View
+from tests.examples import shipped
 
 # Of final losses, without schedules.
 FINAL = ("ibrahim_405m_german",)
@@ -269,7 +270,7 @@ def test_a_branch_step_that_is_one_too_high_is_still_a_branch(pooled, effects_of
 
 @pytest.mark.parametrize("study", [name for name in example_studies() if name not in FINAL])
 def test_every_branch_of_a_shipped_study_is_that_of_its_trunk(study):
-    read = load_example(study)
+    read = shipped(study)
     paths = {name: run_trajectory(read, name) for name in read.runs["run"]}
     fitted = SimpleNamespace(trajectories=paths)
     for name, path in paths.items():
