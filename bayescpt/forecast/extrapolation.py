@@ -87,7 +87,16 @@ def recipe(trajectory: Trajectory) -> Recipe:
 
 @dataclass(frozen=True)
 class Recipes:
-    """Recipes of one kind, fields as of `Recipe` with an axis for them in front."""
+    """Recipes of one kind, fields as of `Recipe` with an axis for them in front.
+
+    Attributes
+    ----------
+    place : ndarray, shape (recipes, 5)
+        In units of distance, as the others.
+    shares : ndarray, shape (recipes, 2)
+    course : ndarray, shape (recipes, 2, 50)
+    shape : ndarray, shape (recipes, 50)
+    """
 
     place: Array
     shares: Array
