@@ -122,7 +122,9 @@ def neighbours(draws: Draws, trajectory: Trajectory, domain: str) -> Neighbours 
     curves, known, precision = draws.cache[key]
     near = correlation(distances(mine, known))
     weights = precision @ near
-    return Neighbours(curves, weights, float(np.clip(1.0 - near @ weights, 0.0, 1.0)))
+    # No other run tells of the seed.
+    left = np.clip(1.0 - near @ weights, 1.0 - SHARED, 1.0)
+    return Neighbours(curves, weights, float(left))
 
 
 def _known(
@@ -139,4 +141,29 @@ def _known(
     known = Recipes.of([*found.values()])
     between = np.array([correlation(distances(one, known)) for one in found.values()])
     np.fill_diagonal(between, 1.0)
-    return tuple(found), known, np.linalg.inv(between)
+    return tuple(found), known, precision_of(between)
+
+
+def precision_of(correlations: Array) -> Array:
+    """Inverse of the correlations of runs, none of which tells of the seed of another.
+
+    Distances of recipes are not quite Euclidean, so that the matrix may have eigenvalues below the
+    part of the seed, or below 0; they are taken as that part.
+
+    Parameters
+    ----------
+    correlations : ndarray, shape (runs, runs)
+        1 on the diagonal.
+
+    Returns
+    -------
+    ndarray, shape (runs, runs)
+        With no eigenvalue above that of the seed alone.
+
+    Examples
+    --------
+    >>> precision_of(np.array([[1.0, 0.5], [0.5, 1.0]])).round(2).tolist()
+    [[1.33, -0.67], [-0.67, 1.33]]
+    """
+    values, axes = np.linalg.eigh(correlations)
+    return np.asarray((axes / np.maximum(values, 1.0 - SHARED)) @ axes.T)

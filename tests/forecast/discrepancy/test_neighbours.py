@@ -8,7 +8,12 @@ import pytest
 from bayescpt.data import schedules
 from bayescpt.forecast import Draws, Plan
 from bayescpt.forecast.discrepancy.effects import run_effects
-from bayescpt.forecast.discrepancy.neighbours import SHARED, correlation, neighbours
+from bayescpt.forecast.discrepancy.neighbours import (
+    SHARED,
+    correlation,
+    neighbours,
+    precision_of,
+)
 from bayescpt.forecast.discrepancy.spread import effect_spread
 from bayescpt.forecast.extrapolation import Recipes, distances, recipe
 from bayescpt.forecast.plan import plan_trajectory
@@ -102,6 +107,21 @@ def test_the_spread_is_that_which_neighbours_leave_and_what_is_far_away(marginal
     assert known.left < 0.8
     # Control: the spread without neighbours is told apart.
     assert (scaled * expected / both).std() < 1.0 - 5.0 / np.sqrt(2.0 * scaled.size)
+
+
+def test_distances_that_fit_no_space_give_no_precision_beyond_the_seed():
+    # Four corners of a square whose sides are short for its diagonals, in no Euclidean space.
+    near, far = 0.94, 0.2
+    corners = np.array([[1, near, far, near], [near, 1, near, far],
+                        [far, near, 1, near], [near, far, near, 1]])  # fmt: skip
+    assert np.linalg.eigvalsh(corners).min() < 0.0
+    found = precision_of(corners)
+    values = np.linalg.eigvalsh(found)
+    assert values.min() > 0.0
+    assert values.max() == pytest.approx(1.0 / (1.0 - SHARED))
+    # What is sound is inverted as it is.
+    sound = np.array([[1.0, 0.5], [0.5, 1.0]])
+    np.testing.assert_allclose(precision_of(sound) @ sound, np.eye(2), atol=1e-12)
 
 
 def test_runs_of_another_target_or_phase_tell_nothing(marginal):
