@@ -144,7 +144,7 @@ def _known(
     return tuple(found), known, precision_of(between)
 
 
-def precision_of(correlations: Array) -> Array:
+def precision_of(correlations: Array, shared: float = SHARED) -> Array:
     """Inverse of the correlations of runs, none of which tells of the seed of another.
 
     Distances of recipes are not quite Euclidean, so that the matrix may have eigenvalues below the
@@ -154,6 +154,8 @@ def precision_of(correlations: Array) -> Array:
     ----------
     correlations : ndarray, shape (runs, runs)
         1 on the diagonal.
+    shared : float
+        Part of the variance that is not the seed's.
 
     Returns
     -------
@@ -166,4 +168,4 @@ def precision_of(correlations: Array) -> Array:
     [[1.33, -0.67], [-0.67, 1.33]]
     """
     values, axes = np.linalg.eigh(correlations)
-    return np.asarray((axes / np.maximum(values, 1.0 - SHARED)) @ axes.T)
+    return np.asarray((axes / np.maximum(values, 1.0 - shared)) @ axes.T)
