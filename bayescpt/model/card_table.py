@@ -78,8 +78,12 @@ class CardTable:
             range of its parameter.
         """
         expected = {parameter.name: parameter for parameter in parameters}
-        known = (*expected, *(name for name in self.inherited if name not in expected))
-        given = self.section("priors", known)
+        given = {
+            name: entry
+            for name, entry in self.content.get("priors", {}).items()
+            if name in expected or name not in self.inherited
+        }
+        _check_known(given, tuple(expected), f"{self.where}: [priors]")
         priors = {}
         for name, parameter in expected.items():
             entry = given.get(name, {**parameter.default, "reason": parameter.reason})

@@ -32,10 +32,13 @@ def test_priors_of_parameters_that_another_law_lacks_are_left_behind():
     card = parse_card(f'{HEAD}extends = "cpt_fade"\n[law]\nreplay = "memory"\n')
     assert card.choices["replay"] == "memory"
     assert "share_size" not in card.priors
-    with pytest.raises(CardError, match=r"card: \[priors\]: unknown share_size"):
+    with pytest.raises(CardError, match=r"card: \[priors\]: unknown share_size") as caught:
         parse_card(
             f'{HEAD}extends = "cpt_fade"\n[law]\nreplay = "memory"\n[priors]\nshare_size = {PRIOR}'
         )
+    # What is allowed are the parameters of this law, not what was left behind.
+    assert "share_kappa" in str(caught.value)
+    assert "keep_power" not in str(caught.value)
 
 
 def test_files_extend_files_beside_them(tmp_path, monkeypatch):
