@@ -117,9 +117,7 @@ def _errors(fitted: Fit, study: Study, run: str) -> Iterator[dict[str, object]]:
         view = View(path, np.array([step]), draws.rows.refs)
         names, columns = draws.card.run_effects, effect_columns(draws, view)[:, 0]
         known = neighbours(draws, path, str(domain))
-        means = 0.0
-        if known is not None:
-            means = columns @ np.stack([known.mean(draws, name) for name in names])
+        means = 0.0 if known is None else columns @ known.means(draws)
         expected = law.sel(domain=domain, step=step).transpose("chain", "draw")
         found = expected.to_numpy().ravel() + means
         ratios = np.array([draws.card.law.effects[name][1].ratio for name in names])

@@ -31,7 +31,7 @@ from bayescpt.evaluate import split_by_pilots
 from bayescpt.evaluate.score import crps
 from bayescpt.forecast import Plan
 from bayescpt.forecast.discrepancy.judge import fitted_ratios
-from bayescpt.forecast.discrepancy.neighbours import correlation, precision_of
+from bayescpt.forecast.discrepancy.neighbours import conditional, correlation, precision_of
 from bayescpt.forecast.discrepancy.spread import effect_columns, effect_unit
 from bayescpt.forecast.extrapolation import Recipes, distances, recipe
 from bayescpt.forecast.plan import plan_trajectory
@@ -86,8 +86,7 @@ class LeftOut:
         near = correlation(self.to_pilots, shared, fades_over)
         between = correlation(self.between, shared, fades_over)
         np.fill_diagonal(between, 1.0)
-        weights = precision_of(between, shared) @ near
-        left = max(1.0 - float(near @ weights), 1.0 - shared)
+        weights, left = conditional(near, precision_of(between, shared), shared)
         ratios = fitted_ratios((draws,), np.array(pilots), rng)
         variance = left * ratios[0] ** 2 + (ratios[1] * self.to_pilots.min()) ** 2
         effects = np.einsum("p,eps->es", weights, self.fitted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -104,6 +104,25 @@ class Recipes:
     shape: Array
 
     @classmethod
+    def of_kind(cls, recipes: Iterable[Recipe], kind: tuple[str, str]) -> Recipes | None:
+        """Those of some recipes that are of a kind, together.
+
+        Parameters
+        ----------
+        recipes : iterable of Recipe
+            Recipes of any kind.
+        kind : tuple of str
+            Phase and target.
+
+        Returns
+        -------
+        Recipes or None
+            None if there are none.
+        """
+        known = [one for one in recipes if one.kind == kind]
+        return cls.of(known) if known else None
+
+    @classmethod
     def of(cls, recipes: Sequence[Recipe]) -> Recipes:
         """Recipes together.
 
@@ -135,8 +154,7 @@ def extrapolation_distance(mine: Recipe, others: Sequence[Recipe]) -> float:
     float
         Between 0 (a repeat with another seed) and 3.
     """
-    known = [other for other in others if other.kind == mine.kind]
-    return nearest(mine, Recipes.of(known) if known else None)
+    return nearest(mine, Recipes.of_kind(others, mine.kind))
 
 
 def nearest(mine: Recipe, others: Recipes | None) -> float:

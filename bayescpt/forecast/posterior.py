@@ -462,10 +462,8 @@ class Draws:
         mine, itself = recipe(trajectory), trajectory.run if self.is_fitted(trajectory) else None
         key = ("recipes", mine.kind, itself)
         if key not in self.cache:
-            known = [
-                r for name, r in self.recipes.items() if name != itself and r.kind == mine.kind
-            ]
-            self.cache[key] = Recipes.of(known) if known else None
+            others = (one for name, one in self.recipes.items() if name != itself)
+            self.cache[key] = Recipes.of_kind(others, mine.kind)
         return nearest(mine, self.cache[key])
 
     @cached_property

@@ -218,7 +218,7 @@ def test_runs_are_simulated_with_the_effects_that_likelihood_and_forecasts_give_
                 here = own[f"effect_{name}"].to_numpy().ravel()[list(known.curves)]
                 of_pilots.append(here / size[name])
                 new = drawn[f"effect_{name}"].sel(curve=f"{setup.run}|{domain}").item()
-                of_new.append((new - known.mean(draws, name)[0]) / spread[k, 0])
+                of_new.append((new - known.means(draws)[k, 0]) / spread[k, 0])
     for scaled in map(np.ravel, (of_pilots, of_new)):
         assert abs(scaled.mean()) < 5.0 / np.sqrt(scaled.size)
         assert scaled.std() == pytest.approx(1.0, abs=5.0 / np.sqrt(2.0 * scaled.size))

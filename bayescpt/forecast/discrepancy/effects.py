@@ -105,25 +105,24 @@ def run_effects(
 
     def _new(told: Neighbours | None) -> Array:
         if not spreads:
-            return drawn
-        left = 1.0 if told is None else told.left
-        new = drawn * effect_spread(draws, trajectory, domain, distance, left)
-        if told is not None:
-            for k, name in enumerate(names):
-                new[k] += told.mean(draws, name)
-        return new
+            return drawn.copy()
+        if told is None:
+            return drawn * effect_spread(draws, trajectory, domain, distance)
+        spread = effect_spread(draws, trajectory, domain, distance, told.left)
+        return drawn * spread + told.means(draws)
 
-    whole, later, since = _new(known), None, trajectory.n_steps
+    whole, since, goes_on = _new(known), trajectory.n_steps, []
     for k, (curve, last) in enumerate(fitted):
         if curve is None or f"effect_{names[k]}" not in draws.posterior:
             continue
-        if last < trajectory.n_steps and law.effects[names[k]][1].grows:
-            later = np.zeros_like(drawn) if later is None else later
-            later[k] = _new(None)[k]
         whole[k], since = draws.value(f"effect_{names[k]}", curve), last
-    stood = np.zeros(len(names))
-    if later is not None:
-        stood = effect_columns(draws, View(trajectory, np.array([since]), draws.rows.refs))[:, 0]
+        if last < trajectory.n_steps and law.effects[names[k]][1].grows:
+            goes_on.append(k)
+    if not goes_on:
+        return RunEffects(draws, whole, None, since, np.zeros(len(names)))
+    later = np.zeros_like(drawn)
+    later[goes_on] = _new(None)[goes_on]
+    stood = effect_columns(draws, View(trajectory, np.array([since]), draws.rows.refs))[:, 0]
     return RunEffects(draws, whole, later, since, stood)
 
 

@@ -64,26 +64,24 @@ class Neighbours:
     weights: Array
     left: float
 
-    def mean(self, draws: Draws, effect: str) -> Array:
-        """Mean of an effect of the new run, given those of the fitted runs.
+    def means(self, draws: Draws) -> Array:
+        """Means of the effects of the new run, given those of the fitted runs.
 
         Parameters
         ----------
         draws : Draws
             Posterior.
-        effect : str
-            Name of the effect.
 
         Returns
         -------
-        ndarray, shape (draws,)
-            Nats.
+        ndarray, shape (effects, draws)
+            Nats, in the order of the card.
         """
-        key = ("effects of curves", effect, self.curves)
+        names, key = draws.card.run_effects, ("effects of curves", self.curves)
         if key not in draws.cache:
-            name = f"effect_{effect}"
-            draws.cache[key] = np.stack([draws.value(name, curve) for curve in self.curves])
-        return np.asarray(self.weights @ draws.cache[key])
+            known = [[draws.value(f"effect_{name}", c) for name in names] for c in self.curves]
+            draws.cache[key] = np.reshape(known, (len(self.curves), -1))
+        return np.asarray((self.weights @ draws.cache[key]).reshape(len(names), draws.size))
 
 
 def neighbours(draws: Draws, trajectory: Trajectory, domain: str) -> Neighbours | None:
@@ -120,11 +118,7 @@ def neighbours(draws: Draws, trajectory: Trajectory, domain: str) -> Neighbours 
     if draws.cache[key] is None:
         return None
     curves, known, precision = draws.cache[key]
-    near = correlation(distances(mine, known))
-    weights = precision @ near
-    # No other run tells of the seed.
-    left = np.clip(1.0 - near @ weights, 1.0 - SHARED, 1.0)
-    return Neighbours(curves, weights, float(left))
+    return Neighbours(curves, *conditional(correlation(distances(mine, known)), precision))
 
 
 def _known(
@@ -169,3 +163,25 @@ def precision_of(correlations: Array, shared: float = SHARED) -> Array:
     """
     values, axes = np.linalg.eigh(correlations)
     return np.asarray((axes / np.maximum(values, 1.0 - shared)) @ axes.T)
+
+
+def conditional(near: Array, precision: Array, shared: float = SHARED) -> tuple[Array, float]:
+    """Weights of the effects of known runs in the mean of another, and the variance they leave.
+
+    Parameters
+    ----------
+    near : ndarray, shape (runs,)
+        Correlations with the other run.
+    precision : ndarray, shape (runs, runs)
+        From `precision_of`.
+    shared : float
+        Part of the variance that is not the seed's, of which no other run tells.
+
+    Returns
+    -------
+    weights : ndarray, shape (runs,)
+    left : float
+        Part of the variance, from that of the seed to 1.
+    """
+    weights = precision @ near
+    return weights, float(np.clip(1.0 - near @ weights, 1.0 - shared, 1.0))

@@ -97,7 +97,7 @@ def test_the_spread_is_that_which_neighbours_leave_and_what_is_far_away(marginal
     path = path_of(marginal, plan)
     distance, known = marginal.extrapolation(path), neighbours(marginal, path, "general")
     drawn = effects_of(marginal, plan, "general")
-    center = np.stack([known.mean(marginal, name) for name in marginal.card.run_effects])
+    center = known.means(marginal)
     near, both = (effect_spread(marginal, path, "general", at) for at in (0.0, distance))
     expected = np.sqrt(both**2 - (1.0 - known.left) * near**2)
     scaled = (drawn - center) / expected
